@@ -1,0 +1,70 @@
+//! What components see on a closed candle. Floats live here: they are statistics, never money.
+
+use keyhold_domain::{Candle, Decimal, Price, Timestamp};
+use rust_decimal::prelude::ToPrimitive;
+
+/// Open, high, low, close and volume of a candle as floats for indicators.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ohlcv {
+    /// First price.
+    pub open: f64,
+    /// Highest price.
+    pub high: f64,
+    /// Lowest price.
+    pub low: f64,
+    /// Last price.
+    pub close: f64,
+    /// Traded volume.
+    pub volume: f64,
+}
+
+/// A closed candle with its float view, converted once so that components and repeated runs need not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ClosedCandle {
+    /// The exact candle: stops, targets and fills are computed from it.
+    pub candle: Candle,
+    /// The same numbers for indicators.
+    pub floats: Ohlcv,
+}
+
+impl ClosedCandle {
+    /// Converts a candle's decimals to floats.
+    pub fn new(candle: Candle) -> Self {
+        let price = |value: Price| decimal_to_f64(value.get());
+        let floats = Ohlcv {
+            open: price(candle.open),
+            high: price(candle.high),
+            low: price(candle.low),
+            close: price(candle.close),
+            volume: decimal_to_f64(candle.volume),
+        };
+        Self { candle, floats }
+    }
+}
+
+/// The nearest float. Every decimal has one; `NaN` cannot arise.
+pub fn decimal_to_f64(value: Decimal) -> f64 {
+    value.to_f64().unwrap_or(0.0)
+}
+
+/// Facts about the bot's own past that entry guards may ask for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Closed candles since the last exit in this instrument; `None` before the first.
+    pub candles_since_exit: Option<u32>,
+    /// Closed candles since the last losing exit; `None` before the first.
+    pub candles_since_loss: Option<u32>,
+}
+
+/// Everything a component may look at on one closed candle. Later candles are not in it, by construction.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The candle that has just closed.
+    pub candle: &'a ClosedCandle,
+    /// When it closed.
+    pub closed_at: Timestamp,
+    /// The funding rate in force, as a fraction per interval; `None` when the feed has none.
+    pub funding_rate: Option<f64>,
+    /// The bot's own past.
+    pub facts: Facts,
+}
