@@ -18,4 +18,8 @@
 pub mod allocator;
 pub mod harden;
 pub mod limits;
+pub mod peer;
+pub mod pidfd;
+pub mod privileges;
 pub mod secret;
+pub mod spawn;

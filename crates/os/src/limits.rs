@@ -47,7 +47,6 @@ impl Limits {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "used by the spawning module")]
     /// As [`apply`](Self::apply), for use between fork and exec: allocates nothing.
     pub(crate) fn apply_in_child(&self) -> rustix::io::Result<()> {
         self.wanted().try_for_each(|(_, resource, value)| set(resource, value))
