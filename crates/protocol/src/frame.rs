@@ -200,7 +200,11 @@ async fn read_rest<R: AsyncRead + Unpin>(
 }
 
 fn ended_early(error: std::io::Error) -> FrameError {
-    if error.kind() == std::io::ErrorKind::UnexpectedEof { FrameError::Truncated } else { FrameError::Io(error) }
+    if error.kind() == std::io::ErrorKind::UnexpectedEof {
+        FrameError::Truncated
+    } else {
+        FrameError::Io(error)
+    }
 }
 
 /// Writes one frame body and flushes.
