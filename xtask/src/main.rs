@@ -1,2 +1,46 @@
-//! Placeholder.
-fn main() {}
+//! The developer's tool behind `./x`: tests, demo, benchmarks. It knows no trading; it starts programs and reads text.
+
+#![allow(clippy::print_stdout, reason = "a command-line tool talks on standard output")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keyhold's front door.
+#[derive(Debug, Parser)]
+#[command(name = "x", bin_name = "./x")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every check: format, lints, Rust and doc tests, walls, web, browser journeys.
+    Test,
+    /// The fast checks: format, lints, walls.
+    Check,
+    /// Format everything.
+    Fmt,
+    /// Start server, keeper and a fake exchange, and print one address.
+    Demo(xtask::demo::Options),
+    /// Measure and print the figures of the README.
+    Bench(xtask::bench::Options),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Test => xtask::stages::run(xtask::stages::TEST),
+        Command::Check => xtask::stages::run(xtask::stages::CHECK),
+        Command::Fmt => xtask::stages::run(xtask::stages::FORMAT),
+        Command::Demo(options) => xtask::demo::run(&options),
+        Command::Bench(options) => xtask::bench::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("x: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
