@@ -21,5 +21,7 @@ pub mod limits;
 pub mod peer;
 pub mod pidfd;
 pub mod privileges;
+pub mod sandbox;
 pub mod secret;
+pub mod self_test;
 pub mod spawn;
