@@ -10,12 +10,13 @@
 //! 3. connect to whoever is to be reached, then [`sandbox::enter`] while the process still has one thread;
 //! 4. only now start the async runtime and ask for the secret.
 //!
-//! The launching side uses [`spawn`] and [`peer`]. Linux only: on another system this crate does not compile,
+//! The launching side uses [`spawn`], [`cgroup`] and [`peer`]. Linux only: on another system this crate does not compile,
 //! because a program that silently ran without these protections would break the product's promise.
 
 #![expect(unsafe_code, reason = "the one crate in which system calls without a safe wrapper are made")]
 
 pub mod allocator;
+pub mod cgroup;
 pub mod harden;
 pub mod limits;
 pub mod peer;

@@ -169,6 +169,8 @@ pub fn apply(profile: &Profile) -> Result<Applied, SandboxError> {
     if count != 1 {
         return Err(SandboxError::ThreadsRunning { count });
     }
+    // The library for system calls reads /proc/self/auxv when it first needs this, and panics if it cannot.
+    rustix::param::page_size();
     // What could be done before: a refusal afterwards proves something only if the same was possible now.
     let baseline = Baseline::take(profile);
     let limitations = limitations(profile);

@@ -232,3 +232,40 @@ impl Guarded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Guarded;
+    use crate::secret::MemoryProtection;
+
+    #[test]
+    fn without_sealed_memory_locked_memory_is_used() {
+        let guarded = Guarded::map().unwrap();
+        let protection = guarded.lock().unwrap();
+        assert_eq!(protection, MemoryProtection::Locked, "64 KiB fit into the usual locking limit");
+        let flags = flags_of(guarded.inner().as_ptr().addr());
+        // Locked, not dumped, wiped on fork: proc(5).
+        for flag in ["lo", "dd", "wf"] {
+            assert!(flags.split(' ').any(|set| set == flag), "{flag} in {flags}");
+        }
+        guarded.touch();
+    }
+
+    #[test]
+    fn sealed_memory_is_not_shared_with_forked_children() {
+        let guarded = Guarded::map().unwrap();
+        if let Err(error) = guarded.seal() {
+            eprintln!("SKIPPED: no memfd_secret here ({error}): sealing is NOT PROVEN");
+            return;
+        }
+        let flags = flags_of(guarded.inner().as_ptr().addr());
+        assert!(flags.split(' ').any(|set| set == "dc"), "left out of forks: {flags}");
+    }
+
+    /// The kernel's flags of the mapping that starts at the address.
+    fn flags_of(address: usize) -> String {
+        let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+        let own = maps.split(&format!("{address:x}-")).nth(1).unwrap();
+        own.lines().find_map(|line| line.strip_prefix("VmFlags: ")).unwrap().trim().to_owned()
+    }
+}

@@ -1,6 +1,6 @@
 //! Memory for secrets: outside the ordinary heap, never in a core dump, wiped on drop.
 //!
-//! The bytes live in one arena (see [`arena`]) made of `memfd_secret` pages where the kernel has them: such pages are
+//! The bytes live in one arena (`arena.rs`) made of `memfd_secret` pages where the kernel has them: such pages are
 //! unreadable even for root through `/proc/PID/mem`, `process_vm_readv` or a core dump. Root can still inject code
 //! into the process; no memory protection changes that, and nothing here claims it.
 //!

@@ -74,15 +74,12 @@ impl Surroundings {
 
 /// Whether the profile means this probe to fail.
 pub(super) fn must_fail(probe: ProbeId, profile: &Profile) -> bool {
-    match probe {
-        ProbeId::Udp => {
-            !matches!(profile.network, Network::TcpConnect { names: NameResolution::Allowed, .. })
-        }
-        ProbeId::Unix => profile.unix_connect == UnixConnect::Refused,
-        ProbeId::ReadShadow => !grants_read(profile, Path::new("/etc/shadow")),
-        ProbeId::ReadMemoryOfInit => !grants_read(profile, Path::new("/proc/1/mem")),
-        _ => true,
-    }
+    let resolves = matches!(profile.network, Network::TcpConnect { names: NameResolution::Allowed, .. });
+    let granted = (probe == ProbeId::Udp && resolves)
+        || (probe == ProbeId::Unix && profile.unix_connect != UnixConnect::Refused)
+        || (probe == ProbeId::ReadShadow && grants_read(profile, Path::new("/etc/shadow")))
+        || (probe == ProbeId::ReadMemoryOfInit && grants_read(profile, Path::new("/proc/1/mem")));
+    !granted
 }
 
 fn grants_read(profile: &Profile, wanted: &Path) -> bool {
@@ -91,6 +88,7 @@ fn grants_read(profile: &Profile, wanted: &Path) -> bool {
 
 /// Makes the attempt.
 pub(super) fn attempt(probe: ProbeId, around: &Surroundings) -> Attempt {
+    let here = c_long::from(libc::AT_FDCWD);
     match probe {
         ProbeId::ReadOutside => around.readable_file.as_deref().map_or(Attempt::NothingThere, read),
         ProbeId::ReadShadow => read(Path::new("/etc/shadow")),
@@ -111,41 +109,35 @@ pub(super) fn attempt(probe: ProbeId, around: &Surroundings) -> Attempt {
         ProbeId::Netlink => socket(libc::AF_NETLINK, libc::SOCK_RAW, 0),
         ProbeId::Vsock => socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0),
         ProbeId::KernelCrypto => socket(libc::AF_ALG, libc::SOCK_SEQPACKET, 0),
-        ProbeId::ExecutableMemory => map_executable(),
+        ProbeId::Execute => inert(libc::SYS_execve, [nothing(), NULL, NULL, 0]),
+        ProbeId::ExecuteAt => inert(libc::SYS_execveat, [here, nothing(), NULL, NULL]),
+        // Sharing signal handlers without sharing memory is invalid, and does not make a thread.
+        ProbeId::Fork => inert(libc::SYS_clone, [c_long::from(libc::CLONE_SIGHAND), NULL, NULL, NULL]),
+        ProbeId::Fork3 => inert(libc::SYS_clone3, [NULL, 0, 0, 0]),
+        // To a process that cannot exist.
+        ProbeId::Trace => inert(libc::SYS_ptrace, [c_long::from(libc::PTRACE_ATTACH), -1, NULL, NULL]),
+        // Nothing, from itself.
+        ProbeId::ReadProcess => inert(libc::SYS_process_vm_readv, [own_pid(), NULL, 0, NULL]),
+        ProbeId::TakeDescriptor => inert(libc::SYS_pidfd_getfd, [NO_DESCRIPTOR, 0, 0, 0]),
         ProbeId::SignalParent => signal_parent(),
+        ProbeId::IoUring => inert(libc::SYS_io_uring_setup, [0, NULL, 0, 0]),
+        ProbeId::Bpf => inert(libc::SYS_bpf, [-1, NULL, 0, 0]),
+        ProbeId::Perf => inert(libc::SYS_perf_event_open, [NULL, 0, -1, -1]),
+        ProbeId::UserFault => inert(libc::SYS_userfaultfd, [INVALID, 0, 0, 0]),
+        ProbeId::KeyRing => inert(libc::SYS_keyctl, [-1, 0, 0, 0]),
+        ProbeId::Namespaces => inert(libc::SYS_unshare, [INVALID, 0, 0, 0]),
+        ProbeId::EnterNamespace => inert(libc::SYS_setns, [NO_DESCRIPTOR, 0, 0, 0]),
+        ProbeId::Mount => inert(libc::SYS_mount, [NULL, nothing(), NULL, 0]),
+        ProbeId::OpenByHandle => inert(libc::SYS_open_by_handle_at, [NO_DESCRIPTOR, NULL, 0, 0]),
+        ProbeId::ExecutableMemory => map_executable(),
+        // 3 is no valid value, so that not even success would change anything.
+        ProbeId::BecomeDumpable => inert(libc::SYS_prctl, [c_long::from(libc::PR_SET_DUMPABLE), 3, 0, 0]),
         ProbeId::SetLimit => set_limit(),
-        _ => bare_call(probe).map_or(Attempt::NothingThere, |(number, arguments)| inert(number, arguments)),
     }
 }
 
-/// Probes that consist of one call with arguments that cannot succeed.
-fn bare_call(probe: ProbeId) -> Option<(c_long, [c_long; 4])> {
-    let nothing = NOTHING.as_ptr().addr().cast_signed() as c_long;
-    let here = c_long::from(libc::AT_FDCWD);
-    let call = match probe {
-        ProbeId::Execute => (libc::SYS_execve, [nothing, NULL, NULL, 0]),
-        ProbeId::ExecuteAt => (libc::SYS_execveat, [here, nothing, NULL, NULL]),
-        // Sharing signal handlers without sharing memory is invalid, and is neither a thread.
-        ProbeId::Fork => (libc::SYS_clone, [c_long::from(libc::CLONE_SIGHAND), NULL, NULL, NULL]),
-        ProbeId::Fork3 => (libc::SYS_clone3, [NULL, 0, 0, 0]),
-        // PTRACE_ATTACH to a process that cannot exist.
-        ProbeId::Trace => (libc::SYS_ptrace, [c_long::from(libc::PTRACE_ATTACH), -1, NULL, NULL]),
-        ProbeId::ReadProcess => (libc::SYS_process_vm_readv, [own_pid(), NULL, 0, NULL]),
-        ProbeId::TakeDescriptor => (libc::SYS_pidfd_getfd, [NO_DESCRIPTOR, 0, 0, 0]),
-        ProbeId::IoUring => (libc::SYS_io_uring_setup, [0, NULL, 0, 0]),
-        ProbeId::Bpf => (libc::SYS_bpf, [-1, NULL, 0, 0]),
-        ProbeId::Perf => (libc::SYS_perf_event_open, [NULL, 0, -1, -1]),
-        ProbeId::UserFault => (libc::SYS_userfaultfd, [INVALID, 0, 0, 0]),
-        ProbeId::KeyRing => (libc::SYS_keyctl, [-1, 0, 0, 0]),
-        ProbeId::Namespaces => (libc::SYS_unshare, [INVALID, 0, 0, 0]),
-        ProbeId::EnterNamespace => (libc::SYS_setns, [NO_DESCRIPTOR, 0, 0, 0]),
-        ProbeId::Mount => (libc::SYS_mount, [NULL, nothing, NULL, 0]),
-        ProbeId::OpenByHandle => (libc::SYS_open_by_handle_at, [NO_DESCRIPTOR, NULL, 0, 0]),
-        // 3 is no valid value, so that not even success would change anything.
-        ProbeId::BecomeDumpable => (libc::SYS_prctl, [c_long::from(libc::PR_SET_DUMPABLE), 3, 0, 0]),
-        _ => return None,
-    };
-    Some(call)
+fn nothing() -> c_long {
+    NOTHING.as_ptr().addr().cast_signed() as c_long
 }
 
 fn own_pid() -> c_long {
@@ -154,7 +146,7 @@ fn own_pid() -> c_long {
 
 /// Makes a system call that cannot do anything.
 fn inert(number: c_long, a: [c_long; 4]) -> Attempt {
-    // SAFETY: the only callers pass the calls of `bare_call`, whose arguments the kernel rejects, or which do nothing:
+    // SAFETY: `attempt`, the only caller, passes calls whose arguments the kernel rejects, or which do nothing:
     // null pointers are not written to, the one string is static, no descriptor is valid, no flag is meaningful.
     let answer = unsafe { libc::syscall(number, a[0], a[1], a[2], a[3], 0, 0) };
     classify(answer)
