@@ -3,6 +3,10 @@
 //! A candle becomes an order in [`step`]. The crate knows no clock, no network, no database and no venue;
 //! live, paper, backtest and replay differ only in who feeds the events.
 
+pub mod catalog;
+pub mod component;
+pub mod indicator;
 pub mod input;
+pub mod problem;
 pub mod reading;
 pub mod template;

@@ -117,6 +117,18 @@ pub enum Role {
     RiskGate,
 }
 
+impl Role {
+    /// Its name in documents, which is also what people call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Filter => "filter",
+            Self::EntryGuard => "entry_guard",
+            Self::RiskGate => "risk_gate",
+        }
+    }
+}
+
 /// Whether a component or rule takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,103 @@
+//! `atr`: whether movements are neither too small to earn their fees nor too wild to hold.
+//!
+//! The reading's value is the ATR in percent of the close, its limit the bound it broke or is nearer to.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Behavior, Parameters, both_ways};
+use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
+use crate::indicator::Atr;
+use crate::input::Inputs;
+use crate::problem::{Problem, code};
+use crate::reading::{Check, Reading};
+use crate::template::Role;
+
+/// ATR in percent of the price, between two bounds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AtrComponent {
+    role: Role,
+    period: u32,
+    min_pct: f64,
+    max_pct: f64,
+    atr: Atr,
+}
+
+impl Behavior for AtrComponent {
+    const ENTRY: ComponentEntry = ComponentEntry {
+        kind: "atr",
+        family: Family::Volatility,
+        title: "ATR range",
+        help: "The average true range in percent of the price, between a smallest and a largest value.",
+        roles: &[
+            RoleEntry { role: Role::Filter, help: "Lets entries pass while the ATR lies in the range." },
+            RoleEntry {
+                role: Role::RiskGate,
+                help: "Blocks entries while volatility is too low or too high.",
+            },
+        ],
+        needs: DataNeeds::CANDLES,
+        warmup: "period + 1",
+        unit: Unit::Percent,
+        parameters: &[
+            ParameterEntry::integer("period", "Period", "Candles of Wilder's average.", candles(14, 2, 200)),
+            ParameterEntry::number(
+                "min_pct",
+                "Smallest",
+                "Below it the market is too quiet.",
+                decimals(Unit::Percent, ["0.2", "0", "50", "0.05"]),
+            ),
+            ParameterEntry::number(
+                "max_pct",
+                "Largest",
+                "Above it the market is too wild.",
+                decimals(Unit::Percent, ["5", "0.01", "100", "0.1"]),
+            ),
+        ],
+    };
+
+    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+        let (min, max) = (parameters.number("min_pct"), parameters.number("max_pct"));
+        if min >= max {
+            return Err(vec![Problem::new(
+                "parameters.min_pct",
+                code::CONTRADICTION,
+                format!("The smallest value ({min}) is not below the largest ({max})."),
+                "Make min_pct smaller than max_pct.",
+            )]);
+        }
+        let period = parameters.integer("period");
+        let (min_pct, max_pct) = (parameters.float("min_pct"), parameters.float("max_pct"));
+        Ok(Self { role, period, min_pct, max_pct, atr: Atr::new(period) })
+    }
+
+    fn role(&self) -> Role {
+        self.role
+    }
+
+    fn warmup_candles(&self) -> u32 {
+        Atr::warmup_candles(self.period)
+    }
+
+    fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
+        let candle = &inputs.candle.floats;
+        let Some(atr) = self.atr.update(candle) else { return Reading::WARMING_UP };
+        let percent = if candle.close > 0.0 { 100.0 * atr / candle.close } else { 0.0 };
+        let inside = percent >= self.min_pct && percent <= self.max_pct;
+        let nearer_min = percent < f64::midpoint(self.min_pct, self.max_pct);
+        let limit = if nearer_min { self.min_pct } else { self.max_pct };
+        both_ways(if inside { Check::Pass } else { Check::Block }, percent, Some(limit))
+    }
+
+    fn explain(role: Role, parameters: &Parameters) -> String {
+        let (period, min, max) =
+            (parameters.integer("period"), parameters.number("min_pct"), parameters.number("max_pct"));
+        match role {
+            Role::RiskGate => {
+                format!("blocks entries while ATR({period}) is below {min} % or above {max} % of the price")
+            }
+            Role::Signal | Role::Filter | Role::EntryGuard => {
+                format!("lets entries pass while ATR({period}) is between {min} % and {max} % of the price")
+            }
+        }
+    }
+}

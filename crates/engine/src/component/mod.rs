@@ -1,0 +1,222 @@
+//! The components a template may use: each turns closed candles into one [`Reading`] per candle.
+//!
+//! The set is closed: an enum, so that the plan is plain data that can be copied, compared and saved in a
+//! snapshot, and so that a new component is not forgotten anywhere. A component never sees a candle that has not closed, a
+//! position, an order or a clock. To add one: write its file with its catalog entry, its indicators in
+//! [`crate::indicator`], name it in the list below, and add its scenario to `tests/it/components.rs`.
+
+mod adx_dmi;
+mod atr;
+mod average;
+mod bollinger;
+mod cooldown;
+mod crossing;
+mod donchian_breakout;
+mod funding_rate;
+mod ma_cross;
+mod ma_distance;
+mod macd;
+mod parameters;
+mod price_vs_ma;
+mod rsi;
+mod volume_spike;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::parameters::Parameters;
+use crate::catalog::{ComponentEntry, DataNeeds};
+use crate::input::Inputs;
+use crate::problem::{Problem, code};
+use crate::reading::{Check, Direction, Reading};
+use crate::template::{ComponentSpec, Role};
+
+/// What every component's file provides.
+trait Behavior: Sized {
+    /// Its page in the catalog.
+    const ENTRY: ComponentEntry;
+
+    /// The component before its first candle. The role is one of the entry's; only rules over several parameters are
+    /// left to check, with paths such as `parameters.fast`.
+    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>>;
+
+    /// The role it was prepared for.
+    fn role(&self) -> Role;
+
+    /// How many closed candles it must have seen, the newest included, before it answers; at least 1.
+    fn warmup_candles(&self) -> u32;
+
+    /// Takes in a closed candle.
+    fn update(&mut self, inputs: &Inputs<'_>) -> Reading;
+
+    /// One plain sentence on what it does with these parameters.
+    fn explain(role: Role, parameters: &Parameters) -> String;
+}
+
+macro_rules! components {
+    ($($variant:ident($type:ty)),+ $(,)?) => {
+        /// A component in its role, with everything it remembers.
+        ///
+        /// Serialized, it is a snapshot: read back and fed the same candles, it gives the same readings to the last bit.
+        ///
+        /// ```
+        /// use keyhold_engine::component::Component;
+        /// use keyhold_engine::template::ComponentSpec;
+        /// let spec: ComponentSpec =
+        ///     serde_json::from_str(r#"{"kind": "ema_cross", "role": "signal", "parameters": {"fast": 9}}"#).unwrap();
+        /// let component = Component::build(&spec).unwrap();
+        /// assert_eq!((component.kind(), component.warmup_candles()), ("ema_cross", 26));
+        /// ```
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[expect(missing_docs, reason = "the catalog entry of each says what it is")]
+        pub enum Component { $($variant($type)),+ }
+
+        /// Every component's page, in the order of the enum.
+        pub(crate) const ENTRIES: &[ComponentEntry] = &[$(<$type as Behavior>::ENTRY),+];
+
+        impl Component {
+            fn prepare(kind: &str, role: Role, parameters: &Parameters) -> Option<Result<Self, Vec<Problem>>> {
+                $(if kind == <$type as Behavior>::ENTRY.kind {
+                    return Some(<$type as Behavior>::prepare(role, parameters).map(Self::$variant));
+                })+
+                None
+            }
+
+            fn sentence(kind: &str, role: Role, parameters: &Parameters) -> Option<String> {
+                $(if kind == <$type as Behavior>::ENTRY.kind {
+                    return Some(<$type as Behavior>::explain(role, parameters));
+                })+
+                None
+            }
+
+            /// Its page in the catalog.
+            pub fn entry(&self) -> &'static ComponentEntry {
+                match self { $(Self::$variant(_) => const { &<$type as Behavior>::ENTRY }),+ }
+            }
+
+            /// The role it was built for.
+            pub fn role(&self) -> Role {
+                match self { $(Self::$variant(component) => component.role()),+ }
+            }
+
+            /// How many closed candles it must have seen, the newest included, before it answers: with the candle of
+            /// this number, counted from 1, it gives its first verdict, and it never warms up again.
+            pub fn warmup_candles(&self) -> u32 {
+                match self { $(Self::$variant(component) => component.warmup_candles()),+ }
+            }
+
+            /// Takes in one closed candle and gives the verdict on it. Called exactly once per candle.
+            pub fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
+                match self { $(Self::$variant(component) => component.update(inputs)),+ }
+            }
+        }
+    };
+}
+
+components! {
+    EmaCross(ma_cross::EmaCross),
+    PriceVsMa(price_vs_ma::PriceVsMa),
+    Macd(macd::MacdComponent),
+    AdxDmi(adx_dmi::AdxDmi),
+    DonchianBreakout(donchian_breakout::DonchianBreakout),
+    Rsi(rsi::RsiComponent),
+    Bollinger(bollinger::BollingerComponent),
+    Atr(atr::AtrComponent),
+    VolumeSpike(volume_spike::VolumeSpike),
+    FundingRate(funding_rate::FundingRate),
+    MaDistance(ma_distance::MaDistance),
+    Cooldown(cooldown::Cooldown),
+}
+
+impl Component {
+    /// Checks kind, role, parameter names, types, ranges and rules over several parameters, and prepares the component.
+    /// All problems at once, with paths relative to the component, for example `parameters.fast`.
+    pub fn build(spec: &ComponentSpec) -> Result<Self, Vec<Problem>> {
+        let entry = ENTRIES
+            .iter()
+            .find(|entry| entry.kind == spec.kind)
+            .ok_or_else(|| vec![unknown_kind(&spec.kind)])?;
+        let mut problems = Vec::new();
+        if !entry.roles.iter().any(|supported| supported.role == spec.role) {
+            problems.push(unsupported_role(entry, spec.role));
+        }
+        let parameters = match Parameters::check(entry.parameters, &spec.parameters) {
+            Ok(parameters) => parameters,
+            Err(more) => {
+                problems.extend(more);
+                return Err(problems);
+            }
+        };
+        match Self::prepare(entry.kind, spec.role, &parameters) {
+            Some(Ok(component)) if problems.is_empty() => Ok(component),
+            Some(Ok(_)) | None => Err(problems),
+            Some(Err(more)) => {
+                problems.extend(more);
+                Err(problems)
+            }
+        }
+    }
+
+    /// One plain sentence on what a component does; `None` when its kind or parameters are wrong.
+    pub fn explain(spec: &ComponentSpec) -> Option<String> {
+        let entry = ENTRIES.iter().find(|entry| entry.kind == spec.kind)?;
+        let parameters = Parameters::check(entry.parameters, &spec.parameters).ok()?;
+        Self::sentence(entry.kind, spec.role, &parameters)
+    }
+
+    /// Its name in documents.
+    pub fn kind(&self) -> &'static str {
+        self.entry().kind
+    }
+
+    /// What it works on besides candles.
+    pub fn needs(&self) -> DataNeeds {
+        self.entry().needs
+    }
+}
+
+fn unknown_kind(kind: &str) -> Problem {
+    let known: Vec<_> = ENTRIES.iter().map(|entry| entry.kind).collect();
+    Problem::new(
+        "kind",
+        code::UNKNOWN_KIND,
+        format!("There is no component `{kind}`."),
+        format!("Use one of: {}.", known.join(", ")),
+    )
+}
+
+fn unsupported_role(entry: &ComponentEntry, role: Role) -> Problem {
+    let roles: Vec<_> = entry.roles.iter().map(|supported| supported.role.name()).collect();
+    Problem::new(
+        "role",
+        code::ROLE_UNSUPPORTED,
+        format!("`{}` cannot be used as {}.", entry.kind, role.name()),
+        format!("Use it as {}.", roles.join(" or ")),
+    )
+}
+
+/// The direction of a number's sign.
+fn sign(value: f64) -> Direction {
+    if value > 0.0 {
+        Direction::Long
+    } else if value < 0.0 {
+        Direction::Short
+    } else {
+        Direction::Neutral
+    }
+}
+
+/// A check that passes only in the given direction, and in none when it is neutral.
+fn only_toward(direction: Direction, value: f64, limit: Option<f64>) -> Reading {
+    let (long, short) = match direction {
+        Direction::Long => (Check::Pass, Check::Block),
+        Direction::Short => (Check::Block, Check::Pass),
+        Direction::Neutral => (Check::Block, Check::Block),
+    };
+    Reading::check(long, short, value, limit)
+}
+
+/// A check that answers the same for both directions.
+fn both_ways(check: Check, value: f64, limit: Option<f64>) -> Reading {
+    Reading::check(check, check, value, limit)
+}
