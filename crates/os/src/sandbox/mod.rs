@@ -5,6 +5,10 @@
 //! for everything else (`filter.rs`, `allowed.rs`). Neither needs root. What the layers cannot do on the running kernel
 //! is reported as [`Missing`]; what they cannot do on any kernel as [`Limitation`].
 //!
+//! Known to work inside: a multi-threaded tokio runtime with TCP, UNIX sockets, files, timers and signals; rustls with
+//! aws-lc-rs; name resolution where granted. Known not to: `std::fs::copy` and setting permissions (use read and write),
+//! name-service plug-ins the C library would have to load, and processor quotas, which cannot be read.
+//!
 //! It does not close descriptors that are already open, does not hide the existence of files (stat works), and is no
 //! substitute for one user per bot.
 

@@ -39,8 +39,8 @@ const READABLE: [&str; 4] = ["/etc/passwd", "/etc/hostname", "/proc/version", "/
 const WRITABLE: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run"];
 /// Candidates for a port outside the grants: services nobody runs any more.
 const PORTS: [u16; 5] = [1, 9, 11, 13, 17];
-/// An invalid flag for calls that take flags.
-const INVALID: c_long = 1;
+/// A flag that neither unshare(2) nor userfaultfd(2) knows.
+const INVALID: c_long = 2;
 const NULL: c_long = 0;
 const NO_DESCRIPTOR: c_long = -1;
 /// A path at which nothing can be: a file is not a directory.

@@ -46,6 +46,7 @@ fn every_probe_is_refused_inside() {
             let said = hear("jail", lane, &settings);
             assert_eq!(said["isolation"], "Full", "as {lane:?} with {settings:?}: {said:#?}");
             assert!(!said.values().any(|outcome| outcome == "ALLOWED"));
+            assert_eq!(said["left_open"], "0", "the self-test leaves nothing behind");
             // Positive controls: these were possible before for every user, so it is the sandbox that refuses.
             for probe in [
                 "read_file_outside",
