@@ -1,0 +1,5 @@
+fn main() {}
+
+fn print(secret: keyhold_unseal::Credential) -> String {
+    format!("{:?}", secret)
+}

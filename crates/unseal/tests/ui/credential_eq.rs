@@ -1,0 +1,5 @@
+fn main() {}
+
+fn compare(left: keyhold_unseal::Credential, right: keyhold_unseal::Credential) -> bool {
+    left == right
+}

@@ -1,0 +1,5 @@
+fn main() {}
+
+fn read(credential: keyhold_unseal::Credential) {
+    let _ = credential.padded;
+}

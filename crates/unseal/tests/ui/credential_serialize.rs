@@ -1,0 +1,5 @@
+fn main() {}
+
+fn write(secret: keyhold_unseal::Credential) -> String {
+    serde_json::to_string(&secret).unwrap()
+}
