@@ -1,1 +1,9 @@
-//! Placeholder.
+//! Exchanges and markets that exist only in memory, for backtests, paper trading and tests.
+//!
+//! Knows no clock, no network and no file: time, candles and orders come in as values. [`exchange`] matches orders
+//! and keeps the books; [`random`], [`latency`] and [`faults`] say what chance does, from a seed.
+
+pub mod exchange;
+pub mod faults;
+pub mod latency;
+pub mod random;

@@ -1,0 +1,6 @@
+//! Tests of the simulated exchange through its public interface. Scenarios are text files a trader can read.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test by panicking")]
+
+mod conservation;
+mod scenario;
