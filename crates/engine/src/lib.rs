@@ -4,9 +4,11 @@
 //! live, paper, backtest and replay differ only in who feeds the events.
 
 pub mod catalog;
+pub mod check;
 pub mod component;
 pub mod indicator;
 pub mod input;
 pub mod problem;
 pub mod reading;
+pub mod system_templates;
 pub mod template;
