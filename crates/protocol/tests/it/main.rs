@@ -1,0 +1,7 @@
+//! Tests of the frames and of the keeper's messages.
+
+#![allow(clippy::unwrap_used, reason = "a failed expectation ends a test")]
+
+mod frames;
+mod keeper;
+mod pointers;
