@@ -22,6 +22,7 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("bot", &["domain", "engine", "venues", "seal", "unseal", "protocol", "os"]),
     ("server", &["domain", "engine", "simulator", "venues", "seal", "store", "provision", "protocol", "os"]),
     ("fake-venues", &["domain", "engine", "simulator"]),
+    ("e2e", &["domain", "seal"]),
 ];
 
 /// One sentence per broken layer; empty when all hold.
