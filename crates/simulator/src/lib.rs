@@ -6,4 +6,5 @@
 pub mod exchange;
 pub mod faults;
 pub mod latency;
+pub mod market;
 pub mod random;
