@@ -1,6 +1,6 @@
 //! Tests of the frames and of the keeper's messages.
 
-#![allow(clippy::unwrap_used, reason = "a failed expectation ends a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
 mod frames;
 mod keeper;
