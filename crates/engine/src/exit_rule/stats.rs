@@ -1,0 +1,81 @@
+//! The statistics exit rules look at, updated on every candle whether or not a position is open.
+
+use serde::{Deserialize, Serialize};
+
+use super::ExitPlan;
+use crate::indicator::{Atr, RollingHigh, RollingLow};
+use crate::input::Ohlcv;
+
+/// Streaming statistics of the rules that need them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    stop: Option<Atr>,
+    target: Option<Atr>,
+    volatility: Option<Atr>,
+    chandelier: Option<Extremes>,
+    /// What they said on the newest candle.
+    pub now: Now,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Extremes {
+    atr: Atr,
+    high: RollingHigh,
+    low: RollingLow,
+}
+
+/// Values on the newest candle; `None` while warming up or when no rule needs them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Now {
+    /// Average true range of the hard stop.
+    pub stop_atr: Option<f64>,
+    /// Average true range of the take profit.
+    pub target_atr: Option<f64>,
+    /// Average true range of the volatility exit.
+    pub volatility_atr: Option<f64>,
+    /// Highest high, lowest low and average true range of the chandelier.
+    pub chandelier: Option<(f64, f64, f64)>,
+}
+
+/// Values kept from the decision that led to a position.
+pub type EntryStats = Now;
+
+impl Stats {
+    /// Empty statistics for the rules of a plan.
+    pub fn new(plan: &ExitPlan) -> Self {
+        Self {
+            stop: plan.hard_stop.and_then(super::Distance::atr_period).map(Atr::new),
+            target: plan.targets.iter().find_map(|target| target.distance.atr_period()).map(Atr::new),
+            volatility: plan.volatility.map(|rule| Atr::new(rule.period)),
+            chandelier: plan.chandelier.map(|rule| Extremes {
+                atr: Atr::new(rule.period),
+                high: RollingHigh::new(rule.period),
+                low: RollingLow::new(rule.period),
+            }),
+            now: Now::default(),
+        }
+    }
+
+    /// Takes in a closed candle.
+    pub fn update(&mut self, candle: &Ohlcv) {
+        self.now.stop_atr = self.stop.as_mut().and_then(|atr| atr.update(candle));
+        self.now.target_atr = self.target.as_mut().and_then(|atr| atr.update(candle));
+        self.now.volatility_atr = self.volatility.as_mut().and_then(|atr| atr.update(candle));
+        if let Some(extremes) = &mut self.chandelier {
+            let atr = extremes.atr.update(candle);
+            let high = extremes.high.update(candle.high);
+            let low = extremes.low.update(candle.low);
+            self.now.chandelier = match (high, low, atr) {
+                (Some(high), Some(low), Some(atr)) => Some((high, low, atr)),
+                (None, _, _) | (_, None, _) | (_, _, None) => None,
+            };
+        }
+    }
+
+    /// Whether a position could be given all its levels now.
+    pub fn is_ready(&self) -> bool {
+        (self.stop.is_none() || self.now.stop_atr.is_some())
+            && (self.target.is_none() || self.now.target_atr.is_some())
+            && (self.volatility.is_none() || self.now.volatility_atr.is_some())
+    }
+}

@@ -1,0 +1,166 @@
+//! The bot's mind: one pure function from what was known and what happened to what is wanted.
+//!
+//! Same plan, state and event: same result, on any machine, for ever. On a closed candle exits come first and nothing
+//! stands before them; then components, combination, filters, guards, gates, session, limits, and at last the order.
+//! Every event ends in [`settle`], which compares what rests at the venue with what the position needs. Read
+//! [`candle`] for decisions, [`fills`] and [`news`] for book-keeping, [`reconcile`] for the venue's truth. A bot with
+//! several instruments is stepped through [`crate::bot`], because its limits see all of them.
+
+mod account;
+mod candle;
+mod decide;
+mod fills;
+mod news;
+mod reconcile;
+mod settle;
+
+use keyhold_domain::{ReasonCode, Timestamp};
+
+use crate::action::{Action, Note};
+use crate::event::{AtStop, Directive, Event};
+use crate::plan::Plan;
+use crate::state::{Amount, Asking, Freshness, Inner, KeyUse, Retry, Running, State, WantedExit};
+
+/// What one instrument of a bot does about one event.
+pub fn step(plan: &Plan, mut state: State, event: &Event) -> (State, Vec<Action>) {
+    let mut actions = Vec::new();
+    apply(plan, &mut state, event, &mut actions);
+    (state, actions)
+}
+
+/// The same in place, appending to a buffer that the caller keeps.
+pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec<Action>) {
+    let inner = &mut *state.0;
+    match event {
+        Event::Warmup(candle) => {
+            candle::learn(plan, inner, candle);
+            return;
+        }
+        Event::BotFacts(facts) => {
+            inner.bot = *facts;
+            return;
+        }
+        Event::CandleClosed { candle, at } => {
+            inner.advance(*at);
+            candle::closed(plan, inner, candle, out);
+        }
+        Event::Filled(fill) => {
+            inner.advance(fill.at);
+            fills::filled(plan, inner, fill, out);
+        }
+        Event::OrderUpdated(update) => {
+            inner.advance(update.at);
+            news::updated(plan, inner, update, out);
+        }
+        Event::OrderOutcome { client_id, request, outcome, at } => {
+            inner.advance(*at);
+            news::outcome(plan, inner, *client_id, (*request, *outcome), out);
+        }
+        Event::AccountRefreshed(view) => {
+            inner.advance(view.at);
+            account::refreshed(inner, view, out);
+        }
+        Event::FundingRate { rate, at } => {
+            inner.advance(*at);
+            inner.funding_rate = Some(crate::input::decimal_to_f64(rate.get()));
+        }
+        Event::FundingPaid { amount, at } => {
+            inner.advance(*at);
+            account::funded(plan, inner, amount, out);
+        }
+        Event::FeedGap { from, until } => {
+            out.push(Action::Note(Note::FeedGap { from: *from, until: *until }));
+        }
+        Event::Directed { directive, at } => {
+            inner.advance(*at);
+            directed(inner, *directive);
+        }
+        Event::TimerFired { at } => {
+            inner.advance(*at);
+            timer(plan, inner, out);
+        }
+        Event::Restarted { at } => {
+            inner.advance(*at);
+            reconcile::restarted(inner);
+        }
+        Event::Reconciled(truth) => {
+            inner.advance(truth.at);
+            reconcile::reconciled(plan, inner, truth, out);
+        }
+    }
+    settle::settle(plan, inner, out);
+}
+
+impl Inner {
+    /// Time never runs backward, whatever the order of the news.
+    fn advance(&mut self, at: Timestamp) {
+        self.now = self.now.max(at);
+    }
+
+    /// Decides to leave the whole position. An exit of everything that is already decided keeps its reason.
+    fn leave(&mut self, reason: ReasonCode) {
+        let Some(holding) = &self.holding else { return };
+        let decided = self.last.map_or(holding.entry, |last| last.close);
+        if self.exit.is_none_or(|exit| exit.amount != Amount::Everything) {
+            self.exit = Some(WantedExit {
+                reason,
+                decided,
+                decided_at: self.now,
+                amount: Amount::Everything,
+                retry: Retry::default(),
+            });
+        }
+    }
+
+    /// Asks the venue for the truth before anything else is done.
+    fn ask(&mut self, client_id: Option<keyhold_domain::ClientOrderId>) {
+        if self.asking.is_none() {
+            self.asking = Some(Asking { client_id, retry: Retry::default() });
+        }
+    }
+}
+
+fn directed(inner: &mut Inner, directive: Directive) {
+    match directive {
+        Directive::Pause => inner.run(Running::Paused),
+        Directive::Resume => inner.run(Running::Active),
+        Directive::ExitsOnly => inner.key = KeyUse::ExitsOnly,
+        Directive::EntriesAllowed => inner.key = KeyUse::Everything,
+        Directive::Flatten => inner.leave(ReasonCode::ExitFlatten),
+        Directive::Stop { position } => {
+            inner.run(Running::Stopping);
+            match position {
+                AtStop::Close => inner.leave(ReasonCode::ExitFlatten),
+                AtStop::Leave => {}
+            }
+        }
+        // The ledger of the whole bot keeps the limits' counts; nothing of them is here.
+        Directive::ClearLimits => {}
+    }
+}
+
+impl Inner {
+    /// A bot that stops stays so.
+    fn run(&mut self, running: Running) {
+        if self.running != Running::Stopping {
+            self.running = running;
+        }
+    }
+}
+
+fn timer(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
+    if let Some(last) = inner.last {
+        let stale = candle::is_stale(plan, last.open_time, inner.now);
+        if stale && inner.freshness == Freshness::Fresh {
+            inner.freshness = Freshness::Stale;
+            out.push(Action::Note(Note::StaleData));
+        }
+    }
+    if inner.doubt_at.is_some_and(|at| inner.now >= at) {
+        inner.doubt_at = None;
+        if inner.book.misses_fills() {
+            inner.ask(None);
+        }
+    }
+    candle::end_session(plan, inner, inner.now);
+}
