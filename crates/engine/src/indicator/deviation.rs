@@ -41,10 +41,7 @@ impl Deviation {
         if !self.window.is_full() {
             return None;
         }
-        let (older, newer) = self.window.as_slices();
-        let (first, second) = (moments(older, value), moments(newer, value));
-        let sum = first.0 + second.0;
-        let squares = first.1 + second.1;
+        let (sum, squares) = moments(self.window.values(), value);
         let shift = sum / self.count;
         let variance = ((squares - sum * shift) / self.count).max(0.0);
         Some(Spread { mean: value + shift, deviation: variance.sqrt(), newest_from_mean: -shift })

@@ -1,28 +1,35 @@
 //! The last `period` numbers, and a running sum of them that does not drift.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
 /// A sliding window. Never holds more than `period` numbers; no allocation after it has been made.
+///
+/// A ring whose position is saved with it: sums over [`Self::values`] run in the same order, and so give the same
+/// bits, before and after a snapshot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     period: usize,
-    values: VecDeque<f64>,
+    /// Where the next number goes once the ring is full: the place of the oldest.
+    next: usize,
+    values: Vec<f64>,
 }
 
 impl Window {
     /// An empty window; a period of 0 counts as 1.
     pub fn new(period: u32) -> Self {
         let period = usize::try_from(period.max(1)).unwrap_or(usize::MAX);
-        Self { period, values: VecDeque::with_capacity(period) }
+        Self { period, next: 0, values: Vec::with_capacity(period) }
     }
 
     /// Takes in a number and gives back the one that fell out.
     pub fn push(&mut self, value: f64) -> Option<f64> {
-        let evicted = if self.is_full() { self.values.pop_front() } else { None };
-        self.values.push_back(value);
-        evicted
+        if !self.is_full() {
+            self.values.push(value);
+            return None;
+        }
+        let place = if self.next < self.values.len() { self.next } else { 0 };
+        self.next = place + 1;
+        self.values.get_mut(place).map(|slot| std::mem::replace(slot, value))
     }
 
     /// Whether it holds `period` numbers.
@@ -32,12 +39,12 @@ impl Window {
 
     /// The oldest number held.
     pub fn oldest(&self) -> Option<f64> {
-        self.values.front().copied()
+        self.values.get(self.next).or_else(|| self.values.first()).copied()
     }
 
-    /// All numbers in two pieces, oldest first.
-    pub fn as_slices(&self) -> (&[f64], &[f64]) {
-        self.values.as_slices()
+    /// All numbers, in the ring's order and not in that of time.
+    pub fn values(&self) -> &[f64] {
+        &self.values
     }
 }
 

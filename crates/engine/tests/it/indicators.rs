@@ -83,8 +83,8 @@ impl Reference {
         self.candles.iter().map(|candle| update(candle.close)).collect()
     }
 
-    fn all(&self, mut update: impl FnMut(&Ohlcv) -> Option<f64>) -> Column {
-        self.candles.iter().map(|candle| update(candle)).collect()
+    fn all(&self, update: impl FnMut(&Ohlcv) -> Option<f64>) -> Column {
+        self.candles.iter().map(update).collect()
     }
 }
 

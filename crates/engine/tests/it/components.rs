@@ -1,0 +1,153 @@
+//! What each component says, as tables that a trader can read: `tests/scenarios/components/*.txt`.
+//!
+//! The numbers in the tables were computed with the plain reference code or by hand, not with the code under test.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use keyhold_domain::Decimal;
+use keyhold_engine::catalog::catalog;
+use keyhold_engine::component::Component;
+use keyhold_engine::input::Facts;
+use keyhold_engine::reading::{Check, Direction, Reading, Verdict};
+use keyhold_engine::template::{ComponentSpec, Number, ParameterValue};
+
+use crate::series::{Moment, candle};
+
+/// One table: a component and what it is fed.
+struct Scenario {
+    place: String,
+    spec: ComponentSpec,
+    columns: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+fn value(text: &str) -> ParameterValue {
+    match Decimal::from_str_exact(text) {
+        Ok(number) => ParameterValue::Number(Number(number)),
+        Err(_) => ParameterValue::Choice(text.to_owned()),
+    }
+}
+
+fn cells(line: &str) -> Vec<String> {
+    line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+}
+
+fn read(path: &Path) -> Vec<Scenario> {
+    let mut scenarios: Vec<Scenario> = Vec::new();
+    for (index, line) in fs::read_to_string(path).unwrap().lines().enumerate() {
+        let line = line.trim();
+        if let Some(title) = line.strip_prefix("component ") {
+            let (kind, role) = title.split_once(" as ").unwrap();
+            let spec = serde_json::from_value(serde_json::json!({ "kind": kind, "role": role })).unwrap();
+            let place = format!("{}:{}: {line}", path.display(), index + 1);
+            scenarios.push(Scenario { place, spec, columns: Vec::new(), rows: Vec::new() });
+        } else if let Some(parameters) = line.strip_prefix("with ") {
+            for parameter in parameters.split(", ") {
+                let (name, text) = parameter.split_once(' ').unwrap();
+                scenarios.last_mut().unwrap().spec.parameters.insert(name.to_owned(), value(text));
+            }
+        } else if line.starts_with('|') {
+            let scenario = scenarios.last_mut().unwrap();
+            if scenario.columns.is_empty() {
+                scenario.columns = cells(line);
+            } else {
+                scenario.rows.push(cells(line));
+            }
+        } else {
+            assert!(line.is_empty() || line.starts_with('#'), "{}:{}: {line}", path.display(), index + 1);
+        }
+    }
+    scenarios
+}
+
+fn scenarios() -> Vec<Scenario> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/components");
+    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().flat_map(|file| read(file)).collect()
+}
+
+impl Scenario {
+    fn cell(&self, row: &[String], column: &str) -> Option<String> {
+        let index = self.columns.iter().position(|name| name == column)?;
+        Some(row[index].clone()).filter(|cell| !cell.is_empty())
+    }
+
+    fn moment(&self, number: usize, row: &[String]) -> Moment {
+        let close = self.cell(row, "close").unwrap();
+        let open = self.cell(row, "open").unwrap_or_else(|| close.clone());
+        let decimal = |text: &str| Decimal::from_str_exact(text).unwrap();
+        let highest = decimal(&open).max(decimal(&close)).to_string();
+        let lowest = decimal(&open).min(decimal(&close)).to_string();
+        let high = self.cell(row, "high").unwrap_or(highest);
+        let low = self.cell(row, "low").unwrap_or(lowest);
+        let volume = self.cell(row, "volume").unwrap_or_else(|| "1".to_owned());
+        let open_time_ms = i64::try_from(number).unwrap() * 60_000;
+        let mut moment = Moment::of(candle(open_time_ms, [&open, &high, &low, &close, &volume]));
+        moment.funding_rate = self.cell(row, "funding").map(|text| text.parse().unwrap());
+        let since = |column| self.cell(row, column).map(|text| text.parse().unwrap());
+        moment.facts =
+            Facts { candles_since_exit: since("since_exit"), candles_since_loss: since("since_loss") };
+        moment
+    }
+
+    fn check(&self) {
+        let mut component =
+            Component::build(&self.spec).unwrap_or_else(|problems| panic!("{}: {problems:?}", self.place));
+        for (number, row) in self.rows.iter().enumerate() {
+            let reading = component.update(&self.moment(number, row).inputs());
+            let place = format!("{}, candle {}", self.place, number + 1);
+            let says = self.cell(row, "says").unwrap();
+            assert_eq!(words(reading), says, "{place}: {reading:?}");
+            assert_near(reading.value, self.cell(row, "value"), &format!("{place}: value"));
+            assert_near(reading.limit, self.cell(row, "limit"), &format!("{place}: limit"));
+        }
+    }
+}
+
+fn words(reading: Reading) -> &'static str {
+    match reading.verdict {
+        Verdict::WarmingUp => "warming",
+        Verdict::NoData => "no data",
+        Verdict::Signal { direction: Direction::Long } => "long",
+        Verdict::Signal { direction: Direction::Short } => "short",
+        Verdict::Signal { direction: Direction::Neutral } => "neutral",
+        Verdict::Check { long: Check::Pass, short: Check::Pass } => "pass",
+        Verdict::Check { long: Check::Pass, short: Check::Block } => "long only",
+        Verdict::Check { long: Check::Block, short: Check::Pass } => "short only",
+        Verdict::Check { long: Check::Block, short: Check::Block } => "block",
+    }
+}
+
+/// Equal as far as the table's digits go.
+fn assert_near(actual: Option<f64>, expected: Option<String>, place: &str) {
+    let Some(text) = expected else { return };
+    let digits = text.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let half_a_digit = 0.5 * 0.1_f64.powi(i32::try_from(digits).unwrap());
+    let expected: f64 = text.parse().unwrap();
+    let actual = actual.unwrap_or_else(|| panic!("{place}: nothing instead of {text}"));
+    assert!((actual - expected).abs() <= half_a_digit + 1e-9, "{place}: {actual} instead of {text}");
+}
+
+#[test]
+fn components_say_what_the_tables_say() {
+    let scenarios = scenarios();
+    assert!(scenarios.len() >= 24, "only {} tables were found", scenarios.len());
+    for scenario in scenarios {
+        assert!(scenario.rows.len() >= 2, "{}", scenario.place);
+        scenario.check();
+    }
+}
+
+#[test]
+fn every_component_has_a_table_for_every_role() {
+    let told: BTreeSet<_> =
+        scenarios().into_iter().map(|scenario| (scenario.spec.kind, scenario.spec.role)).collect();
+    for entry in catalog().components {
+        for role in entry.roles {
+            assert!(told.contains(&(entry.kind.to_owned(), role.role)), "{} as {:?}", entry.kind, role.role);
+        }
+    }
+}

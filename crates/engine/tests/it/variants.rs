@@ -1,0 +1,75 @@
+//! Every component of the catalog in every role, with every combination of its choices, in two sizes.
+
+use std::collections::BTreeMap;
+
+use keyhold_domain::Decimal;
+use keyhold_engine::catalog::{ComponentEntry, Shape, catalog};
+use keyhold_engine::component::Component;
+use keyhold_engine::template::{ComponentSpec, Enabled, Number, ParameterValue, Role};
+
+/// A component to put to the test, and its name for messages.
+#[derive(Debug)]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    pub(crate) component: Component,
+}
+
+/// All of them. Anything added to the catalog is here without further ado.
+pub(crate) fn variants() -> Vec<Variant> {
+    let mut variants = Vec::new();
+    for entry in catalog().components {
+        for role in entry.roles {
+            for parameters in choices(entry) {
+                variants.push(build(entry, role.role, parameters.clone()));
+                let mut small = parameters;
+                small.extend(smallest(entry));
+                variants.push(build(entry, role.role, small));
+            }
+        }
+    }
+    variants
+}
+
+fn build(entry: &ComponentEntry, role: Role, parameters: BTreeMap<String, ParameterValue>) -> Variant {
+    let name = format!("{} as {role:?} with {parameters:?}", entry.kind);
+    let spec = ComponentSpec {
+        kind: entry.kind.to_owned(),
+        role,
+        parameters,
+        weight: Number(Decimal::ONE),
+        enabled: Enabled::Yes,
+    };
+    let component = Component::build(&spec).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+    Variant { name, component }
+}
+
+/// The product of all choices; everything else stays at its default.
+fn choices(entry: &ComponentEntry) -> Vec<BTreeMap<String, ParameterValue>> {
+    let mut sets = vec![BTreeMap::new()];
+    for parameter in entry.parameters {
+        if let Shape::Choice { choices, .. } = parameter.shape {
+            sets = sets
+                .iter()
+                .flat_map(|set| {
+                    choices.iter().map(|choice| {
+                        let mut set = set.clone();
+                        set.insert(parameter.name.to_owned(), ParameterValue::Choice((*choice).to_owned()));
+                        set
+                    })
+                })
+                .collect();
+        }
+    }
+    sets
+}
+
+/// Every whole number at its minimum: the shortest histories that are allowed.
+fn smallest(entry: &ComponentEntry) -> BTreeMap<String, ParameterValue> {
+    let mut set = BTreeMap::new();
+    for parameter in entry.parameters {
+        if let Shape::Integer(range) = parameter.shape {
+            set.insert(parameter.name.to_owned(), ParameterValue::Number(Number(Decimal::from(range.min))));
+        }
+    }
+    set
+}
