@@ -1,6 +1,7 @@
 //! Instants. Nothing here reads a clock; only the programs' `clock.rs` files do.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -84,9 +85,31 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// The text is not an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is not a time: RFC 3339 with an offset is expected")]
+pub struct TimestampError;
+
+impl FromStr for Timestamp {
+    type Err = TimestampError;
+
+    /// Reads RFC 3339 with an offset; parts of a millisecond are cut off.
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let at = text.parse::<jiff::Timestamp>().map_err(|_| TimestampError)?;
+        Ok(Self(at.as_millisecond()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_read_from_text() {
+        assert_eq!("1970-01-01T00:00:00Z".parse(), Ok(Timestamp::EPOCH));
+        assert_eq!("2021-12-31T23:01:00.000Z".parse(), Ok(Timestamp::from_ms(1_640_991_660_000)));
+        assert!("2021-12-31".parse::<Timestamp>().is_err());
+    }
 
     #[test]
     fn weekdays_follow_the_calendar() {
