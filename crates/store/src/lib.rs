@@ -1,1 +1,46 @@
-//! Placeholder.
+//! What Keyhold remembers: accounts, sealed keys, templates, bots and everything bots report.
+//!
+//! One SQL text serves SQLite (the default, one file in the data folder) and PostgreSQL. Every query about something
+//! a user owns goes through a handle that is bound to one workspace ([`WorkspaceStore`]) or one user ([`UserStore`]);
+//! there is no function that takes a bare id, so a query cannot forget whose it is. The crate reads no clock and draws
+//! no random numbers: instants and ids are arguments. It stores ciphertext and cannot open it.
+//!
+//! Start at [`Store`]; statements stand beside the functions that use them.
+
+mod accounts;
+mod actor;
+mod bots;
+mod database;
+mod error;
+mod history;
+mod ingest;
+mod keys;
+mod migrate;
+mod page;
+mod passkeys;
+#[cfg(test)]
+mod prepare_test;
+mod row;
+mod sessions;
+mod store;
+mod system;
+mod templates;
+
+pub use accounts::{Claim, Install, Me, NewUser, SetupState, UserStore};
+pub use actor::{Actor, Role};
+pub use bots::{
+    Bot, BotChange, BotRefusal, CommandRow, CommandStatus, Deployment, KeyOfBot, NewBot, NewCommand,
+    OpenPosition, Wish,
+};
+pub use error::StoreError;
+pub use history::{DecisionRow, EquityPoint, EventRow, FillRow, NewEvent, OrderRow, TradeFilter, TradeRow};
+pub use ingest::{Ingested, Stored};
+pub use keys::{
+    ApiKey, DeleteRefusal, KeyIntent, KeyRecord, NewApiKey, PutKeyRefusal, Verification, VerificationState,
+};
+pub use page::{Before, PageRequest};
+pub use passkeys::{Ceremony, CeremonyPurpose, NewPasskey, PasskeyRow};
+pub use sessions::{NewSession, Principal, SessionMethod, SessionRow};
+pub use store::{Store, StoreOptions, WorkspaceStore};
+pub use system::{BotWork, DeploymentRef, SystemStore};
+pub use templates::{NewTemplateVersion, TemplateKind, TemplateRow};
