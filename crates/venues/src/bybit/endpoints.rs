@@ -1,0 +1,176 @@
+//! Every path of Bybit's v5 API that Keyhold can call, as one constant list.
+//!
+//! What is not here cannot be called: requests are built only from these constants. There is none for withdrawing,
+//! moving or converting money, for sub-accounts and for managing keys, and a test keeps it so.
+//! Limits per second are those of Bybit's rate-limit page for ordinary users; see [`LIMITS`].
+
+use std::time::Duration;
+
+use crate::rate_limit::{Limit, LimitClass};
+use crate::signer::Verb;
+
+/// One call of the venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Read or write.
+    pub verb: Verb,
+    /// Path below the host.
+    pub path: &'static str,
+    /// Which limit it counts for.
+    pub class: LimitClass,
+    /// What is being done, for error texts.
+    pub doing: &'static str,
+}
+
+const fn get(path: &'static str, class: LimitClass, doing: &'static str) -> Endpoint {
+    Endpoint { verb: Verb::Get, path, class, doing }
+}
+
+const fn post(path: &'static str, class: LimitClass, doing: &'static str) -> Endpoint {
+    Endpoint { verb: Verb::Post, path, class, doing }
+}
+
+macro_rules! endpoints {
+    ($($(#[$doc:meta])* $name:ident = $value:expr;)+) => {
+        $($(#[$doc])* pub const $name: Endpoint = $value;)+
+
+        /// The whole list.
+        pub const ALL: &[Endpoint] = &[$($name),+];
+    };
+}
+
+endpoints! {
+    /// The venue's clock.
+    TIME = get("/v5/market/time", LimitClass::Market, "reading the venue's clock");
+    /// Maintenance, running and announced.
+    STATUS = get("/v5/system/status", LimitClass::Market, "reading the venue's status");
+    /// Contracts and their grids.
+    INSTRUMENTS = get("/v5/market/instruments-info", LimitClass::Market, "reading instruments");
+    /// Candles.
+    KLINE = get("/v5/market/kline", LimitClass::Market, "reading candles");
+    /// Last, mark and index price, current funding rate.
+    TICKERS = get("/v5/market/tickers", LimitClass::Market, "reading prices");
+    /// Past funding rates.
+    FUNDING = get("/v5/market/funding/history", LimitClass::Market, "reading funding rates");
+    /// What the key in use may do.
+    KEY = get("/v5/user/query-api", LimitClass::AccountRead, "reading the key's permissions");
+    /// Margin mode of the account.
+    ACCOUNT = get("/v5/account/info", LimitClass::AccountRead, "reading the account's settings");
+    /// Balances.
+    WALLET = get("/v5/account/wallet-balance", LimitClass::AccountRead, "reading balances");
+    /// Fees of the account.
+    FEES = get("/v5/account/fee-rate", LimitClass::AccountRead, "reading fees");
+    /// Positions.
+    POSITIONS = get("/v5/position/list", LimitClass::AccountRead, "reading positions");
+    /// Orders that rest or ended a moment ago.
+    OPEN_ORDERS = get("/v5/order/realtime", LimitClass::OrderRead, "reading open orders");
+    /// Orders that ended.
+    PAST_ORDERS = get("/v5/order/history", LimitClass::OrderRead, "reading past orders");
+    /// Fills and funding payments.
+    EXECUTIONS = get("/v5/execution/list", LimitClass::OrderRead, "reading executions");
+    /// A new order.
+    PLACE = post("/v5/order/create", LimitClass::Place, "placing an order");
+    /// A changed order.
+    AMEND = post("/v5/order/amend", LimitClass::Amend, "changing an order");
+    /// The end of an order.
+    CANCEL = post("/v5/order/cancel", LimitClass::Cancel, "canceling an order");
+    /// The end of many orders.
+    CANCEL_ALL = post("/v5/order/cancel-all", LimitClass::CancelAll, "canceling all orders");
+    /// Leverage of an instrument.
+    LEVERAGE = post("/v5/position/set-leverage", LimitClass::Settings, "setting the leverage");
+    /// One net position or two.
+    POSITION_MODE = post("/v5/position/switch-mode", LimitClass::Settings, "setting the position mode");
+    /// Isolated or cross, for the account.
+    MARGIN_MODE = post("/v5/account/set-margin-mode", LimitClass::Settings, "setting the margin mode");
+}
+
+const fn per_second(requests: u32) -> Limit {
+    Limit { requests, per: Duration::from_secs(1) }
+}
+
+/// Documented limits per user for linear and inverse contracts. The answers' headers correct them.
+pub const LIMITS: &[(LimitClass, Limit)] = &[
+    (LimitClass::Place, per_second(10)),
+    (LimitClass::Amend, per_second(10)),
+    (LimitClass::Cancel, per_second(10)),
+    (LimitClass::CancelAll, per_second(10)),
+    (LimitClass::Settings, per_second(10)),
+    (LimitClass::OrderRead, per_second(50)),
+    (LimitClass::AccountRead, per_second(50)),
+];
+
+/// All requests of one address: 600 in 5 seconds.
+pub const ADDRESS_LIMIT: Limit = Limit { requests: 600, per: Duration::from_secs(5) };
+
+/// How long Bybit says to wait after it has banned an address.
+pub const BAN_PAUSE: Duration = Duration::from_mins(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words of paths that move money, open sub-accounts or manage keys.
+    const FORBIDDEN: &[&str] = &[
+        "withdraw",
+        "transfer",
+        "convert",
+        "asset",
+        "sub",
+        "create-api",
+        "update-api",
+        "delete-api",
+        "modify-api",
+        "deposit",
+        "borrow",
+        "repay",
+        "loan",
+        "earn",
+        "broker",
+        "affiliate",
+        "p2p",
+        "fiat",
+        "exchange",
+        "spot",
+        "collateral",
+        "add-margin",
+        "move",
+    ];
+
+    #[test]
+    fn no_path_moves_money_or_manages_keys() {
+        for endpoint in ALL {
+            for word in FORBIDDEN {
+                assert!(!endpoint.path.contains(word), "{} holds {word}", endpoint.path);
+            }
+        }
+        // The one path about keys reads the key in use.
+        let about_users: Vec<_> = ALL.iter().filter(|e| e.path.starts_with("/v5/user")).collect();
+        assert_eq!(about_users, [&KEY]);
+        assert_eq!(KEY.verb, Verb::Get);
+    }
+
+    #[test]
+    fn paths_are_written_nowhere_else() {
+        let sources = [
+            include_str!("mod.rs"),
+            include_str!("render.rs"),
+            include_str!("bodies.rs"),
+            include_str!("rest.rs"),
+            include_str!("account.rs"),
+            include_str!("orders.rs"),
+            include_str!("market.rs"),
+            include_str!("market_stream.rs"),
+            include_str!("account_stream.rs"),
+        ];
+        for source in sources {
+            assert!(!source.contains("\"/v5/"), "a path outside of the list");
+        }
+    }
+
+    #[test]
+    fn no_path_is_listed_twice() {
+        for (n, endpoint) in ALL.iter().enumerate() {
+            assert!(ALL[n + 1..].iter().all(|other| other.path != endpoint.path), "{}", endpoint.path);
+        }
+    }
+}

@@ -1,0 +1,444 @@
+//! Bybit's messages as they are: every field optional, borrowed from the text, unknown fields ignored.
+//!
+//! Nothing is trusted and nothing is computed here. A [`Field`] keeps what was there; asking it for a value names the
+//! record and the field in the error and never repeats the value. Numbers with fractions are taken from text only, so
+//! that none ever passes through binary floating point. Next: [`super::convert`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use keyhold_domain::{Decimal, Price, Quantity, ShortText, Timestamp};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::error::WireError;
+
+/// A JSON value of which only plain ones are of use.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub enum Field<'a> {
+    /// Not there, or null.
+    #[default]
+    Absent,
+    /// A text.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Whole(i64),
+    /// True.
+    True,
+    /// False.
+    False,
+    /// A fraction, a list, an object: nothing we take.
+    Other,
+}
+
+impl Field<'_> {
+    /// The text, or nothing.
+    pub fn text(&self) -> &str {
+        if let Self::Text(text) = self { text } else { "" }
+    }
+
+    /// Absent or an empty text.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Absent => true,
+            Self::Text(text) => text.is_empty(),
+            Self::Whole(_) | Self::True | Self::False | Self::Other => false,
+        }
+    }
+
+    /// A whole number, written as number or as text.
+    pub fn whole(&self) -> Option<i64> {
+        match self {
+            Self::Whole(value) => Some(*value),
+            Self::Text(text) => text.parse().ok(),
+            Self::Absent | Self::True | Self::False | Self::Other => None,
+        }
+    }
+
+    /// A value that must be there.
+    pub fn get<T: FromField>(&self, what: &'static str, field: &'static str) -> Result<T, WireError> {
+        if self.is_empty() {
+            return Err(WireError::Missing { what, field });
+        }
+        T::from_field(self).ok_or(WireError::Invalid { what, field, expected: T::EXPECTED })
+    }
+
+    /// A value that may be absent or empty.
+    pub fn maybe<T: FromField>(
+        &self,
+        what: &'static str,
+        field: &'static str,
+    ) -> Result<Option<T>, WireError> {
+        if self.is_empty() { Ok(None) } else { self.get(what, field).map(Some) }
+    }
+
+    /// A value of which Bybit writes zero for "none", such as a price.
+    pub fn nonzero<T: FromField>(
+        &self,
+        what: &'static str,
+        field: &'static str,
+    ) -> Result<Option<T>, WireError> {
+        let zero = Decimal::from_field(self).is_some_and(|value| value.is_zero());
+        if zero { Ok(None) } else { self.maybe(what, field) }
+    }
+}
+
+/// What a field can be read as.
+pub trait FromField: Sized {
+    /// For error texts: "is not ...".
+    const EXPECTED: &'static str;
+
+    /// The value, if the field holds one.
+    fn from_field(field: &Field<'_>) -> Option<Self>;
+}
+
+impl FromField for Decimal {
+    const EXPECTED: &'static str = "a decimal number in text form";
+    fn from_field(field: &Field<'_>) -> Option<Self> {
+        if let Field::Text(text) = field { Self::from_str_exact(text).ok() } else { None }
+    }
+}
+
+impl FromField for Price {
+    const EXPECTED: &'static str = "a price in text form";
+    fn from_field(field: &Field<'_>) -> Option<Self> {
+        Decimal::from_field(field).and_then(|value| Self::new(value).ok())
+    }
+}
+
+impl FromField for Quantity {
+    const EXPECTED: &'static str = "a positive quantity in text form";
+    fn from_field(field: &Field<'_>) -> Option<Self> {
+        Decimal::from_field(field).and_then(|value| Self::new(value).ok())
+    }
+}
+
+impl FromField for Timestamp {
+    const EXPECTED: &'static str = "a time in milliseconds";
+    fn from_field(field: &Field<'_>) -> Option<Self> {
+        field.whole().filter(|ms| *ms > 0).map(Self::from_ms)
+    }
+}
+
+impl FromField for i64 {
+    const EXPECTED: &'static str = "a whole number";
+    fn from_field(field: &Field<'_>) -> Option<Self> {
+        field.whole()
+    }
+}
+
+impl<const N: usize> FromField for ShortText<N> {
+    const EXPECTED: &'static str = "a short text of printable ASCII";
+    fn from_field(field: &Field<'_>) -> Option<Self> {
+        if let Field::Text(text) = field { Self::new(text).ok() } else { None }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldVisitor)
+    }
+}
+
+struct FieldVisitor;
+
+impl<'de> Visitor<'de> for FieldVisitor {
+    type Value = Field<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<'de>, E> {
+        Ok(Field::Text(Cow::Borrowed(text)))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Field<'de>, E> {
+        Ok(Field::Text(Cow::Owned(text.to_owned())))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Field<'de>, E> {
+        Ok(Field::Whole(value))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Field<'de>, E> {
+        Ok(i64::try_from(value).map_or(Field::Other, Field::Whole))
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Field<'de>, E> {
+        Ok(Field::Other)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Field<'de>, E> {
+        Ok(if value { Field::True } else { Field::False })
+    }
+    fn visit_unit<E>(self) -> Result<Field<'de>, E> {
+        Ok(Field::Absent)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field<'de>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Field::Other)
+    }
+}
+
+/// Declares a record: field names of ours and of the wire.
+macro_rules! record {
+    ($(#[$doc:meta])* $name:ident { $($field:ident = $wire:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Default, serde::Deserialize)]
+        #[serde(default)]
+        pub struct $name<'a> {
+            $(#[doc = concat!("`", $wire, "`")] #[serde(borrow, rename = $wire)] pub $field: Field<'a>,)+
+        }
+    };
+}
+
+record! {
+    /// An order: `/v5/order/realtime`, `/v5/order/history`, topic `order`.
+    WireOrder {
+        category = "category", symbol = "symbol", order_id = "orderId", link_id = "orderLinkId", side = "side",
+        order_type = "orderType", status = "orderStatus", price = "price", qty = "qty", filled = "cumExecQty",
+        time_in_force = "timeInForce", reduce_only = "reduceOnly", trigger_price = "triggerPrice",
+        trigger_direction = "triggerDirection", trigger_by = "triggerBy", last_price = "lastPriceOnCreated",
+        reject_reason = "rejectReason", cancel_type = "cancelType", updated = "updatedTime",
+    }
+}
+
+record! {
+    /// An execution: `/v5/execution/list`, topic `execution`.
+    WireExecution {
+        category = "category", symbol = "symbol", exec_id = "execId", order_id = "orderId", link_id = "orderLinkId",
+        side = "side", price = "execPrice", qty = "execQty", fee = "execFee", fee_currency = "feeCurrency",
+        kind = "execType", at = "execTime", is_maker = "isMaker", leaves = "leavesQty",
+    }
+}
+
+record! {
+    /// A position: `/v5/position/list`, topic `position`.
+    WirePosition {
+        category = "category", symbol = "symbol", index = "positionIdx", side = "side", size = "size",
+        avg_price = "avgPrice", entry_price = "entryPrice", mark = "markPrice", liquidation = "liqPrice",
+        leverage = "leverage", unrealized = "unrealisedPnl", trade_mode = "tradeMode",
+    }
+}
+
+record! {
+    /// One coin of a wallet.
+    WireCoin {
+        coin = "coin", wallet = "walletBalance", equity = "equity", order_margin = "totalOrderIM",
+        position_margin = "totalPositionIM", locked = "locked",
+    }
+}
+
+/// A wallet: `/v5/account/wallet-balance`, topic `wallet`.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct WireWallet<'a> {
+    /// `accountType`
+    #[serde(borrow, rename = "accountType")]
+    pub kind: Field<'a>,
+    /// `coin`
+    #[serde(borrow, rename = "coin")]
+    pub coins: Option<Vec<WireCoin<'a>>>,
+}
+
+record! {
+    /// Prices: `/v5/market/tickers`, topic `tickers`.
+    WireTicker {
+        symbol = "symbol", last = "lastPrice", mark = "markPrice", index = "indexPrice", bid = "bid1Price",
+        ask = "ask1Price", funding_rate = "fundingRate", next_funding = "nextFundingTime",
+    }
+}
+
+record! {
+    /// A candle of the topic `kline`.
+    WireKline {
+        start = "start", open = "open", high = "high", low = "low", close = "close", volume = "volume",
+        confirm = "confirm",
+    }
+}
+
+record! {
+    /// A funding rate: `/v5/market/funding/history`.
+    WireFunding { symbol = "symbol", rate = "fundingRate", at = "fundingRateTimestamp" }
+}
+
+record! {
+    /// Fees: `/v5/account/fee-rate`.
+    WireFees { symbol = "symbol", maker = "makerFeeRate", taker = "takerFeeRate" }
+}
+
+record! {
+    /// The account: `/v5/account/info`.
+    WireAccount { margin_mode = "marginMode" }
+}
+
+record! {
+    /// The clock: `/v5/market/time`.
+    WireTime { nanos = "timeNano", seconds = "timeSecond" }
+}
+
+record! {
+    /// An accepted order.
+    WireAccepted { order_id = "orderId", link_id = "orderLinkId" }
+}
+
+record! {
+    /// Bounds of leverage.
+    WireLeverage { max = "maxLeverage" }
+}
+
+record! {
+    /// Grid of prices.
+    WirePriceGrid { tick = "tickSize" }
+}
+
+record! {
+    /// Grid and bounds of quantities.
+    WireLotGrid {
+        step = "qtyStep", min = "minOrderQty", max = "maxOrderQty", max_market = "maxMktOrderQty",
+        min_notional = "minNotionalValue",
+    }
+}
+
+/// An instrument: `/v5/market/instruments-info`.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct WireInstrument<'a> {
+    /// `symbol`
+    #[serde(borrow)]
+    pub symbol: Field<'a>,
+    /// `contractType`
+    #[serde(borrow)]
+    pub contract_type: Field<'a>,
+    /// `status`
+    #[serde(borrow)]
+    pub status: Field<'a>,
+    /// `baseCoin`
+    #[serde(borrow)]
+    pub base_coin: Field<'a>,
+    /// `quoteCoin`
+    #[serde(borrow)]
+    pub quote_coin: Field<'a>,
+    /// `settleCoin`
+    #[serde(borrow)]
+    pub settle_coin: Field<'a>,
+    /// `fundingInterval`, in minutes.
+    #[serde(borrow)]
+    pub funding_interval: Field<'a>,
+    /// `leverageFilter`
+    #[serde(borrow)]
+    pub leverage_filter: WireLeverage<'a>,
+    /// `priceFilter`
+    #[serde(borrow)]
+    pub price_filter: WirePriceGrid<'a>,
+    /// `lotSizeFilter`
+    #[serde(borrow)]
+    pub lot_size_filter: WireLotGrid<'a>,
+}
+
+/// Maintenance: `/v5/system/status`.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct WireMaintenance<'a> {
+    /// `state`
+    #[serde(borrow)]
+    pub state: Field<'a>,
+    /// `end`
+    #[serde(borrow)]
+    pub end: Field<'a>,
+    /// `product`: 1 stands for futures.
+    #[serde(borrow)]
+    pub product: Option<Vec<Field<'a>>>,
+    /// `env`: 1 stands for the live system.
+    #[serde(borrow)]
+    pub env: Field<'a>,
+}
+
+/// A key: `/v5/user/query-api`.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct WireKey<'a> {
+    /// `readOnly`: 1 for a key that may only read.
+    #[serde(borrow)]
+    pub read_only: Field<'a>,
+    /// `permissions`: group to words.
+    #[serde(borrow)]
+    pub permissions: Option<std::collections::BTreeMap<Cow<'a, str>, Option<Vec<Field<'a>>>>>,
+    /// `ips`
+    #[serde(borrow)]
+    pub ips: Option<Vec<Field<'a>>>,
+    /// `deadlineDay`: days left; negative when bound to addresses.
+    #[serde(borrow)]
+    pub deadline_day: Field<'a>,
+    /// `expiredAt`
+    #[serde(borrow)]
+    pub expired_at: Field<'a>,
+    /// `uta`: 1 for a unified account.
+    #[serde(borrow)]
+    pub uta: Field<'a>,
+}
+
+/// A list with the place where the next page begins.
+#[derive(Debug, serde::Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub struct Page<'a, T> {
+    /// The rows.
+    #[serde(default = "Option::default")]
+    pub list: Option<Vec<T>>,
+    /// Where the next page begins; empty on the last.
+    #[serde(borrow, default, rename = "nextPageCursor")]
+    pub cursor: Field<'a>,
+}
+
+impl<T> Page<'_, T> {
+    /// The rows, which must be there even when there are none.
+    pub fn rows(self, what: &'static str) -> Result<Vec<T>, WireError> {
+        self.list.ok_or(WireError::Missing { what, field: "list" })
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+struct Answer<T> {
+    #[serde(default = "Option::default")]
+    result: Option<T>,
+}
+
+/// The result of an answer over HTTP.
+pub fn result<'a, T: Deserialize<'a>>(what: &'static str, body: &'a [u8]) -> Result<T, WireError> {
+    json::<Answer<T>>(what, body)?.result.ok_or(WireError::Missing { what, field: "result" })
+}
+
+/// Any JSON of ours to read.
+pub fn json<'a, T: Deserialize<'a>>(what: &'static str, text: &'a [u8]) -> Result<T, WireError> {
+    // The parser's own text may repeat what the message said; only the place is kept.
+    serde_json::from_slice(text).map_err(|error| WireError::Malformed {
+        what,
+        line: error.line(),
+        column: error.column(),
+    })
+}
+
+record! {
+    /// The head of a message on a stream: of news (`topic`) or of an answer (`op`).
+    StreamHead {
+        topic = "topic", op = "op", success = "success", ret_code = "retCode", ret_msg = "ret_msg",
+        other_ret_msg = "retMsg", ts = "ts", request = "req_id",
+    }
+}
+
+/// The rows of news.
+#[derive(Debug, serde::Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub struct StreamRows<T> {
+    /// `data`
+    #[serde(default = "Option::default")]
+    pub data: Option<Vec<T>>,
+}
+
+/// The one record of news.
+#[derive(Debug, serde::Deserialize)]
+#[serde(bound(deserialize = "T: Deserialize<'de>"))]
+pub struct StreamRecord<T> {
+    /// `data`
+    #[serde(default = "Option::default")]
+    pub data: Option<T>,
+}

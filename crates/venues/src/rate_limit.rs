@@ -1,0 +1,258 @@
+//! Staying below a venue's request limits: one token bucket per class of request and one for all together.
+//!
+//! The buckets start from the documented limits and are corrected by what the venue says in its answers. A share of
+//! every bucket is kept for exits and cancels, so that they go first without a queue. Knows no venue's numbers and
+//! no headers; those come from the adapter. Next: [`crate::transport::http`].
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Requests that share a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LimitClass {
+    /// New orders.
+    Place,
+    /// Changes of orders.
+    Amend,
+    /// Cancels of one order.
+    Cancel,
+    /// Cancels of many orders.
+    CancelAll,
+    /// Leverage and modes.
+    Settings,
+    /// Reading orders and fills.
+    OrderRead,
+    /// Reading balances, positions and the account's settings.
+    AccountRead,
+    /// Public data.
+    Market,
+}
+
+/// Who may take the last tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Orders that shrink a position and cancels: may use everything.
+    Exit,
+    /// All others: leave a quarter for exits.
+    Normal,
+}
+
+/// How many requests a class may make in how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// Requests; 1 or more.
+    pub requests: u32,
+    /// In this time.
+    pub per: Duration,
+}
+
+/// What a venue says about a class in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitNews {
+    /// Requests allowed per period.
+    pub limit: u32,
+    /// How many are left.
+    pub left: u32,
+    /// When the count starts over, from now.
+    pub resets_in: Duration,
+}
+
+/// A venue never makes us wait longer for a class than this; its word beyond is not believed.
+const LONGEST_CLASS_PAUSE: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+struct Bucket {
+    capacity: u32,
+    per: Duration,
+    thousandths: u64,
+    refilled: Instant,
+    closed_until: Option<Instant>,
+}
+
+impl Bucket {
+    fn new(limit: Limit, now: Instant) -> Self {
+        let thousandths = u64::from(limit.requests) * 1_000;
+        Self { capacity: limit.requests, per: limit.per, thousandths, refilled: now, closed_until: None }
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.refilled).as_micros();
+        let full = u128::from(self.capacity) * 1_000;
+        let gained = passed.saturating_mul(full) / self.per.as_micros().max(1);
+        if gained > 0 {
+            let sum = (u128::from(self.thousandths) + gained).min(full);
+            self.thousandths = u64::try_from(sum).expect("at most a thousand times a u32");
+            self.refilled = now;
+        }
+    }
+
+    /// How long until one token may be taken; zero when it may be taken now.
+    fn wait(&self, urgency: Urgency, now: Instant) -> Duration {
+        let reserve = match urgency {
+            Urgency::Exit => 0,
+            Urgency::Normal => self.capacity / 4,
+        };
+        let needed = u64::from(reserve + 1) * 1_000;
+        let lacking = u128::from(needed.saturating_sub(self.thousandths));
+        let micros = (lacking * self.per.as_micros()).div_ceil(u128::from(self.capacity) * 1_000);
+        let for_tokens = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
+        let closed = self.closed_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
+        for_tokens.max(closed)
+    }
+}
+
+/// The limits of one key at one venue.
+#[derive(Debug)]
+pub struct RateLimiter {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    classes: BTreeMap<LimitClass, Bucket>,
+    all: Bucket,
+}
+
+impl RateLimiter {
+    /// Full buckets for these classes and for all requests together. A class without a limit counts only for all.
+    pub fn new(classes: &[(LimitClass, Limit)], all: Limit) -> Self {
+        let now = Instant::now();
+        let classes = classes.iter().map(|(class, limit)| (*class, Bucket::new(*limit, now))).collect();
+        Self { state: Mutex::new(State { classes, all: Bucket::new(all, now) }) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The lock guards plain numbers; a panic elsewhere cannot leave them half written in a harmful way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a token now, or says how long to wait for one.
+    pub fn try_take(&self, class: LimitClass, urgency: Urgency, now: Instant) -> Result<(), Duration> {
+        let mut state = self.state();
+        let state = &mut *state;
+        state.all.refill(now);
+        let bucket = state.classes.get_mut(&class);
+        let class_wait = bucket.map_or(Duration::ZERO, |bucket| {
+            bucket.refill(now);
+            bucket.wait(urgency, now)
+        });
+        // A ban of the address does not hold back an exit: at worst the venue refuses it once more.
+        let all_wait = match urgency {
+            Urgency::Exit => Duration::ZERO,
+            Urgency::Normal => state.all.wait(urgency, now),
+        };
+        let wait = class_wait.max(all_wait);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        state.all.thousandths = state.all.thousandths.saturating_sub(1_000);
+        if let Some(bucket) = state.classes.get_mut(&class) {
+            bucket.thousandths = bucket.thousandths.saturating_sub(1_000);
+        }
+        Ok(())
+    }
+
+    /// Waits for a token, at most `patience` in all; otherwise says how much longer it would take.
+    pub async fn take(
+        &self,
+        class: LimitClass,
+        urgency: Urgency,
+        patience: Duration,
+    ) -> Result<(), Duration> {
+        let deadline = Instant::now() + patience;
+        // Each turn either takes a token, gives up, or sleeps; sleeping ends at the deadline.
+        loop {
+            let now = Instant::now();
+            match self.try_take(class, urgency, now) {
+                Ok(()) => return Ok(()),
+                Err(wait) if now + wait > deadline => return Err(wait),
+                Err(wait) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    /// Corrects a class by what the venue said.
+    pub fn learn(&self, class: LimitClass, news: LimitNews, now: Instant) {
+        let mut state = self.state();
+        let Some(bucket) = state.classes.get_mut(&class) else { return };
+        if (1..=10_000).contains(&news.limit) {
+            bucket.capacity = news.limit;
+        }
+        bucket.thousandths = bucket.thousandths.min(u64::from(news.left) * 1_000);
+        if news.left == 0 {
+            bucket.closed_until = Some(now + news.resets_in.min(LONGEST_CLASS_PAUSE));
+        }
+    }
+
+    /// The venue refused a request of this class as one too many.
+    pub fn close_class(&self, class: LimitClass, pause: Duration, now: Instant) {
+        let mut state = self.state();
+        if let Some(bucket) = state.classes.get_mut(&class) {
+            bucket.thousandths = 0;
+            bucket.refilled = now;
+            bucket.closed_until = Some(now + pause.min(LONGEST_CLASS_PAUSE));
+        }
+    }
+
+    /// The venue refuses all requests of this address for a while.
+    pub fn close_all(&self, pause: Duration, now: Instant) {
+        self.state().all.closed_until = Some(now + pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn limiter() -> RateLimiter {
+        RateLimiter::new(
+            &[(LimitClass::Place, Limit { requests: 8, per: SECOND })],
+            Limit { requests: 600, per: 5 * SECOND },
+        )
+    }
+
+    #[test]
+    fn entries_leave_a_quarter_for_exits() {
+        let limiter = limiter();
+        let now = Instant::now();
+        let entries = (0..10).filter(|_| limiter.try_take(LimitClass::Place, Urgency::Normal, now).is_ok());
+        assert_eq!(entries.count(), 6);
+        let exits = (0..10).filter(|_| limiter.try_take(LimitClass::Place, Urgency::Exit, now).is_ok());
+        assert_eq!(exits.count(), 2);
+        let wait = limiter.try_take(LimitClass::Place, Urgency::Exit, now).unwrap_err();
+        assert_eq!(wait, SECOND / 8);
+        assert!(limiter.try_take(LimitClass::Place, Urgency::Exit, now + wait).is_ok());
+    }
+
+    #[test]
+    fn the_venues_count_is_believed() {
+        let limiter = limiter();
+        let now = Instant::now();
+        limiter.learn(LimitClass::Place, LimitNews { limit: 8, left: 0, resets_in: SECOND / 2 }, now);
+        assert_eq!(limiter.try_take(LimitClass::Place, Urgency::Exit, now), Err(SECOND / 2));
+        assert!(limiter.try_take(LimitClass::Place, Urgency::Exit, now + SECOND / 2).is_ok());
+    }
+
+    #[test]
+    fn a_ban_stops_everything_but_exits() {
+        let limiter = limiter();
+        let now = Instant::now();
+        limiter.close_all(600 * SECOND, now);
+        assert_eq!(limiter.try_take(LimitClass::Market, Urgency::Normal, now), Err(600 * SECOND));
+        assert!(limiter.try_take(LimitClass::Place, Urgency::Exit, now).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_is_bounded() {
+        let limiter = limiter();
+        limiter.close_class(LimitClass::Place, 3 * SECOND, Instant::now());
+        let refused = limiter.take(LimitClass::Place, Urgency::Exit, SECOND).await;
+        assert!(refused.is_err_and(|wait| wait >= 2 * SECOND));
+        assert!(limiter.take(LimitClass::Place, Urgency::Exit, 4 * SECOND).await.is_ok());
+    }
+}
