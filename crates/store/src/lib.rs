@@ -10,6 +10,7 @@
 mod accounts;
 mod actor;
 mod bots;
+mod commands;
 mod database;
 mod error;
 mod history;
@@ -28,10 +29,8 @@ mod templates;
 
 pub use accounts::{Claim, Install, Me, NewUser, SetupState, UserStore};
 pub use actor::{Actor, Role};
-pub use bots::{
-    Bot, BotChange, BotRefusal, CommandRow, CommandStatus, Deployment, KeyOfBot, NewBot, NewCommand,
-    OpenPosition, Wish,
-};
+pub use bots::{Bot, BotChange, BotRefusal, Deployment, KeyOfBot, NewBot, OpenPosition, Wish};
+pub use commands::{CommandRow, CommandStatus, NewCommand};
 pub use error::StoreError;
 pub use history::{DecisionRow, EquityPoint, EventRow, FillRow, NewEvent, OrderRow, TradeFilter, TradeRow};
 pub use ingest::{Ingested, Stored};

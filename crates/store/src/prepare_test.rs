@@ -4,12 +4,15 @@
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use crate::database::{Database, Statement};
-use crate::{accounts, bots, history, ingest, keys, migrate, passkeys, sessions, store, system, templates};
+use crate::{
+    accounts, bots, commands, history, ingest, keys, migrate, passkeys, sessions, store, system, templates,
+};
 
 fn all() -> Vec<Statement> {
     let areas = [
         accounts::ALL,
         bots::ALL,
+        commands::ALL,
         history::ALL,
         ingest::ALL,
         keys::ALL,
