@@ -49,9 +49,41 @@ pub struct Options {
     /// What to do where the kernel lacks a protection.
     #[arg(long, value_enum, default_value_t = IsolationOption::Required)]
     pub isolation: IsolationOption,
+    /// Whether host names can be looked up; refused by default when a simulated port is given, else allowed.
+    #[arg(long, value_enum)]
+    pub names: Option<NamesOption>,
     /// How much is logged to standard error, in the notation of tracing's filters.
     #[arg(long, default_value = "info")]
     pub log: String,
+    /// In which form.
+    #[arg(long, value_enum, default_value_t = LogForm::Text)]
+    pub log_form: LogForm,
+}
+
+impl Options {
+    /// Whether host names are looked up: venues run by Keyhold are dialed by address.
+    pub fn names(&self) -> NamesOption {
+        let usual = if self.simulated_ports.is_empty() { NamesOption::Allowed } else { NamesOption::Refused };
+        self.names.unwrap_or(usual)
+    }
+}
+
+/// Whether host names can be looked up. Where they can, data can also leave by UDP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum NamesOption {
+    /// Yes.
+    Allowed,
+    /// No.
+    Refused,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogForm {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
 }
 
 /// Whether a missing protection ends the process.
