@@ -1,4 +1,4 @@
-//! `ema_cross`: a fast moving average against a slow one.
+//! `ema_cross` and `sma_cross`: a fast moving average against a slow one.
 //!
 //! Compares closes only. The reading's value is the fast average, its limit the slow one.
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::crossing::Crossing;
 use super::{Behavior, Parameters, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles};
-use crate::indicator::Ema;
+use crate::indicator::{Ema, Sma};
 use crate::input::Inputs;
 use crate::problem::{Problem, code};
 use crate::reading::Reading;
@@ -135,5 +135,61 @@ impl Behavior for EmaCross {
 
     fn explain(_role: Role, parameters: &Parameters) -> String {
         sentence("EMA", parameters)
+    }
+}
+
+/// Simple averages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SmaCross {
+    slow_period: u32,
+    fast: Sma,
+    slow: Sma,
+    trigger: Trigger,
+}
+
+impl Behavior for SmaCross {
+    const ENTRY: ComponentEntry = ComponentEntry {
+        kind: "sma_cross",
+        family: Family::Trend,
+        title: "SMA crossover",
+        help: "Compares a fast simple moving average of the closes with a slow one.",
+        roles: &[RoleEntry {
+            role: Role::Signal,
+            help: "Bullish with the fast average above the slow one, bearish below.",
+        }],
+        needs: DataNeeds::CANDLES,
+        warmup: "slow, one more with trigger event",
+        unit: Unit::Price,
+        parameters: &[
+            ParameterEntry::integer("fast", "Fast", "Length of the fast average.", candles(20, 2, 200)),
+            ParameterEntry::integer("slow", "Slow", "Length of the slow average.", candles(50, 3, 500)),
+            TRIGGER,
+        ],
+    };
+
+    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+        let (fast, slow) = check_order(parameters)?;
+        let trigger = Trigger::from_parameters(parameters);
+        Ok(Self { slow_period: slow, fast: Sma::new(fast), slow: Sma::new(slow), trigger })
+    }
+
+    fn role(&self) -> Role {
+        Role::Signal
+    }
+
+    fn warmup_candles(&self) -> u32 {
+        self.slow_period + self.trigger.extra_candles()
+    }
+
+    fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
+        let close = inputs.candle.floats.close;
+        match (self.fast.update(close), self.slow.update(close)) {
+            (Some(fast), Some(slow)) => self.trigger.judge(fast, slow),
+            (_, None) | (None, _) => Reading::WARMING_UP,
+        }
+    }
+
+    fn explain(_role: Role, parameters: &Parameters) -> String {
+        sentence("SMA", parameters)
     }
 }

@@ -9,17 +9,21 @@ mod adx_dmi;
 mod atr;
 mod average;
 mod bollinger;
+mod choppiness;
 mod cooldown;
 mod crossing;
 mod donchian_breakout;
 mod funding_rate;
 mod ma_cross;
 mod ma_distance;
+mod ma_slope;
 mod macd;
 mod parameters;
 mod price_vs_ma;
 mod rsi;
+mod supertrend;
 mod volume_spike;
+mod zscore;
 
 use serde::{Deserialize, Serialize};
 
@@ -115,13 +119,18 @@ macro_rules! components {
 
 components! {
     EmaCross(ma_cross::EmaCross),
+    SmaCross(ma_cross::SmaCross),
     PriceVsMa(price_vs_ma::PriceVsMa),
+    MaSlope(ma_slope::MaSlope),
     Macd(macd::MacdComponent),
     AdxDmi(adx_dmi::AdxDmi),
+    Supertrend(supertrend::SupertrendComponent),
     DonchianBreakout(donchian_breakout::DonchianBreakout),
     Rsi(rsi::RsiComponent),
     Bollinger(bollinger::BollingerComponent),
+    Zscore(zscore::Zscore),
     Atr(atr::AtrComponent),
+    Choppiness(choppiness::ChoppinessComponent),
     VolumeSpike(volume_spike::VolumeSpike),
     FundingRate(funding_rate::FundingRate),
     MaDistance(ma_distance::MaDistance),

@@ -19,6 +19,13 @@ pub struct Spread {
     pub newest_from_mean: f64,
 }
 
+impl Spread {
+    /// The newest number's distance from the mean in deviations (z-score); 0 when all are equal.
+    pub fn score(self) -> f64 {
+        if self.deviation > 0.0 { self.newest_from_mean / self.deviation } else { 0.0 }
+    }
+}
+
 /// Mean and standard deviation of the last `n` numbers; costs `n` steps per number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Deviation {

@@ -8,6 +8,7 @@
 mod adx;
 mod atr;
 mod bollinger;
+mod choppiness;
 mod deviation;
 mod donchian;
 mod ema;
@@ -15,11 +16,13 @@ mod macd;
 mod rolling;
 mod rsi;
 mod sma;
+mod supertrend;
 mod window;
 
 pub use adx::{Adx, AdxValue};
 pub use atr::{Atr, TrueRange};
 pub use bollinger::{Bands, Bollinger};
+pub use choppiness::Choppiness;
 pub use deviation::{Deviation, Spread};
 pub use donchian::{Channel, Donchian};
 pub use ema::{Ema, Rma};
@@ -27,4 +30,5 @@ pub use macd::{Macd, MacdPeriods, MacdValue};
 pub use rolling::{RollingHigh, RollingLow};
 pub use rsi::Rsi;
 pub use sma::Sma;
+pub use supertrend::{Supertrend, SupertrendValue, TrendSide};
 pub use window::Window;

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use keyhold_engine::indicator::{
-    Adx, Atr, Bollinger, Deviation, Donchian, Ema, Macd, MacdPeriods, Rma, RollingHigh, RollingLow, Rsi, Sma,
-    TrueRange,
+    Adx, Atr, Bollinger, Choppiness, Deviation, Donchian, Ema, Macd, MacdPeriods, Rma, RollingHigh,
+    RollingLow, Rsi, Sma, Supertrend, TrendSide, TrueRange,
 };
 use keyhold_engine::input::Ohlcv;
 
@@ -213,6 +213,60 @@ fn donchian_channel() {
         for (ours, name) in [(&upper, "DCU20"), (&middle, "DCM20"), (&lower, "DCL20")] {
             reference.assert_agrees(ours, &format!("{source}.{name}"), 0.0, 0);
         }
+    }
+}
+
+#[test]
+fn supertrend_follows_talib() {
+    let Some(reference) = reference() else { return };
+    let mut supertrend = Supertrend::new(10, 3.0);
+    let values: Vec<_> = reference.candles.iter().map(|candle| supertrend.update(candle)).collect();
+    let line: Column = values.iter().map(|value| value.map(|value| value.line)).collect();
+    let side: Column = values
+        .iter()
+        .map(|value| value.map(|value| if value.side == TrendSide::Up { 1.0 } else { -1.0 }))
+        .collect();
+    for source in ["talib", "ref"] {
+        reference.assert_agrees(&line, &format!("{source}.SUPERTREND10_3"), AVERAGE, 0);
+    }
+    // TA-Lib prints a direction already before its line exists; pandas-ta keeps the side while a band is touched.
+    reference.assert_agrees(&side, "ref.SUPERTREND_DIR10_3", 0.0, 0);
+    reference.assert_agrees(&side, "talib.SUPERTREND_DIR10_3", 0.0, 10);
+}
+
+#[test]
+fn z_score_with_the_population_deviation() {
+    let Some(reference) = reference() else { return };
+    let mut deviation = Deviation::new(20);
+    let ours =
+        reference.closes(|close| deviation.update(close).map(keyhold_engine::indicator::Spread::score));
+    // pandas-ta divides by n - 1 instead; only the reference has our definition.
+    reference.assert_agrees(&ours, "ref.ZSCORE20_POP", 1e-12, 0);
+}
+
+#[test]
+fn choppiness_agrees_with_its_formula() {
+    let Some(reference) = reference() else { return };
+    // No source has a column for it: the formula is written out, with the platform's logarithm.
+    let candles = &reference.candles;
+    let mut choppiness = Choppiness::new(14);
+    for (index, candle) in candles.iter().enumerate() {
+        let ours = choppiness.update(candle);
+        if index < 14 {
+            assert_eq!(ours, None);
+            continue;
+        }
+        let window = &candles[index - 13..=index];
+        let before = &candles[index - 14..index];
+        let way: f64 = window
+            .iter()
+            .zip(before)
+            .map(|(now, then)| now.high.max(then.close) - now.low.min(then.close))
+            .sum();
+        let high = window.iter().map(|candle| candle.high).fold(f64::MIN, f64::max);
+        let low = window.iter().map(|candle| candle.low).fold(f64::MAX, f64::min);
+        let exact = 100.0 * (way / (high - low)).log10() / 14.0_f64.log10();
+        assert!((ours.unwrap() - exact).abs() <= 1e-9, "candle {index}: {ours:?} instead of {exact}");
     }
 }
 
