@@ -81,6 +81,11 @@ pub enum Event {
         /// Now.
         at: Timestamp,
     },
+    /// The venue liquidates the position: the fill that follows, which is of no order of ours, is that.
+    Liquidated {
+        /// When.
+        at: Timestamp,
+    },
     /// The venue was asked for the truth about this instrument.
     Reconciled(Reconciliation),
     /// What the whole bot looks like from this instrument. Only [`crate::bot`] makes it.

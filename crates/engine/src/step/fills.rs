@@ -159,6 +159,7 @@ pub(super) fn finish(
     let side = holding.side();
     inner.unrealized = Decimal::ZERO;
     inner.exit = None;
+    inner.external = ReasonCode::ExitExternal;
     inner.stop_retry = crate::state::Retry::default();
     inner.target_retry = crate::state::Retry::default();
     let trade = holding.into_trade(&plan.ids, &plan.instrument, TradeEnd { side, reason, at })?;

@@ -83,6 +83,10 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             inner.advance(*at);
             reconcile::restarted(inner);
         }
+        Event::Liquidated { at } => {
+            inner.advance(*at);
+            inner.external = ReasonCode::Liquidated;
+        }
         Event::Reconciled(truth) => {
             inner.advance(truth.at);
             reconcile::reconciled(plan, inner, truth, out);

@@ -147,7 +147,9 @@ pub(super) fn ended(inner: &mut Inner, was: &Tracked, refusal: Option<RefusalCod
     if !dead || was.state.is_final() {
         return;
     }
-    if let Some(code) = refusal {
+    // A reduce-only order that outlives its position is ended by the venue; nobody needs to know.
+    let matters = inner.holding.is_some() || now.order.purpose == OrderPurpose::Entry;
+    if let Some(code) = refusal.filter(|_| matters) {
         out.push(Action::Note(Note::OrderRefused { client_id: id, code }));
     }
     match now.order.purpose {
