@@ -65,12 +65,19 @@ pub struct RestartPolicy {
     pub first_pause: Duration,
     /// The longest pause.
     pub longest_pause: Duration,
+    /// A process that lived this long counts as healthy: its death is the first again.
+    pub healthy_after: Duration,
 }
 
 impl Default for RestartPolicy {
     /// Five attempts after 0.25, 0.5, 1, 2 and 4 seconds: a position is unwatched as briefly as possible.
     fn default() -> Self {
-        Self { attempts: 5, first_pause: Duration::from_millis(250), longest_pause: Duration::from_secs(30) }
+        Self {
+            attempts: 5,
+            first_pause: Duration::from_millis(250),
+            longest_pause: Duration::from_secs(30),
+            healthy_after: Duration::from_mins(1),
+        }
     }
 }
 
@@ -155,7 +162,9 @@ fn change(
 }
 
 fn after_death(found: &Instance, died: Timestamp, policy: &RestartPolicy, now: Timestamp) -> Option<Change> {
-    let Instance { bot, deployment, restarts, .. } = *found;
+    let Instance { bot, deployment, started_at, .. } = *found;
+    let was_healthy = died >= started_at.plus(policy.healthy_after);
+    let restarts = if was_healthy { 0 } else { found.restarts };
     if restarts >= policy.attempts {
         return Some(Change::Fail { bot, deployment });
     }
@@ -208,6 +217,12 @@ mod tests {
                 observed(RUN, dead, 5),
                 1_000,
                 Some(Change::Fail { bot: BOT, deployment: RUN }),
+            ),
+            (
+                desired(Wish::Running),
+                observed(RUN, InstanceState::Ended { at: Timestamp::from_ms(60_000) }, 5),
+                60_250,
+                Some(relaunch(1)),
             ),
             (
                 desired(Wish::Running),

@@ -1,0 +1,3 @@
+//! The server: API, sessions, fleet, the dashboard's files. It cannot open an exchange secret.
+
+pub mod fleet;
