@@ -16,6 +16,8 @@ use crate::reading::Direction;
 pub enum Watch {
     /// A working order at the venue.
     Venue,
+    /// An order that has been sent and not been answered: the answer says more than this candle does.
+    OnItsWay,
     /// Only this evaluation.
     Engine,
 }
@@ -62,7 +64,8 @@ pub fn evaluate(plan: &ExitPlan, levels: &mut Levels, at: &AtClose<'_>) -> Optio
     follow(plan, levels, at);
     let stop = before.filter(|stop| stop_hit(*stop, at)).or_else(|| {
         // A level that this candle's extreme has moved past the close is left behind already.
-        levels.stop.filter(|stop| is_behind(at.side, stop.price, at.candle.candle.close))
+        let moved = levels.stop.filter(|stop| Some(*stop) != before);
+        moved.filter(|stop| is_behind(at.side, stop.price, at.candle.candle.close))
     });
     if let Some(stop) = stop {
         return Some(Exit::Whole(stop.reason));
@@ -93,6 +96,7 @@ pub fn evaluate(plan: &ExitPlan, levels: &mut Levels, at: &AtClose<'_>) -> Optio
 fn stop_hit(stop: StopLevel, at: &AtClose<'_>) -> bool {
     let candle = &at.candle.candle;
     match at.stop {
+        Watch::OnItsWay => false,
         Watch::Engine => is_reached(at.side, stop.price, candle.low, candle.high),
         // The venue watches the touch. A close beyond the level means that its order did not do its work.
         Watch::Venue => is_behind(at.side, stop.price, candle.close),
@@ -153,7 +157,7 @@ fn chandelier(plan: &ExitPlan, levels: &mut Levels, at: &AtClose<'_>) -> bool {
 }
 
 fn targets(levels: &Levels, at: &AtClose<'_>) -> Option<Exit> {
-    if at.targets == Watch::Venue {
+    if at.targets != Watch::Engine {
         return None;
     }
     let candle = &at.candle.candle;

@@ -196,8 +196,9 @@ impl Course {
         let (start, end) = (decimal_to_f64(self.start.equity), decimal_to_f64(self.last.equity));
         let years = milliseconds(self.last.at.since_ms(self.start.at)) / MS_PER_YEAR;
         let grown = start > 0.0 && end > 0.0 && years > 0.0;
-        let cagr_pct =
-            grown.then(|| ((end / start).powf(1.0 / years) - 1.0) * 100.0).filter(|g| g.is_finite());
+        // The power function differs between platforms in its last bits; six decimals do not show it.
+        let growth = grown.then(|| ((end / start).powf(1.0 / years) - 1.0) * 100.0);
+        let cagr_pct = growth.map(|pct| (pct * 1e6).round() / 1e6).filter(|pct| pct.is_finite());
         let max_drawdown_pct = self.worst.map(|worst| {
             let peak = decimal_to_f64(worst.peak);
             if peak > 0.0 { decimal_to_f64(worst.amount) / peak * 100.0 } else { 100.0 }

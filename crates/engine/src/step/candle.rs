@@ -1,6 +1,6 @@
 //! A candle has closed: book-keeping, exits, components, combination, and then the question of an entry.
 
-use keyhold_domain::{Decimal, ReasonCode, Timestamp};
+use keyhold_domain::{Decimal, OrderPurpose, ReasonCode, Timestamp};
 
 use super::decide;
 use crate::action::{Action, Note};
@@ -67,8 +67,8 @@ pub(super) fn closed(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle, out:
 
 /// Exit rules, then what closes a position without being a rule. Nothing can stand before this.
 fn exits(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle, direction: Direction) -> Option<ReasonCode> {
-    let stop = watched_by(plan.settings.protective_stop, inner.stop_is_working());
-    let targets = watched_by(plan.settings.take_profit, inner.targets_are_working());
+    let stop = watched_by(plan.settings.protective_stop, inner.watch(OrderPurpose::ProtectiveStop));
+    let targets = watched_by(plan.settings.take_profit, inner.watch(OrderPurpose::TakeProfit));
     let holding = inner.holding.as_mut()?;
     let (side, best) = (holding.side(), holding.best());
     let asked = evaluate(
@@ -104,10 +104,11 @@ fn exits(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle, direction: Direc
     if after == before { None } else { after }
 }
 
-const fn watched_by(wanted: Resting, working: Working) -> Watch {
-    match (wanted, working) {
-        (Resting::AtVenue, Working::Yes) => Watch::Venue,
-        (Resting::AtVenue, Working::No) | (Resting::InEngine, _) => Watch::Engine,
+/// Where protective orders do not rest at the venue, the engine watches.
+const fn watched_by(wanted: Resting, found: Watch) -> Watch {
+    match wanted {
+        Resting::AtVenue => found,
+        Resting::InEngine => Watch::Engine,
     }
 }
 
@@ -121,13 +122,6 @@ pub(super) fn end_session(plan: &Plan, inner: &mut Inner, now: Timestamp) {
             }
         }
     }
-}
-
-/// Whether an order that protects the position is known to be at the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Working {
-    Yes,
-    No,
 }
 
 impl Inner {

@@ -4,6 +4,7 @@ use keyhold_domain::{ClientOrderId, OrderPurpose, OrderUpdate, RefusalCode};
 
 use crate::action::{Action, Note};
 use crate::event::{Outcome, Request};
+use crate::exit_rule::Watch;
 use crate::exit_rule::levels::is_reached;
 use crate::order::{Book, OrderInput, OrderState, Tracked};
 use crate::plan::Plan;
@@ -194,7 +195,7 @@ fn exit_ended(inner: &mut Inner, refusal: Option<RefusalCode>, out: &mut Vec<Act
 /// The position is bare: the level is watched by the engine, left at once when it is behind, and rested again soon.
 fn stop_ended(inner: &mut Inner, refusal: Option<RefusalCode>, out: &mut Vec<Action>) {
     let Some(holding) = &inner.holding else { return };
-    if inner.stop_is_working() == super::candle::Working::Yes {
+    if inner.watch(OrderPurpose::ProtectiveStop) == Watch::Venue {
         return;
     }
     let behind = holding.levels.stop.filter(|stop| {

@@ -9,10 +9,9 @@ use keyhold_domain::{
     Side, TimeInForce, TriggerDirection,
 };
 
-use super::candle::Working;
 use super::news;
 use crate::action::Action;
-use crate::exit_rule::{StopLevel, Target};
+use crate::exit_rule::{StopLevel, Target, Watch};
 use crate::limits::approve_exit;
 use crate::order::{OrderInput, OrderState, Tracked};
 use crate::plan::Plan;
@@ -282,17 +281,15 @@ fn place(plan: &Plan, inner: &mut Inner, wanted: Wanted, why: Why, out: &mut Vec
 }
 
 impl Inner {
-    /// Whether a stop is known to rest at the venue.
-    pub(super) fn stop_is_working(&self) -> Working {
-        self.rests(OrderPurpose::ProtectiveStop)
-    }
-
-    /// Whether a target is known to rest at the venue.
-    pub(super) fn targets_are_working(&self) -> Working {
-        self.rests(OrderPurpose::TakeProfit)
-    }
-
-    fn rests(&self, purpose: OrderPurpose) -> Working {
-        if self.book.with_purpose(purpose).any(Tracked::is_working) { Working::Yes } else { Working::No }
+    /// Who watches the levels of orders with this purpose.
+    pub(super) fn watch(&self, purpose: OrderPurpose) -> Watch {
+        let any = |test: fn(&Tracked) -> bool| self.book.with_purpose(purpose).any(test);
+        if any(Tracked::is_working) {
+            Watch::Venue
+        } else if any(|tracked| tracked.state == OrderState::InFlight) {
+            Watch::OnItsWay
+        } else {
+            Watch::Engine
+        }
     }
 }

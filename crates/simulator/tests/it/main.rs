@@ -3,4 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test by panicking")]
 
 mod conservation;
+mod reference_backtests;
+mod reference_market;
 mod scenario;

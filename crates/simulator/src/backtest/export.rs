@@ -1,0 +1,67 @@
+//! Reports as files: JSON for programs, CSV for spreadsheets. Equal reports give equal bytes.
+
+use std::fmt::Write as _;
+
+use super::report::Report;
+
+/// The whole report as JSON, ending with a line break.
+///
+/// # Errors
+/// Only when a number is not finite, which the engine never lets into a report.
+pub fn json(report: &Report) -> Result<String, serde_json::Error> {
+    let mut text = serde_json::to_string_pretty(report)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// One line per trade with a heading. Fields hold no commas and need no quotes.
+pub fn trades_csv(report: &Report) -> String {
+    let mut text = String::from(
+        "id,symbol,side,quantity,entry_time,entry_price,exit_time,exit_price,gross,fees,funding,net,asset,exit_reason,\
+         initial_stop,target,r_multiple,adverse_pct,favorable_pct,slippage_in_bps,slippage_out_bps,candles\n",
+    );
+    let optional = |value: Option<keyhold_domain::Decimal>| {
+        value.map_or_else(String::new, |value| value.normalize().to_string())
+    };
+    for trade in &report.trades {
+        let written = writeln!(
+            text,
+            "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+            trade.id,
+            trade.symbol,
+            trade.side,
+            trade.quantity,
+            trade.entered_at,
+            trade.entry_price,
+            trade.exited_at,
+            trade.exit_price,
+            trade.gross.normalize(),
+            trade.fees.normalize(),
+            trade.funding.normalize(),
+            trade.net.normalize(),
+            trade.asset,
+            trade.exit_reason,
+            optional(trade.initial_stop),
+            optional(trade.target),
+            optional(trade.r_multiple),
+            trade.adverse_pct.normalize(),
+            trade.favorable_pct.normalize(),
+            trade.slippage_in_bps.normalize(),
+            trade.slippage_out_bps.normalize(),
+            trade.candles,
+        );
+        debug_assert!(written.is_ok(), "writing into a string cannot fail");
+    }
+    text
+}
+
+/// The equity series with a heading.
+pub fn equity_csv(report: &Report) -> String {
+    let mut text = String::from("time,equity,drawdown\n");
+    for point in &report.equity {
+        let written =
+            writeln!(text, "{},{},{}", point.at, point.equity.normalize(), point.drawdown.normalize());
+        debug_assert!(written.is_ok(), "writing into a string cannot fail");
+    }
+    text
+}

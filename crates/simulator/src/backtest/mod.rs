@@ -1,0 +1,18 @@
+//! Backtests: the engine that trades live, fed with candles of the past and filled by the simulated exchange.
+//!
+//! A decision on the close of a candle fills at the open of the next, made worse by slippage; stops and targets rest
+//! from the entry's candle on, and the stop counts when one candle could have hit both. It reads no file and no clock:
+//! the caller brings the candles and takes the [`Report`]. Equal inputs give equal bytes. Start at [`run()`].
+
+mod export;
+mod report;
+mod run;
+mod spec;
+mod text;
+mod venue;
+
+pub use export::{equity_csv, json, trades_csv};
+pub use report::{Assumptions, Finding, Gap, OpenAtEnd, Report};
+pub use run::{BacktestError, Control, Progress, run};
+pub use spec::{DecisionFill, Fills, Funding, LimitUse, ProtectFrom, Spec, Unsupported};
+pub use text::text;

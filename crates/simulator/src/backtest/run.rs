@@ -1,0 +1,473 @@
+//! The run itself: candles in, report out.
+
+use std::collections::BTreeMap;
+
+use keyhold_domain::{BotId, Decimal, Rate, Timestamp};
+use keyhold_engine::event::Event;
+use keyhold_engine::input::ClosedCandle;
+use keyhold_engine::problem::Problem;
+use keyhold_engine::report::{Course, Metrics, equity::Exposure};
+use keyhold_engine::settings::{Limits, Recording};
+use keyhold_engine::template::{Enabled, Role, Template};
+use keyhold_engine::{BotPlan, Ids, Plan};
+
+use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
+use super::spec::{DecisionFill, Funding, LimitUse, Spec, Unsupported};
+use super::venue::{ACCOUNT, Loop};
+use crate::exchange::{Exchange, ExchangeConfig, FillRules, Slippage};
+
+/// The bot's name in backtests; every run has the same.
+const BOT: BotId = BotId::from_u128(1 << 100);
+/// Candles between two reports of progress.
+const PROGRESS_EVERY: usize = 8192;
+/// Gaps that are listed one by one.
+const MOST_GAPS: usize = 1000;
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Candles done.
+    pub done: usize,
+    /// Candles in all.
+    pub all: usize,
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Stop; the run ends with [`BacktestError::Canceled`].
+    Cancel,
+}
+
+/// Why there is no report. Each has a stable code.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BacktestError {
+    /// The template, the settings or the instrument are wrong.
+    #[error("the plan has {} problems", .0.len())]
+    Plan(Vec<Problem>),
+    /// No candle lies in the range.
+    #[error("there are no candles in the range")]
+    NoData,
+    /// The candles are fewer than the components need, or none is left to decide on.
+    #[error("the range has {have} candles and {need} are needed before the first decision")]
+    RangeTooShort {
+        /// Candles in the range.
+        have: u64,
+        /// Candles that only warm up.
+        need: u64,
+    },
+    /// More candles than allowed.
+    #[error("the range has {have} candles and at most {most} are allowed")]
+    LimitExceeded {
+        /// Candles given.
+        have: u64,
+        /// Candles allowed.
+        most: u64,
+    },
+    /// Components need more than candles.
+    #[error("these components cannot be simulated from candles: {}", .0.join(", "))]
+    ComponentUnsupported(Vec<String>),
+    /// Candles do not follow each other in time.
+    #[error("the candle at {0} is not later than the one before it")]
+    OutOfOrder(Timestamp),
+    /// The starting equity is not greater than zero.
+    #[error("the starting equity must be greater than zero")]
+    NoEquity,
+    /// The exchange refused something that a backtest needs.
+    #[error("the simulated exchange refused: {0}")]
+    Exchange(String),
+    /// The caller asked to stop.
+    #[error("the run was canceled")]
+    Canceled,
+}
+
+impl BacktestError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Plan(_) => "BT_TEMPLATE_INVALID",
+            Self::NoData => "BT_NO_DATA",
+            Self::RangeTooShort { .. } => "BT_RANGE_TOO_SHORT",
+            Self::LimitExceeded { .. } => "BT_LIMIT_EXCEEDED",
+            Self::ComponentUnsupported(_) => "BT_COMPONENT_UNSUPPORTED",
+            Self::OutOfOrder(_) => "BT_DATA_INVALID",
+            Self::NoEquity => "BT_EQUITY_INVALID",
+            Self::Exchange(_) => "BT_EXCHANGE_REFUSED",
+            Self::Canceled => "BT_CANCELED",
+        }
+    }
+}
+
+/// Runs a backtest over candles of the template's timeframe, oldest first. `watch` is told of progress now and then and
+/// may cancel.
+pub fn run(
+    spec: &Spec,
+    candles: &[ClosedCandle],
+    watch: &mut dyn FnMut(Progress) -> Control,
+) -> Result<Report, BacktestError> {
+    let mut findings = Vec::new();
+    let template = supported(spec, &mut findings)?;
+    let plan = compile(spec, &template)?;
+    let candles = in_range(spec, candles)?;
+    let first = first_decision(spec, &plan, candles)?;
+    let gaps = find_gaps(&plan, candles, &mut findings)?;
+    let exchange = market(spec, &plan)?;
+    let plan = BotPlan { plans: vec![plan] };
+    let mut run = Run::new(spec, &plan, exchange, candles, first);
+    run.all(candles, first, watch)?;
+    Ok(run.report(candles, first, findings, gaps))
+}
+
+/// The template without what cannot be simulated, when that was asked for.
+fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Template, BacktestError> {
+    let mut template = spec.template.clone();
+    let mut missing = Vec::new();
+    for component in &mut template.components {
+        let Some(entry) = keyhold_engine::catalog::component(&component.kind) else { continue };
+        if component.enabled == Enabled::Yes && lacks(spec, entry.needs) {
+            missing.push(component.kind.clone());
+            // A signal without data stays and is neutral: leaving it out would move the threshold.
+            if component.role != Role::Signal {
+                component.enabled = Enabled::No;
+            }
+        }
+    }
+    if missing.is_empty() {
+        return Ok(template);
+    }
+    match spec.unsupported {
+        Unsupported::Refuse => Err(BacktestError::ComponentUnsupported(missing)),
+        Unsupported::Neutral => {
+            findings.push(Finding {
+                code: "BT_COMPONENT_UNSUPPORTED",
+                message: format!("Not simulated, for lack of data: {}.", missing.join(", ")),
+            });
+            Ok(template)
+        }
+    }
+}
+
+fn lacks(spec: &Spec, needs: keyhold_engine::catalog::DataNeeds) -> bool {
+    needs.funding && spec.funding == Funding::Off
+}
+
+fn compile(spec: &Spec, template: &Template) -> Result<Plan, BacktestError> {
+    if spec.start_equity <= Decimal::ZERO {
+        return Err(BacktestError::NoEquity);
+    }
+    let mut settings = spec.settings.clone();
+    settings.recording = Recording::Actions;
+    if spec.limits == LimitUse::Off {
+        settings.limits = Limits::default();
+    }
+    let ids = Ids {
+        bot: BOT,
+        slot: 0,
+        epoch: 0,
+        template: spec.template_id,
+        template_version: spec.template_version,
+    };
+    Plan::compile(template, &spec.instrument, &settings, ids).map_err(BacktestError::Plan)
+}
+
+fn in_range<'a>(spec: &Spec, candles: &'a [ClosedCandle]) -> Result<&'a [ClosedCandle], BacktestError> {
+    let end = spec
+        .until
+        .map_or(candles.len(), |until| candles.partition_point(|candle| candle.candle.open_time < until));
+    let candles = &candles[..end];
+    let have = u64::try_from(candles.len()).unwrap_or(u64::MAX);
+    if candles.is_empty() {
+        return Err(BacktestError::NoData);
+    }
+    if have > spec.most_candles {
+        return Err(BacktestError::LimitExceeded { have, most: spec.most_candles });
+    }
+    Ok(candles)
+}
+
+/// The first candle to decide on.
+fn first_decision(spec: &Spec, plan: &Plan, candles: &[ClosedCandle]) -> Result<usize, BacktestError> {
+    // The candle that completes the history may be decided on, so one less only warms up.
+    let history = usize::try_from(plan.warmup_candles.saturating_sub(1)).unwrap_or(usize::MAX);
+    let from = match spec.from {
+        Some(from) => candles.partition_point(|candle| candle.candle.open_time < from),
+        None => history,
+    };
+    if from >= candles.len() || candles.len() <= history {
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        return Err(BacktestError::RangeTooShort {
+            have: count(candles.len()),
+            need: count(from.max(history)),
+        });
+    }
+    Ok(from)
+}
+
+fn find_gaps(
+    plan: &Plan,
+    candles: &[ClosedCandle],
+    findings: &mut Vec<Finding>,
+) -> Result<Vec<Gap>, BacktestError> {
+    let mut gaps = Vec::new();
+    let mut missing = 0_i64;
+    for pair in candles.windows(2) {
+        let (before, after) = (pair[0].candle.open_time, pair[1].candle.open_time);
+        if after <= before {
+            return Err(BacktestError::OutOfOrder(after));
+        }
+        let expected = before.plus_ms(plan.interval_ms());
+        if after > expected {
+            missing += after.since_ms(expected) / plan.interval_ms();
+            if gaps.len() < MOST_GAPS {
+                gaps.push(Gap { from: expected, until: after });
+            }
+        }
+    }
+    if !gaps.is_empty() {
+        findings.push(Finding {
+            code: "BT_DATA_GAPS",
+            message: format!("{missing} candles are missing in {} places.", gaps.len()),
+        });
+    }
+    Ok(gaps)
+}
+
+fn market(spec: &Spec, plan: &Plan) -> Result<Exchange, BacktestError> {
+    let mut exchange = Exchange::new(ExchangeConfig {
+        fills: FillRules {
+            intrabar: spec.fills.intrabar,
+            stop_gap: spec.fills.stop_gap,
+            limit_gap: spec.fills.target_gap,
+            ..FillRules::default()
+        },
+        slippage: Slippage::uniform(spec.fills.slippage_bps),
+        ..ExchangeConfig::default()
+    });
+    exchange.list(plan.instrument);
+    exchange.open_account(ACCOUNT);
+    let symbol = plan.instrument.symbol;
+    match exchange.set_leverage(ACCOUNT, symbol, plan.settings.leverage, &mut Vec::new()) {
+        Ok(()) | Err(crate::exchange::Refusal::NoChange) => {}
+        Err(refusal) => return Err(BacktestError::Exchange(refusal.to_string())),
+    }
+    if let Funding::Constant(rate) = spec.funding {
+        exchange
+            .set_funding_rate(symbol, rate)
+            .map_err(|refusal| BacktestError::Exchange(refusal.to_string()))?;
+    }
+    Ok(exchange)
+}
+
+struct Run<'a> {
+    spec: &'a Spec,
+    plan: &'a Plan,
+    lane: Loop<'a>,
+    course: Course,
+    /// The next recorded funding payment.
+    funding: usize,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        spec: &'a Spec,
+        plan: &'a BotPlan,
+        exchange: Exchange,
+        candles: &[ClosedCandle],
+        first: usize,
+    ) -> Self {
+        let own = &plan.plans[0];
+        let start = candles[first].candle.open_time;
+        let mut lane = Loop::new(plan, exchange, spec.fills.protect_from);
+        lane.deposit(spec.start_equity);
+        if let Funding::Constant(rate) = spec.funding {
+            lane.tell(Event::FundingRate { rate, at: start }, start);
+        }
+        Self { spec, plan: own, lane, course: Course::new(start, spec.start_equity), funding: 0 }
+    }
+
+    fn all(
+        &mut self,
+        candles: &[ClosedCandle],
+        first: usize,
+        watch: &mut dyn FnMut(Progress) -> Control,
+    ) -> Result<(), BacktestError> {
+        for candle in &candles[..first] {
+            self.recorded_rates(candle.candle.open_time);
+            self.lane.tell(Event::Warmup(*candle), candle.candle.open_time);
+        }
+        let start = candles[first].candle.open_time;
+        let truth = self.lane.truth(start);
+        self.lane.tell(Event::Reconciled(truth), start);
+        self.lane.tell_balance(start);
+        for (index, candle) in candles.iter().enumerate().skip(first) {
+            if index % PROGRESS_EVERY == 0
+                && watch(Progress { done: index, all: candles.len() }) == Control::Cancel
+            {
+                return Err(BacktestError::Canceled);
+            }
+            self.one(candle)?;
+        }
+        watch(Progress { done: candles.len(), all: candles.len() });
+        Ok(())
+    }
+
+    /// One candle: its open, the way to its close, and the decision on it.
+    fn one(&mut self, candle: &ClosedCandle) -> Result<(), BacktestError> {
+        let bar = &candle.candle;
+        let symbol = self.plan.instrument.symbol;
+        let closed_at = bar.close_time(self.plan.timeframe);
+        let mut refused = None;
+        self.lane.ring(bar.open_time);
+        self.recorded_rates(bar.open_time);
+        self.lane.hold_protection();
+        self.lane.exchange(bar.open_time, |exchange, news| {
+            refused = exchange.price(symbol, bar.open, bar.open_time, news).err();
+        });
+        self.lane.check_stop();
+        // What happens inside a candle happens before its close: its last millisecond tells it from the next open.
+        let inside = closed_at.plus_ms(-1);
+        self.lane.ring(inside);
+        self.lane.exchange(inside, |exchange, news| {
+            refused = refused.or(exchange.play_rest(symbol, bar, inside, news).err());
+        });
+        if self.spec.fills.decision == DecisionFill::SameClose {
+            self.lane.exchange(closed_at, |exchange, news| {
+                refused = refused.or(exchange.price(symbol, bar.close, closed_at, news).err());
+            });
+        }
+        if let Some(refusal) = refused {
+            return Err(BacktestError::Exchange(refusal.to_string()));
+        }
+        self.lane.tell_balance(closed_at);
+        self.lane.tell(Event::CandleClosed { candle: *candle, at: closed_at }, closed_at);
+        self.lane.release_protection(closed_at);
+        self.measure(closed_at);
+        Ok(())
+    }
+
+    /// Recorded funding up to and including `until`: paid, and known as the rate in force.
+    fn recorded_rates(&mut self, until: Timestamp) {
+        let Funding::History(history) = &self.spec.funding else { return };
+        let symbol = self.plan.instrument.symbol;
+        while let Some((at, rate)) = history.get(self.funding).copied().filter(|(at, _)| *at <= until) {
+            self.funding += 1;
+            self.lane.tell(Event::FundingRate { rate, at }, at);
+            self.lane.exchange(at, |exchange, news| {
+                // Before the first price there is no position that could pay.
+                let paid = exchange.pay_funding(symbol, rate, at, news);
+                debug_assert!(paid.is_ok() || rate == Rate::ZERO || news.is_empty(), "nothing was paid");
+            });
+        }
+    }
+
+    fn measure(&mut self, at: Timestamp) {
+        let state = self.lane.bot.instrument(0);
+        let exposure = match state.and_then(keyhold_engine::State::holding) {
+            Some(_) => Exposure::Open,
+            None => Exposure::Flat,
+        };
+        if let Some(equity) = self.lane.bot.ledger().equity(self.plan.instrument.settle) {
+            self.course.push(at, equity, exposure);
+        }
+    }
+
+    fn report(
+        self,
+        candles: &[ClosedCandle],
+        first: usize,
+        mut findings: Vec<Finding>,
+        gaps: Vec<Gap>,
+    ) -> Report {
+        let (plan, spec) = (self.plan, self.spec);
+        let last = &candles[candles.len() - 1].candle;
+        let state = self.lane.bot.instrument(0);
+        let open_at_end = state.and_then(keyhold_engine::State::holding).map(|holding| OpenAtEnd {
+            size: holding.size,
+            entry: holding.entry,
+            since: holding.opened_at,
+            unrealized: holding.unrealized(&plan.instrument, last.close),
+        });
+        let (open, close) = (candles[first].floats.open, candles[candles.len() - 1].floats.close);
+        notices(&self.lane, &mut findings);
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        Report {
+            format: REPORT_FORMAT,
+            assumptions: assumptions(
+                spec,
+                plan,
+                candles[first].candle.open_time,
+                last.close_time(plan.timeframe),
+            ),
+            findings,
+            candles: count(candles.len() - first),
+            warmup_candles: count(first),
+            gaps,
+            metrics: Metrics::new(&self.lane.trades, self.course.summary()),
+            rejected: state.map_or_else(BTreeMap::new, |state| state.rejected().clone()),
+            buy_and_hold_pct: (open > 0.0).then(|| (close / open - 1.0) * 100.0),
+            open_at_end,
+            equity: self.course.points(),
+            trades: self.lane.trades,
+        }
+    }
+}
+
+fn notices(lane: &Loop<'_>, findings: &mut Vec<Finding>) {
+    if lane.trades.is_empty() {
+        findings.push(Finding {
+            code: "BT_NO_TRADES",
+            message: String::from("No trade was completed; see the rejected signals for the reasons."),
+        });
+    }
+    if lane.liquidations > 0 {
+        findings.push(Finding {
+            code: "LIQUIDATED",
+            message: format!(
+                "{} positions were liquidated: the leverage is too high for the distance of the stop.",
+                lane.liquidations
+            ),
+        });
+    }
+    if lane.bare_stops > 0 {
+        findings.push(Finding {
+            code: "BT_STOP_BEYOND_LIQUIDATION",
+            message: format!(
+                "{} positions would have been liquidated before their stop was reached.",
+                lane.bare_stops
+            ),
+        });
+    }
+    if lane.overflows > 0 {
+        findings.push(Finding {
+            code: "BT_OVERFLOW",
+            message: format!("{} amounts did not fit into 28 digits and were left out.", lane.overflows),
+        });
+    }
+}
+
+fn assumptions(spec: &Spec, plan: &Plan, from: Timestamp, until: Timestamp) -> Assumptions {
+    Assumptions {
+        template: spec.template.name.clone(),
+        template_version: spec.template_version,
+        exchange: plan.instrument.exchange,
+        symbol: plan.instrument.symbol,
+        timeframe: plan.timeframe,
+        asset: plan.instrument.settle,
+        start_equity: spec.start_equity,
+        from,
+        until,
+        leverage: plan.settings.leverage,
+        maker_fee: plan.instrument.maker_fee,
+        taker_fee: plan.instrument.taker_fee,
+        fills: spec.fills,
+        funding: match spec.funding {
+            Funding::Off => "off",
+            Funding::Constant(_) => "constant",
+            Funding::History(_) => "history",
+        },
+        limits: spec.limits,
+        unsupported: spec.unsupported,
+    }
+}
