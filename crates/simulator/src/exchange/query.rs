@@ -2,9 +2,10 @@
 
 use keyhold_domain::{
     Asset, Balance, Decimal, Instrument, MarginMode, Money, Position, Price, Rate, SignedQuantity, Symbol,
-    Timestamp,
+    Timestamp, VenueOrderId,
 };
 
+use super::ids::{IdKind, computed_id};
 use super::margin::{BOUNDED, liquidation_price};
 use super::{AccountId, Exchange, Order, OrderRef, PositionMode, PositionState, Refusal, VenueLedger};
 
@@ -48,6 +49,11 @@ impl Exchange {
     /// The account's position mode.
     pub fn position_mode(&self, account: AccountId) -> Result<PositionMode, Refusal> {
         Ok(self.accounts[self.account_index(account)?].position_mode)
+    }
+
+    /// The id that the next accepted order will get.
+    pub fn next_order_id(&self) -> VenueOrderId {
+        computed_id(self.config.seed, IdKind::Order, self.orders_made + 1)
     }
 
     /// Open orders of an account, oldest first within each instrument.

@@ -1,0 +1,20 @@
+//! The one place of this program that reads the wall clock.
+
+use std::sync::Arc;
+
+use keyhold_domain::Timestamp;
+
+/// Where wall-clock time comes from. Signatures and rate limits are judged by it; candles, orders and fills carry
+/// the replay's own time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The system's clock.
+pub fn system_clock() -> Clock {
+    Arc::new(now)
+}
+
+#[allow(clippy::disallowed_methods, reason = "the program's one read of the wall clock")]
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp::EPOCH.plus(since.unwrap_or_default())
+}

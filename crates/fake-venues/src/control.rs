@@ -1,0 +1,302 @@
+//! The control interface: HTTP with JSON on its own listener (loopback TCP or a UNIX socket), for tests and demos.
+//!
+//! `GET /status` and `POST /<name>` with a JSON object:
+//!
+//! | name | body | does |
+//! |---|---|---|
+//! | `status` | | replay time, candles played, sockets, pace, last prices |
+//! | `pause`, `resume` | `{"pace": "10"}` optional | stops the replay; goes on (at a new pace) |
+//! | `step` | `{"candles": 1}` | plays base candles in lockstep: the forming candle's path and close, then the next open |
+//! | `truth` | `{"account": 1}` | positions, open orders, fills, wallets, realized profit of an account |
+//! | `price` | `{"symbol", "price"}` | moves a price, touching everything on the way |
+//! | `funding` | `{"symbol", "rate"}` | sets the coming funding rate |
+//! | `fills` | `{"depth": "0.1", "slippage_bps": "2"}` | most that fills at once (null: all), slippage |
+//! | `faults` | a [`FaultPlan`] | chances of trouble, per thousand |
+//! | `script` | `{"path", "fate", "times", "status"}` | trouble for the next requests to a path |
+//! | `freeze` | | every open socket goes silent and stays open |
+//! | `cut` | | closes every connection |
+//! | `down`, `up` | | refuses connections; accepts them again on the same port |
+//! | `maintenance` | `{"on": true}` | answers 10016 |
+//! | `clock` | `{"skew_ms": 3000}` | moves the venue's wall clock |
+//! | `peer` | `{"address": "198.51.100.7"}` | the address every client is taken to have (null: its own) |
+//! | `imbalance` | | money that appeared or vanished, per asset: always zero |
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use keyhold_domain::{Asset, Price, Quantity, Rate, Symbol};
+use keyhold_simulator::exchange::{AccountId, Slippage};
+use keyhold_simulator::faults::FaultPlan;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::JoinSet;
+
+use crate::bybit::shapes;
+use crate::bybit::state::State;
+use crate::config::{ControlAddress, Pace};
+use crate::server::{Reach, Shared};
+use crate::trouble::{Scripted, Service};
+use crate::venue::StartError;
+
+const MAX_BODY: usize = 64 * 1024;
+/// The most candles of one `step`.
+const MAX_STEPS: u32 = 100_000;
+
+pub(crate) async fn start(
+    wanted: ControlAddress,
+    shared: Arc<Shared>,
+    tasks: &mut JoinSet<()>,
+) -> Result<ControlAddress, StartError> {
+    match wanted {
+        ControlAddress::Tcp(address) => {
+            let failed = |source| StartError::Listen { address: address.to_string(), source };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            let address = listener.local_addr().map_err(failed)?;
+            tasks.spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(serve(stream, shared.clone()));
+                }
+            });
+            Ok(ControlAddress::Tcp(address))
+        }
+        ControlAddress::Unix(path) => {
+            let failed = |source| StartError::Listen { address: path.display().to_string(), source };
+            let listener = UnixListener::bind(&path).map_err(failed)?;
+            tasks.spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(serve(stream, shared.clone()));
+                }
+            });
+            Ok(ControlAddress::Unix(path))
+        }
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
+    let service = service_fn(|request| answer(request, shared.clone()));
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut reach = shared.reach.subscribe();
+    tokio::select! {
+        result = connection => if let Err(error) = result {
+            tracing::debug!(%error, "a control connection ended");
+        },
+        _ = reach.wait_for(|reach| *reach == Reach::Gone) => {}
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
+    let name = request.uri().path().trim_start_matches('/').to_owned();
+    let result = match Limited::new(request.into_body(), MAX_BODY).collect().await {
+        Err(_) => Err("the body is too large or was cut".to_owned()),
+        Ok(body) => match body.to_bytes() {
+            body if body.is_empty() => act(&shared, &name, &Value::Null),
+            body => serde_json::from_slice(&body)
+                .map_err(|error| error.to_string())
+                .and_then(|body| act(&shared, &name, &body)),
+        },
+    };
+    let (status, body) = match result {
+        Ok(body) => (StatusCode::OK, body),
+        Err(error) => (StatusCode::BAD_REQUEST, json!({ "error": error })),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct PaceBody {
+    pace: String,
+}
+#[derive(Deserialize)]
+struct StepBody {
+    candles: u32,
+}
+#[derive(Clone, Copy, Deserialize)]
+struct AccountBody {
+    account: u32,
+}
+#[derive(Deserialize)]
+struct PriceBody {
+    symbol: Symbol,
+    price: Price,
+}
+#[derive(Deserialize)]
+struct FundingBody {
+    symbol: Symbol,
+    rate: Rate,
+}
+#[derive(Deserialize)]
+struct FillsBody {
+    depth: Option<Quantity>,
+    slippage_bps: Option<String>,
+}
+#[derive(Deserialize)]
+struct ClockBody {
+    skew_ms: i64,
+}
+#[derive(Deserialize)]
+struct PeerBody {
+    address: Option<IpAddr>,
+}
+#[derive(Deserialize)]
+struct SwitchBody {
+    on: bool,
+}
+
+fn read<T: DeserializeOwned>(body: &Value) -> Result<T, String> {
+    serde_json::from_value(body.clone()).map_err(|error| error.to_string())
+}
+
+/// Does one control call.
+pub(crate) fn act(shared: &Shared, name: &str, body: &Value) -> Result<Value, String> {
+    let mut state = shared.lock();
+    match name {
+        "status" => return Ok(status(&state)),
+        "truth" => return truth(&state, read(body)?),
+        "imbalance" => return Ok(imbalance(&state)),
+        "pause" => set_pace(&mut state, shared, Pace::Lockstep),
+        "resume" => {
+            let pace = read::<PaceBody>(body)?.pace.parse::<Pace>().map_err(|error| error.to_string())?;
+            set_pace(&mut state, shared, pace);
+        }
+        "step" => {
+            let candles = if body.is_null() { 1 } else { read::<StepBody>(body)?.candles.min(MAX_STEPS) };
+            for _ in 0..candles {
+                let news = state.world.step();
+                state.publish(&news);
+            }
+            return Ok(status(&state));
+        }
+        "cut" => shared.cuts.send_modify(|cuts| *cuts += 1),
+        "down" => drop(shared.reach.send_replace(Reach::Down)),
+        "up" => drop(shared.reach.send_replace(Reach::Up)),
+        "freeze" => state.hub.freeze(),
+        _ => trouble(&mut state, name, body)?,
+    }
+    Ok(json!({ "ok": true }))
+}
+
+fn trouble(state: &mut State, name: &str, body: &Value) -> Result<(), String> {
+    match name {
+        "price" => {
+            let PriceBody { symbol, price } = read(body)?;
+            let news = state.world.move_price(symbol, price).map_err(|refusal| refusal.to_string())?;
+            state.publish(&[news]);
+        }
+        "funding" => {
+            let FundingBody { symbol, rate } = read(body)?;
+            state.world.exchange.set_funding_rate(symbol, rate).map_err(|refusal| refusal.to_string())?;
+        }
+        "fills" => {
+            let FillsBody { depth, slippage_bps } = read(body)?;
+            let config = *state.world.exchange.config();
+            let slippage = match slippage_bps {
+                None => config.slippage,
+                Some(bps) => Slippage::uniform(bps.parse().map_err(|_| "slippage_bps is not a number")?),
+            };
+            let fills = keyhold_simulator::exchange::FillRules { depth, ..config.fills };
+            state.world.exchange.reconfigure(fills, slippage);
+        }
+        "faults" => state.trouble.plan = read::<FaultPlan>(body)?,
+        "script" => {
+            if !state.trouble.script(read::<Scripted>(body)?) {
+                return Err("too many scripted faults".to_owned());
+            }
+        }
+        "maintenance" => {
+            let on = read::<SwitchBody>(body)?.on;
+            state.trouble.service = if on { Service::Maintenance } else { Service::Open };
+        }
+        "clock" => state.trouble.skew_ms = read::<ClockBody>(body)?.skew_ms,
+        "peer" => state.trouble.peer = read::<PeerBody>(body)?.address,
+        _ => return Err(format!("there is no control call {name:?}")),
+    }
+    Ok(())
+}
+
+fn set_pace(state: &mut State, shared: &Shared, pace: Pace) {
+    state.pace = pace;
+    shared.pace_changed.notify_waiters();
+}
+
+fn status(state: &State) -> Value {
+    let world = &state.world;
+    let prices: serde_json::Map<String, Value> = world
+        .feeds
+        .iter()
+        .filter_map(|feed| Some((feed.instrument.symbol.to_string(), json!(feed.last()?))))
+        .collect();
+    json!({
+        "time_ms": world.now.ms(), "time": world.now.to_string(), "played": world.played, "ended": world.ended,
+        "sockets": state.hub.count(), "pace": format!("{:?}", state.pace), "prices": prices,
+    })
+}
+
+fn truth(state: &State, body: AccountBody) -> Result<Value, String> {
+    let account = AccountId(body.account);
+    let world = &state.world;
+    let records = world.records.get(&account).ok_or("no such account")?;
+    let mut positions = Vec::new();
+    for feed in &world.feeds {
+        let position = world.exchange.position(account, feed.instrument.symbol);
+        positions.push(json!(position.map_err(|refusal| refusal.to_string())?));
+    }
+    let balances = world.exchange.balances(account).map_err(|refusal| refusal.to_string())?;
+    let orders: Vec<Value> =
+        world.exchange.open_orders(account).map(|order| order_truth(state, order)).collect();
+    let all_orders: Vec<Value> = records
+        .sequence
+        .iter()
+        .filter_map(|id| records.orders.get(id))
+        .map(|order| order_truth(state, order))
+        .collect();
+    let fills: Vec<Value> = records
+        .fills
+        .iter()
+        .map(|report| {
+            json!({
+                "fill": report.fill, "realized": shapes::number(report.realized),
+                "closed": shapes::number(report.closed),
+            })
+        })
+        .collect();
+    Ok(json!({
+        "positions": positions, "balances": balances, "open_orders": orders, "orders": all_orders, "fills": fills,
+        "funding_payments": records.funding.len(), "liquidations": records.liquidations.len(),
+    }))
+}
+
+fn order_truth(state: &State, order: &keyhold_simulator::exchange::Order) -> Value {
+    let mut value = json!(order.open_order());
+    let link = order.name.map_or_else(String::new, |name| name.to_string());
+    value["link_id"] = json!(link);
+    value["tagged"] = json!(state.tag(&order.venue_id).is_some());
+    value
+}
+
+fn imbalance(state: &State) -> Value {
+    let mut assets: Vec<Asset> = state.world.exchange.ledgers().iter().map(|ledger| ledger.asset).collect();
+    assets.sort();
+    let sums: serde_json::Map<String, Value> = assets
+        .into_iter()
+        .map(|asset| {
+            let sum = state.world.exchange.imbalance(asset).amount;
+            (asset.to_string(), json!(shapes::number(sum)))
+        })
+        .collect();
+    json!(sums)
+}

@@ -1,0 +1,137 @@
+//! Who listens to what: the open sockets and their subscriptions.
+//!
+//! Knows topics as text and nothing of their content. A socket that does not keep up is closed, as venues do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use keyhold_simulator::exchange::AccountId;
+use keyhold_simulator::faults::MessageFate;
+use tokio::sync::mpsc;
+
+use crate::trouble::Trouble;
+
+/// The most messages that may wait for one socket.
+pub(crate) const MAX_WAITING: usize = 10_000;
+
+/// What the venue's side sends down to a socket's task.
+#[derive(Debug, Clone)]
+pub(crate) enum Outgoing {
+    /// A text frame.
+    Text(Arc<str>),
+    /// Say nothing more and read nothing more, but keep the connection.
+    Freeze,
+}
+
+/// Which kind of stream a socket is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Channel {
+    /// Market data of one category.
+    Public(keyhold_domain::ContractType),
+    /// Account news.
+    Private,
+}
+
+/// One open socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    /// Which stream.
+    pub(crate) channel: Channel,
+    /// Whose account, once logged in.
+    pub(crate) account: Option<AccountId>,
+    /// Subscribed topics.
+    pub(crate) topics: BTreeSet<String>,
+    sender: mpsc::Sender<Outgoing>,
+    held: Option<Arc<str>>,
+}
+
+/// All open sockets.
+#[derive(Debug, Default)]
+pub(crate) struct Hub {
+    sockets: BTreeMap<u64, Socket>,
+    opened: u64,
+}
+
+impl Hub {
+    /// Registers a socket and gives it a number.
+    pub(crate) fn open(&mut self, channel: Channel, sender: mpsc::Sender<Outgoing>) -> u64 {
+        self.opened += 1;
+        let socket = Socket { channel, account: None, topics: BTreeSet::new(), sender, held: None };
+        self.sockets.insert(self.opened, socket);
+        self.opened
+    }
+
+    /// Forgets a socket.
+    pub(crate) fn close(&mut self, number: u64) {
+        self.sockets.remove(&number);
+    }
+
+    /// One socket.
+    pub(crate) fn socket(&mut self, number: u64) -> Option<&mut Socket> {
+        self.sockets.get_mut(&number)
+    }
+
+    /// How many sockets are open.
+    pub(crate) fn count(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// All topics anybody listens to on a channel, without repetition.
+    pub(crate) fn topics(&self, channel: Channel) -> BTreeSet<String> {
+        let of_channel = self.sockets.values().filter(|socket| socket.channel == channel);
+        of_channel.flat_map(|socket| socket.topics.iter().cloned()).collect()
+    }
+
+    /// Sends market data to everybody who listens to the topic.
+    pub(crate) fn publish(&mut self, channel: Channel, topic: &str, text: &str, trouble: &mut Trouble) {
+        let text: Arc<str> = text.into();
+        self.send_where(&text, trouble, |socket| socket.channel == channel && socket.topics.contains(topic));
+    }
+
+    /// Sends account news to the account's sockets that listen to any of the topics.
+    pub(crate) fn tell(&mut self, account: AccountId, topics: &[&str], text: &str, trouble: &mut Trouble) {
+        let text: Arc<str> = text.into();
+        self.send_where(&text, trouble, |socket| {
+            socket.account == Some(account) && topics.iter().any(|topic| socket.topics.contains(*topic))
+        });
+    }
+
+    fn send_where(&mut self, text: &Arc<str>, trouble: &mut Trouble, wanted: impl Fn(&Socket) -> bool) {
+        let mut lagging = Vec::new();
+        for (number, socket) in &mut self.sockets {
+            if wanted(socket) && socket.send(text, trouble.message()).is_err() {
+                lagging.push(*number);
+            }
+        }
+        // Dropping the sender ends the socket's task.
+        for number in lagging {
+            self.sockets.remove(&number);
+        }
+    }
+
+    /// Makes every open socket go silent without closing it.
+    pub(crate) fn freeze(&mut self) {
+        // A full or closed channel means that the socket is about to end anyway.
+        self.sockets.retain(|_, socket| socket.sender.try_send(Outgoing::Freeze).is_ok());
+    }
+}
+
+impl Socket {
+    fn send(&mut self, text: &Arc<str>, fate: MessageFate) -> Result<(), ()> {
+        let put = |text: &Arc<str>| self.sender.try_send(Outgoing::Text(text.clone())).map_err(|_| ());
+        match fate {
+            MessageFate::Lost => return Ok(()),
+            MessageFate::Delayed if self.held.is_none() => {
+                self.held = Some(text.clone());
+                return Ok(());
+            }
+            MessageFate::Duplicated => {
+                put(text)?;
+                put(text)?;
+            }
+            MessageFate::Sent | MessageFate::Delayed => put(text)?,
+        }
+        let put = |text: &Arc<str>| self.sender.try_send(Outgoing::Text(text.clone())).map_err(|_| ());
+        self.held.take().map_or(Ok(()), |held| put(&held))
+    }
+}

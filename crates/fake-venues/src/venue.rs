@@ -1,0 +1,109 @@
+//! A running venue and the handle that ends it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::bybit::state::State;
+use crate::config::{ConfigError, ControlAddress, VenueConfig};
+use crate::server::{Reach, Shared};
+use crate::trouble::Trouble;
+use crate::world::World;
+use crate::{control, replay, server};
+
+/// Why a venue did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which address.
+        address: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A running fake Bybit. Dropping it ends every task and closes every connection.
+pub struct FakeBybit {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    control: Option<ControlAddress>,
+    tasks: JoinSet<()>,
+}
+
+impl std::fmt::Debug for FakeBybit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FakeBybit").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl FakeBybit {
+    /// Starts a venue. Needs a running tokio runtime.
+    pub async fn start(mut config: VenueConfig) -> Result<Self, StartError> {
+        config.exchange.seed = config.seed;
+        let world = World::new(&config)?;
+        let state = State::new(world, Trouble::new(config.seed), config.pace, config.rate_limits);
+        let shared = Shared::new(state, config.accounts, config.clock);
+        let failed = |address: String| move |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed(config.listen.to_string()))?;
+        let address = listener.local_addr().map_err(failed(config.listen.to_string()))?;
+        let mut tasks = JoinSet::new();
+        let control = match config.control {
+            None => None,
+            Some(wanted) => Some(control::start(wanted, shared.clone(), &mut tasks).await?),
+        };
+        tasks.spawn(server::listen(listener, address, shared.clone()));
+        tasks.spawn(replay::play(shared.clone()));
+        Ok(Self { shared, address, control, tasks })
+    }
+
+    /// Where the venue listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Base URL of the REST calls, without a trailing slash.
+    pub fn rest_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Base URL of the streams, without a trailing slash; append `/v5/public/linear`, `/v5/private` and so on.
+    pub fn ws_url(&self) -> String {
+        format!("ws://{}", self.address)
+    }
+
+    /// Where the control interface listens, if it does.
+    pub const fn control_address(&self) -> Option<&ControlAddress> {
+        self.control.as_ref()
+    }
+
+    /// A control call from inside the program: the same names and bodies as over the control interface.
+    pub fn control(&self, name: &str, body: &serde_json::Value) -> Result<serde_json::Value, String> {
+        control::act(&self.shared, name, body)
+    }
+
+    /// Plays exactly one base candle of every instrument.
+    pub fn step(&self) {
+        let mut state = self.shared.lock();
+        let news = state.world.step();
+        state.publish(&news);
+    }
+
+    /// Ends the venue and waits until its tasks are gone.
+    pub async fn stop(mut self) {
+        self.shared.reach.send_replace(Reach::Gone);
+        self.tasks.shutdown().await;
+    }
+}
+
+impl Drop for FakeBybit {
+    fn drop(&mut self) {
+        self.shared.reach.send_replace(Reach::Gone);
+    }
+}

@@ -1,0 +1,311 @@
+//! The venue's inside without any protocol: the exchange, its feeds and the records of what happened.
+//!
+//! Knows no wall clock and no socket. Every deed leaves its events in [`World::take_events`] for the protocol side
+//! to tell. Time here is replay time.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use keyhold_domain::{Candle, Decimal, Price, Rate, Symbol, Timestamp, VenueOrderId};
+use keyhold_simulator::exchange::{
+    AccountId, Exchange, ExchangeEvent, FillReport, FundingPayment, Input, Liquidation, Order, PositionMode,
+    Refusal,
+};
+
+use crate::config::{ConfigError, VenueConfig, parse_balances};
+use crate::feed::Feed;
+
+/// The most finished orders, fills and payments that are remembered per account.
+const MAX_RECORDS: usize = 10_000;
+
+/// What happened to one account, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    /// Every order's latest state.
+    pub(crate) orders: BTreeMap<VenueOrderId, Order>,
+    /// The same orders in the order of their arrival.
+    pub(crate) sequence: VecDeque<VenueOrderId>,
+    /// Executions.
+    pub(crate) fills: VecDeque<FillReport>,
+    /// Funding payments.
+    pub(crate) funding: VecDeque<FundingPayment>,
+    /// Liquidations.
+    pub(crate) liquidations: VecDeque<Liquidation>,
+}
+
+/// Adds to a bounded list and returns what fell out at the other end.
+fn remember<T>(list: &mut VecDeque<T>, item: T) -> Option<T> {
+    list.push_back(item);
+    if list.len() > MAX_RECORDS { list.pop_front() } else { None }
+}
+
+impl Records {
+    fn note(&mut self, event: &ExchangeEvent) {
+        match event {
+            ExchangeEvent::Order(order) => {
+                if self.orders.insert(order.venue_id, *order).is_none()
+                    && let Some(oldest) = remember(&mut self.sequence, order.venue_id)
+                {
+                    self.orders.remove(&oldest);
+                }
+            }
+            ExchangeEvent::Fill(_, report) => {
+                let _oldest = remember(&mut self.fills, *report);
+            }
+            ExchangeEvent::Funding(_, payment) => {
+                let _oldest = remember(&mut self.funding, *payment);
+            }
+            ExchangeEvent::Liquidation(_, liquidation) => {
+                let _oldest = remember(&mut self.liquidations, *liquidation);
+            }
+            ExchangeEvent::Position(..) | ExchangeEvent::Balance(..) => {}
+        }
+    }
+}
+
+/// What a market did during one move of the replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MarketNews {
+    /// A price inside the forming candle, or its open.
+    Price(Symbol),
+    /// A candle closed.
+    Closed(Symbol, Candle),
+}
+
+/// How much of the forming candles has been played, in thousandths.
+type Share = u32;
+
+/// The venue's inside.
+#[derive(Debug)]
+pub(crate) struct World {
+    /// Matches orders and keeps the books.
+    pub(crate) exchange: Exchange,
+    /// One feed per instrument.
+    pub(crate) feeds: Vec<Feed>,
+    /// What happened, per account.
+    pub(crate) records: BTreeMap<AccountId, Records>,
+    /// Replay time.
+    pub(crate) now: Timestamp,
+    /// Closed base candles since the start.
+    pub(crate) played: u64,
+    /// The recording is over.
+    pub(crate) ended: bool,
+    share: Share,
+    events: Vec<ExchangeEvent>,
+}
+
+const WHOLE: Share = 1_000;
+/// Why the exchange takes every price of a feed.
+const BOUNDED: &str = "feeds are listed, and prices are bounded when candles are read or made";
+
+impl World {
+    /// Lists the markets, opens the accounts and begins the first candles.
+    pub(crate) fn new(config: &VenueConfig) -> Result<Self, ConfigError> {
+        let mut exchange = Exchange::new(config.exchange);
+        let start = config.start.unwrap_or_else(|| (config.clock)());
+        let start = config.base.open_of(start);
+        let mut feeds = Vec::new();
+        for (market, stream) in config.markets.iter().zip(0_u64..) {
+            exchange.list(market.instrument);
+            let chance = (config.seed, stream, start);
+            let source = market.source.clone();
+            feeds.push(Feed::new(market.instrument, source, config.base, config.history, chance));
+        }
+        if feeds.is_empty() {
+            return Err(ConfigError::NoMarket);
+        }
+        let mut world = Self {
+            exchange,
+            feeds,
+            records: BTreeMap::new(),
+            now: start,
+            played: 0,
+            ended: false,
+            share: 0,
+            events: Vec::new(),
+        };
+        world.open_accounts(config)?;
+        world.begin();
+        let symbols: Vec<Symbol> = world.feeds.iter().map(|feed| feed.instrument.symbol).collect();
+        for symbol in symbols {
+            // 0.01 % every funding interval, the usual resting rate of perpetual contracts.
+            world.exchange.set_funding_rate(symbol, Rate::new(Decimal::new(1, 4))).expect(BOUNDED);
+        }
+        world.events.clear();
+        Ok(world)
+    }
+
+    fn open_accounts(&mut self, config: &VenueConfig) -> Result<(), ConfigError> {
+        for account in &config.accounts {
+            let id = AccountId(account.id);
+            self.exchange.open_account(id);
+            self.records.insert(id, Records::default());
+            let wrong =
+                |refusal: Refusal| ConfigError::Account { account: account.id, what: refusal.to_string() };
+            for money in parse_balances(account)? {
+                self.exchange.deposit(id, money, &mut self.events).map_err(wrong)?;
+            }
+            let unchanged = |result: Result<(), Refusal>| match result {
+                Ok(()) | Err(Refusal::NoChange) => Ok(()),
+                Err(refusal) => Err(wrong(refusal)),
+            };
+            unchanged(self.exchange.set_margin_mode(id, account.margin_mode))?;
+            unchanged(self.exchange.set_position_mode(id, PositionMode::from(account.position_mode)))?;
+        }
+        Ok(())
+    }
+
+    /// The feed of an instrument.
+    pub(crate) fn feed(&self, symbol: Symbol) -> Option<&Feed> {
+        self.feeds.iter().find(|feed| feed.instrument.symbol == symbol)
+    }
+
+    /// Gives the exchange an input at the present replay time.
+    pub(crate) fn apply(&mut self, input: &Input) -> Result<(), Refusal> {
+        let from = self.events.len();
+        let result = self.exchange.apply_into(input, self.now, &mut self.events);
+        self.record(from);
+        result
+    }
+
+    fn record(&mut self, from: usize) {
+        for event in &self.events[from..] {
+            if let Some(records) = self.records.get_mut(&event.account()) {
+                records.note(event);
+            }
+        }
+    }
+
+    /// The events since the last call.
+    pub(crate) fn take_events(&mut self) -> Vec<ExchangeEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Plays what is left of the forming candles, closes them and begins the next ones.
+    pub(crate) fn step(&mut self) -> Vec<MarketNews> {
+        if self.ended {
+            return Vec::new();
+        }
+        let mut news = self.finish();
+        self.begin();
+        news.extend(self.feeds.iter().map(|feed| MarketNews::Price(feed.instrument.symbol)));
+        news
+    }
+
+    /// Shows the next of `parts` prices of the forming candles; the last part is a [`Self::step`].
+    pub(crate) fn tick(&mut self, parts: u32) -> Vec<MarketNews> {
+        let next = self.share + WHOLE / parts.max(1);
+        if next >= WHOLE || self.ended {
+            return self.step();
+        }
+        let from = self.events.len();
+        let mut news = Vec::new();
+        for index in 0..self.feeds.len() {
+            let Some(hidden) = self.feeds[index].hidden().copied() else { continue };
+            let symbol = self.feeds[index].instrument.symbol;
+            let length = self.feeds[index].base.ms();
+            self.now = hidden.open_time.plus_ms(length * i64::from(next) / i64::from(WHOLE));
+            let tick = self.feeds[index].instrument.tick;
+            let target = waypoint(&hidden, next, tick);
+            self.move_to(index, target, next).expect(BOUNDED);
+            news.push(MarketNews::Price(symbol));
+        }
+        self.share = next;
+        self.record(from);
+        news
+    }
+
+    /// Moves one instrument's price by hand, on the way touching everything between.
+    pub(crate) fn move_price(&mut self, symbol: Symbol, price: Price) -> Result<MarketNews, Refusal> {
+        let index = self.feeds.iter().position(|feed| feed.instrument.symbol == symbol);
+        let index = index.ok_or(Refusal::UnknownSymbol)?;
+        let from = self.events.len();
+        self.move_to(index, price, self.share)?;
+        self.record(from);
+        Ok(MarketNews::Price(symbol))
+    }
+
+    /// A straight way from the last price to another, during which stops and limits fill at their own prices.
+    fn move_to(&mut self, index: usize, target: Price, share: Share) -> Result<(), Refusal> {
+        let symbol = self.feeds[index].instrument.symbol;
+        let from = self.exchange.last_price(symbol).unwrap_or(target);
+        let way = Candle {
+            open_time: self.now,
+            open: from,
+            high: from.max(target),
+            low: from.min(target),
+            close: target,
+            volume: Decimal::ZERO,
+        };
+        self.exchange.play_rest(symbol, &way, self.now, &mut self.events)?;
+        self.exchange.price(symbol, target, self.now, &mut self.events)?;
+        self.feeds[index].show(target, self.now, share);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Vec<MarketNews> {
+        let from = self.events.len();
+        let mut news = Vec::new();
+        for index in 0..self.feeds.len() {
+            let feed = &mut self.feeds[index];
+            let Some(hidden) = feed.hidden().copied() else { continue };
+            let symbol = feed.instrument.symbol;
+            self.now = hidden.open_time.plus_ms(feed.base.ms() - 1);
+            let rest = match (self.share, feed.shown) {
+                (1.., Some(shown)) => rest_of(&hidden, &shown),
+                _ => hidden,
+            };
+            self.exchange.play_rest(symbol, &rest, self.now, &mut self.events).expect(BOUNDED);
+            if let Some(closed) = self.feeds[index].close(self.now) {
+                news.push(MarketNews::Closed(symbol, closed));
+            }
+        }
+        self.share = 0;
+        self.played += 1;
+        self.record(from);
+        news
+    }
+
+    fn begin(&mut self) {
+        let from = self.events.len();
+        for index in 0..self.feeds.len() {
+            let Some(candle) = self.feeds[index].begin() else {
+                self.ended = true;
+                // The last price stays the market's price, so that orders still execute.
+                if let Some(last) = self.feeds[index].last() {
+                    let symbol = self.feeds[index].instrument.symbol;
+                    self.exchange.price(symbol, last, self.now, &mut self.events).expect(BOUNDED);
+                }
+                continue;
+            };
+            self.now = self.now.max(candle.open_time);
+            let symbol = self.feeds[index].instrument.symbol;
+            self.exchange.price(symbol, candle.open, candle.open_time, &mut self.events).expect(BOUNDED);
+        }
+        self.record(from);
+    }
+}
+
+/// The price after `share` thousandths of a candle: from the open to the nearer extreme, to the other, to the close,
+/// each leg a third of the time.
+fn waypoint(candle: &Candle, share: Share, tick: Decimal) -> Price {
+    let up = candle.high.get() - candle.open.get();
+    let down = candle.open.get() - candle.low.get();
+    let (first, second) = if up < down { (candle.high, candle.low) } else { (candle.low, candle.high) };
+    let third = WHOLE / 3;
+    let (from, to, done) = match share {
+        0..333 => (candle.open, first, share),
+        333..666 => (first, second, share - third),
+        _ => (second, candle.close, share - 2 * third),
+    };
+    let part = Decimal::from(done.min(third)) / Decimal::from(third);
+    let raw = from.get() + (to.get() - from.get()) * part;
+    keyhold_domain::Rounding::Nearest.to_step(raw, tick).and_then(|raw| Price::new(raw).ok()).unwrap_or(from)
+}
+
+/// What is left of a candle of which a part was shown: only extremes that were not reached yet.
+fn rest_of(hidden: &Candle, shown: &Candle) -> Candle {
+    let here = shown.close;
+    let high = if shown.high >= hidden.high { here.max(hidden.close) } else { hidden.high };
+    let low = if shown.low <= hidden.low { here.min(hidden.close) } else { hidden.low };
+    Candle { open: here, high: high.max(here), low: low.min(here), ..*hidden }
+}
