@@ -135,7 +135,7 @@ impl BotState {
     fn one(&mut self, plan: &BotPlan, slot: u16, event: &Event, out: &mut Vec<BotAction>) {
         let index = usize::from(slot);
         let (Some(own), true) = (plan.plans.get(index), index < self.instruments.len()) else { return };
-        if let Event::CandleClosed { candle, at } = event {
+        if let (Event::CandleClosed { candle, at }, true) = (event, own.limited) {
             self.instruments[index].0.value_at(own, candle.candle.close);
             self.refresh(plan, index, *at, out);
         }
@@ -144,6 +144,10 @@ impl BotState {
         apply(own, &mut self.instruments[index], event, &mut actions);
         if !held && self.instruments[index].0.holding.is_some() {
             self.ledger.opened();
+        }
+        if let (Event::CandleClosed { at, .. }, false) = (event, own.limited) {
+            // Nobody asks before the decision, so the position is valued once, by the step itself.
+            self.mark(plan, *at);
         }
         if let Event::OrderOutcome { outcome, at, .. } = event {
             match outcome {
@@ -175,12 +179,7 @@ impl BotState {
     /// Brings the book of results up to date and tells an instrument what the bot looks like.
     fn refresh(&mut self, plan: &BotPlan, index: usize, now: Timestamp, out: &mut Vec<BotAction>) {
         let own = &plan.plans[index];
-        let earned = plan
-            .plans
-            .iter()
-            .zip(&self.instruments)
-            .map(|(plan, state)| state.earned(plan.instrument.settle));
-        self.ledger.mark(now, &earned);
+        self.mark(plan, now);
         let limits = &own.settings.limits;
         let before = self.instruments[index].0.bot.halted;
         let halted = self.ledger.halt(limits);
@@ -198,6 +197,16 @@ impl BotState {
         self.count(plan, own, &mut facts);
         facts.equity_quote = self.equity_quote(plan);
         self.instruments[index].0.bot = facts;
+    }
+
+    /// Takes the results of all instruments into the book.
+    fn mark(&mut self, plan: &BotPlan, now: Timestamp) {
+        let earned = plan
+            .plans
+            .iter()
+            .zip(&self.instruments)
+            .map(|(plan, state)| state.earned(plan.instrument.settle));
+        self.ledger.mark(now, &earned);
     }
 
     fn count(&self, plan: &BotPlan, own: &Plan, facts: &mut BotFacts) {

@@ -86,6 +86,8 @@ pub struct Plan {
     pub at_session_end: SessionEnd,
     /// Candles of history needed before the first decision.
     pub warmup_candles: u32,
+    /// Whether any limit is set; without one nobody needs to know what the whole bot looks like.
+    pub(crate) limited: bool,
 }
 
 impl Plan {
@@ -147,6 +149,7 @@ impl Plan {
             calendar,
             at_session_end: template.at_session_end,
             warmup_candles,
+            limited: settings.limits != crate::settings::Limits::default(),
         })
     }
 
