@@ -1,2 +1,48 @@
-//! Placeholder.
-fn main() {}
+//! `keyhold-keeper`: starts protected, then does what `keyhold_keeper::cli` says.
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use keyhold_keeper::{cli, isolation};
+
+#[global_allocator]
+static HEAP: keyhold_os::allocator::ZeroizingAllocator = keyhold_os::allocator::ZeroizingAllocator;
+
+/// sysexits(3): a protection could not be had, so nothing was started.
+const CANNOT_PROTECT: u8 = 78;
+
+fn main() -> ExitCode {
+    let hardened = isolation::harden();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    if let Err(error) = hardened {
+        report(&error);
+        return ExitCode::from(CANNOT_PROTECT);
+    }
+    match cli::run(cli::Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            match error {
+                cli::CliError::Isolation(_) => ExitCode::from(CANNOT_PROTECT),
+                _ => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+/// One line with the whole chain of causes.
+fn report(error: &dyn std::error::Error) {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    tracing::error!("{text}");
+}

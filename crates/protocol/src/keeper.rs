@@ -70,9 +70,6 @@ pub struct TicketRequest {
     pub key: KeyId,
     /// User id under which the bot will connect.
     pub uid: u32,
-    /// SHA-256 of the program file, 64 lower-case hexadecimal digits; checked when given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub program_sha256: Option<ProgramDigest>,
     /// Life of the ticket in milliseconds, at most [`MAX_TICKET_MS`]; [`DEFAULT_TICKET_MS`] when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_ms: Option<u32>,
@@ -337,53 +334,6 @@ impl<'de> Deserialize<'de> for Ticket {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-/// SHA-256 of a program file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProgramDigest(pub [u8; 32]);
-
-/// The text is not a SHA-256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("is not a SHA-256: 64 lower-case hexadecimal digits are expected")]
-pub struct DigestError;
-
-impl std::str::FromStr for ProgramDigest {
-    type Err = DigestError;
-    fn from_str(text: &str) -> Result<Self, DigestError> {
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Ok(byte - b'0'),
-            b'a'..=b'f' => Ok(byte - b'a' + 10),
-            _ => Err(DigestError),
-        };
-        let mut bytes = [0u8; 32];
-        if text.len() != 64 {
-            return Err(DigestError);
-        }
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        Ok(Self(bytes))
-    }
-}
-
-impl std::fmt::Display for ProgramDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl Serialize for ProgramDigest {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for ProgramDigest {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,0 +1,397 @@
+//! What the keeper can open: root key, slots and records together, kept consistent through crashes.
+//!
+//! Order of writing, and what a crash between two steps leaves:
+//! * import: slot, records, generation in the slot header. After the first step the slot is an orphan: the next start
+//!   overwrites it, and the caller, who got no answer, may import again.
+//! * shred: slot, records, generation. After the first step the record is gone for good; the next start completes the
+//!   table.
+//!
+//! A record table older than the slot header says is a restored copy: refused as [`VaultError::RollbackSuspected`].
+//! Who may ask for what is not decided here; see `keeper.rs`.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use keyhold_domain::{InstallId, KeyId, WorkspaceId};
+use keyhold_protocol::keeper::{RecordState, Refusal};
+use keyhold_seal::{Context, EntropySource, KeeperPublicKey, LeaseAnswer, SealedDataKey, WrappedDataKey};
+use keyhold_unseal::RewrapError;
+use keyhold_unseal::rewrap::{self, KeeperSecretKey, Recipient, RootKey, SlotSecret, Wrapping};
+
+use crate::files::{FilesError, StateDir, failed};
+use crate::records::{self, Record, Records, RecordsError};
+use crate::slots::{KEEPER_SLOT, MAX_SLOTS, Owner, SlotFile};
+
+const RECORDS_LABEL: &[u8] = b"keyhold/records/v1";
+
+/// Why the vault refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// A file cannot be used.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The record table is damaged or was changed.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// The data key could not be re-wrapped.
+    #[error(transparent)]
+    Rewrap(#[from] RewrapError),
+    /// The record table is older than the slots: a copy was put back.
+    #[error(
+        "the record table (generation {records}) is older than the slots (generation {slots}): was a backup restored?"
+    )]
+    RollbackSuspected {
+        /// Generation in `records.bin`.
+        records: u64,
+        /// Generation in `slots.bin`.
+        slots: u64,
+    },
+    /// The slot of the keeper's own key pair is damaged.
+    #[error("the keeper's own slot is damaged; `rotate-seal-key` draws a new one")]
+    NoSeed,
+    /// Imported before, in this or another workspace.
+    #[error("this record version was imported before")]
+    AlreadyImported,
+    /// Never imported, or not by this workspace.
+    #[error("no such record version")]
+    UnknownRecord,
+    /// Destroyed.
+    #[error("the record was destroyed")]
+    Shredded,
+    /// All slots are taken.
+    #[error("all {MAX_SLOTS} slots are in use")]
+    Full,
+}
+
+impl VaultError {
+    /// The code for the peer.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Files(_) | Self::Records(_) | Self::RollbackSuspected { .. } | Self::NoSeed => {
+                Refusal::StorageFailed
+            }
+            Self::Rewrap(RewrapError::Unopenable | RewrapError::BadPublicKey) => Refusal::Unopenable,
+            Self::Rewrap(RewrapError::Entropy | RewrapError::Memory(_)) | Self::Full => Refusal::Exhausted,
+            Self::AlreadyImported => Refusal::AlreadyImported,
+            Self::UnknownRecord => Refusal::UnknownRecord,
+            Self::Shredded => Refusal::Shredded,
+        }
+    }
+}
+
+/// What to do about a record table that is older than the slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollback {
+    /// Do not start.
+    Refuse,
+    /// Start on the operator's word. Destroyed slots stay destroyed all the same.
+    Accept,
+}
+
+/// An import that is worked out but has changed nothing yet.
+#[allow(missing_debug_implementations, reason = "holds a slot secret")]
+pub struct PreparedImport {
+    owner: Owner,
+    record: Record,
+    secret: SlotSecret,
+    /// What the server is to store.
+    pub wrapped: WrappedDataKey,
+}
+
+/// Root key, slots and records.
+#[allow(missing_debug_implementations, reason = "holds keys")]
+pub struct Vault {
+    dir: StateDir,
+    install: InstallId,
+    root: RootKey,
+    seal_key: KeeperSecretKey,
+    slots: SlotFile,
+    records: Records,
+    free: BTreeSet<u32>,
+}
+
+impl Vault {
+    /// Makes root key, slots and an empty record table in a folder that has none.
+    ///
+    /// # Errors
+    /// [`VaultError`]; nothing that exists is overwritten.
+    pub fn create(
+        dir: &StateDir,
+        install: InstallId,
+        entropy: &mut impl EntropySource,
+    ) -> Result<(), VaultError> {
+        dir.create_root_key(install, entropy)?;
+        let (install, root) = dir.root_key()?;
+        SlotFile::create(dir, install, entropy)?;
+        let table = Records::default().encode(install, authentication(&root, install))?;
+        dir.replace(records::FILE, &table)?;
+        Ok(())
+    }
+
+    /// Opens the vault and completes what a crash may have left half done.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn open(
+        dir: &StateDir,
+        rollback: Rollback,
+        entropy: &mut impl EntropySource,
+    ) -> Result<Self, VaultError> {
+        let (install, root) = dir.root_key()?;
+        let slots = SlotFile::open(dir, install)?;
+        let path = dir.file(records::FILE);
+        let table = fs::read(&path).map_err(failed("reading", &path))?;
+        let mut records = Records::decode(&table, install, authentication(&root, install))?;
+        if records.generation < slots.generation() {
+            let suspected =
+                VaultError::RollbackSuspected { records: records.generation, slots: slots.generation() };
+            match rollback {
+                Rollback::Refuse => return Err(suspected),
+                Rollback::Accept => {
+                    tracing::warn!(%suspected, "continuing on the operator's word");
+                    records.generation = slots.generation();
+                }
+            }
+        }
+        let seal_key = Self::seal_key(&slots, install, &root)?;
+        let mut vault =
+            Self { dir: dir.clone(), install, root, seal_key, slots, records, free: BTreeSet::new() };
+        vault.reconcile(entropy)?;
+        Ok(vault)
+    }
+
+    /// Makes slots and records agree; slots win.
+    fn reconcile(&mut self, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
+        let mut intact = BTreeSet::new();
+        for index in KEEPER_SLOT + 1..self.slots.len() {
+            let Some((owner, _secret)) = self.slots.read(index)? else {
+                self.free.insert(index);
+                continue;
+            };
+            let record = self.records.entries.get(&owner);
+            if record.is_some_and(|record| record.state == RecordState::Live && record.slot == index) {
+                intact.insert(owner);
+            } else {
+                tracing::warn!(slot = index, "overwriting a slot of an import that was never answered");
+                self.slots.shred(index, entropy)?;
+                self.free.insert(index);
+            }
+        }
+        let mut changed = self.records.generation != self.slots.generation();
+        for (owner, record) in &mut self.records.entries {
+            if record.state == RecordState::Live && !intact.contains(owner) {
+                record.state = RecordState::Shredded;
+                changed = true;
+            }
+        }
+        if changed { self.save() } else { Ok(()) }
+    }
+
+    /// Writes the table under the next generation, then the generation into the slot header.
+    fn save(&mut self) -> Result<(), VaultError> {
+        self.records.generation += 1;
+        let table = self.records.encode(self.install, authentication(&self.root, self.install))?;
+        self.dir.replace(records::FILE, &table)?;
+        self.slots.set_generation(self.records.generation)?;
+        Ok(())
+    }
+
+    /// Draws a new key pair for sealing. What was sealed to the old one and not imported yet can never be opened.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn rotate_seal_key(dir: &StateDir, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
+        let (install, _root) = dir.root_key()?;
+        let slots = SlotFile::open(dir, install)?;
+        let seed = slots.draw(entropy)?;
+        Ok(slots.write(KEEPER_SLOT, Owner::KEEPER, &seed)?)
+    }
+
+    /// The public key of a folder, without opening or changing anything else.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn peek(dir: &StateDir) -> Result<KeeperPublicKey, VaultError> {
+        let (install, root) = dir.root_key()?;
+        Self::seal_key(&SlotFile::open(dir, install)?, install, &root).map(|key| key.public().clone())
+    }
+
+    fn seal_key(slots: &SlotFile, install: InstallId, root: &RootKey) -> Result<KeeperSecretKey, VaultError> {
+        let (owner, seed) = slots.read(KEEPER_SLOT)?.ok_or(VaultError::NoSeed)?;
+        if owner != Owner::KEEPER {
+            return Err(VaultError::NoSeed);
+        }
+        Ok(KeeperSecretKey::derive(root, install, &seed).map_err(FilesError::Memory)?)
+    }
+
+    /// The installation.
+    pub fn install(&self) -> InstallId {
+        self.install
+    }
+
+    /// The key to seal to.
+    pub fn public_key(&self) -> &KeeperPublicKey {
+        self.seal_key.public()
+    }
+
+    /// The record table.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Opens the sealed data key and wraps it under a new slot. Changes nothing; see [`commit`](Self::commit).
+    ///
+    /// # Errors
+    /// [`VaultError::AlreadyImported`], [`VaultError::Rewrap`], [`VaultError::Full`], [`VaultError::Files`].
+    pub fn prepare(
+        &mut self,
+        context: &Context,
+        sealed: &SealedDataKey,
+        now_ms: u64,
+        entropy: &mut impl EntropySource,
+    ) -> Result<PreparedImport, VaultError> {
+        let owner = Owner { key: context.key, version: context.version };
+        if self.records.entries.contains_key(&owner)
+            || self.records.belongs_to_another(context.workspace, context.key)
+        {
+            return Err(VaultError::AlreadyImported);
+        }
+        let index = self.free_slot(entropy)?;
+        let secret = self.slots.draw(entropy)?;
+        let wrapping = Wrapping { root: &self.root, slot: &secret, index };
+        let wrapped = rewrap::import(&self.seal_key, wrapping, context, sealed, entropy)?;
+        let record = Record {
+            workspace: context.workspace,
+            slot: index,
+            imported_at_ms: now_ms,
+            state: RecordState::Live,
+        };
+        Ok(PreparedImport { owner, record, secret, wrapped })
+    }
+
+    /// Writes slot and record. Only then may the wrapped data key be given to anybody.
+    ///
+    /// # Errors
+    /// [`VaultError`]: the import did not happen. Its slot is overwritten now if possible, else at the next start.
+    pub fn commit(
+        &mut self,
+        import: &PreparedImport,
+        entropy: &mut impl EntropySource,
+    ) -> Result<(), VaultError> {
+        let index = import.record.slot;
+        self.free.remove(&index);
+        let written = self.slots.write(index, import.owner, &import.secret).map_err(VaultError::from);
+        let saved = written.and_then(|()| {
+            self.records.entries.insert(import.owner, import.record);
+            self.save()
+        });
+        if saved.is_err() {
+            // The table may or may not have reached the disk; without its slot the record is dead either way.
+            let dead = Record { state: RecordState::Shredded, ..import.record };
+            self.records.entries.insert(import.owner, dead);
+            if let Err(error) = self.slots.shred(index, entropy) {
+                tracing::error!(%error, slot = index, "a failed import's slot could not be overwritten");
+            }
+        }
+        saved
+    }
+
+    fn free_slot(&mut self, entropy: &mut impl EntropySource) -> Result<u32, VaultError> {
+        if self.free.is_empty() {
+            let before = self.slots.len();
+            if before >= MAX_SLOTS {
+                return Err(VaultError::Full);
+            }
+            self.slots.grow(entropy)?;
+            self.free.extend(before..self.slots.len());
+        }
+        self.free.first().copied().ok_or(VaultError::Full)
+    }
+
+    /// The live record of a context, without touching any key.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownRecord`], [`VaultError::Shredded`].
+    pub fn live(&self, context: &Context) -> Result<&Record, VaultError> {
+        let owner = Owner { key: context.key, version: context.version };
+        let record = self.records.entries.get(&owner).ok_or(VaultError::UnknownRecord)?;
+        if record.workspace != context.workspace || context.install != self.install {
+            return Err(VaultError::UnknownRecord);
+        }
+        match record.state {
+            RecordState::Live => Ok(record),
+            RecordState::Shredded => Err(VaultError::Shredded),
+        }
+    }
+
+    /// Unwraps a data key and seals it to one process.
+    ///
+    /// # Errors
+    /// [`VaultError::Rewrap`] when the blob is not the one made at import, and those of [`live`](Self::live).
+    pub fn lease(
+        &self,
+        context: &Context,
+        wrapped: &WrappedDataKey,
+        to: &Recipient,
+        entropy: &mut impl EntropySource,
+    ) -> Result<LeaseAnswer, VaultError> {
+        let index = self.live(context)?.slot;
+        if rewrap::slot_index(wrapped) != index {
+            return Err(RewrapError::Unopenable.into());
+        }
+        let (owner, secret) = self.slots.read(index)?.ok_or(VaultError::Shredded)?;
+        if owner != (Owner { key: context.key, version: context.version }) {
+            return Err(VaultError::Shredded);
+        }
+        let wrapping = Wrapping { root: &self.root, slot: &secret, index };
+        Ok(rewrap::lease(wrapping, context, wrapped, to, entropy)?)
+    }
+
+    /// Destroys one version of a key, or all. Returns how many slots were overwritten by this call.
+    ///
+    /// The table is completed at the next start if it cannot be written now: a full disk does not stop a deletion.
+    ///
+    /// # Errors
+    /// [`VaultError::UnknownRecord`]; [`VaultError::Files`] when a slot could not be overwritten.
+    pub fn shred(
+        &mut self,
+        workspace: WorkspaceId,
+        key: KeyId,
+        version: Option<u32>,
+        entropy: &mut impl EntropySource,
+    ) -> Result<u32, VaultError> {
+        let wanted = |(found, record): &(u32, &Record)| {
+            record.workspace == workspace && version.is_none_or(|version| version == *found)
+        };
+        let owners: Vec<Owner> =
+            self.records.versions(key).filter(wanted).map(|(version, _)| Owner { key, version }).collect();
+        if owners.is_empty() {
+            return Err(VaultError::UnknownRecord);
+        }
+        let mut destroyed = 0;
+        for owner in owners {
+            let Some(record) = self.records.entries.get_mut(&owner) else { continue };
+            if record.state == RecordState::Live {
+                self.slots.shred(record.slot, entropy)?;
+                record.state = RecordState::Shredded;
+                self.free.insert(record.slot);
+                destroyed += 1;
+            }
+        }
+        if destroyed > 0
+            && let Err(error) = self.save()
+        {
+            tracing::error!(%error, "slots are destroyed, the record table follows at the next start");
+        }
+        Ok(destroyed)
+    }
+}
+
+fn authentication(
+    root: &RootKey,
+    install: InstallId,
+) -> impl FnOnce(&[u8]) -> Result<[u8; 32], VaultError> + use<'_> {
+    move |bytes| {
+        root.authenticate(install, RECORDS_LABEL, bytes).map_err(|error| FilesError::Memory(error).into())
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests of the keeper: its rules with a hand-set clock, its files through crashes, and the real program.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
+
+mod audit;
+mod crashes;
+mod files;
+mod fixture;
+mod full_disk;
+mod memory;
+mod process;
+mod rules;
