@@ -102,8 +102,7 @@ impl KeeperClient {
         key: KeyId,
         uid: u32,
     ) -> Result<String, KeeperError> {
-        let request =
-            TicketRequest { workspace, bot, key, uid, program_sha256: None, valid_ms: Some(TICKET_MS) };
+        let request = TicketRequest { workspace, bot, key, uid, valid_ms: Some(TICKET_MS) };
         match self.ask(Request::Ticket(request)).await? {
             Answer::Ticket { ticket } => Ok(ticket.to_text()),
             _ => Err(KeeperError::Confused),
