@@ -1,21 +1,26 @@
 //! One type for whichever venue a key belongs to, chosen at run time without `dyn`.
 //!
-//! A new venue adds one arm to each enum and nothing else here.
+//! A new venue adds one arm to each enum and to each `match`, and nothing else here.
+
+use std::sync::Arc;
 
 use keyhold_domain::{
-    AccountSnapshot, Candle, ClientOrderId, Fill, KeyFacts, MarginMode, NewOrder, OpenOrder, Position,
-    Symbol, Timestamp,
+    AccountSnapshot, Candle, ClientOrderId, Exchange, Fill, KeyFacts, MarginMode, NewOrder, OpenOrder,
+    Position, Symbol, Timestamp,
 };
 
 use crate::bybit::{Bybit, BybitMarket};
+use crate::clock::Clock;
 use crate::error::VenueError;
 use crate::event::{AccountEvent, EventStream, MarketEvent};
+use crate::hosts::HostError;
 use crate::port::{
     AccountSettings, CandleRange, Capabilities, Fees, FundingPayment, FundingRate, Instruments, MarketData,
     MarketSubscription, OrderReport, Placed, PositionMode, Resolution, SymbolRange, Ticker, TradingVenue,
     VenueId, VenueStatus,
 };
-use crate::signer::{AmendOrder, CancelAll, CancelOrder, SetLeverage};
+use crate::settings::VenueConfig;
+use crate::signer::{AmendOrder, CancelAll, CancelOrder, SetLeverage, Signer};
 use crate::transport::Dialer;
 
 /// Writes the methods of [`MarketData`] as calls of another value that has them.
@@ -76,6 +81,25 @@ pub enum AnyMarket<D> {
 pub enum AnyVenue<D> {
     /// Bybit.
     Bybit(Bybit<D>),
+}
+
+impl<D: Dialer> AnyMarket<D> {
+    /// The public side of the exchange that the addresses were checked for. Makes no connection yet.
+    pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
+        match config.endpoints.exchange() {
+            Exchange::Bybit => BybitMarket::new(config, dialer, clock).map(Self::Bybit),
+            exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
+                Err(HostError::NoAdapter(exchange))
+            }
+        }
+    }
+
+    /// Adds a key's rights.
+    pub fn with_key(self, signer: Arc<dyn Signer>) -> AnyVenue<D> {
+        match self {
+            Self::Bybit(market) => AnyVenue::Bybit(Bybit::new(market, signer)),
+        }
+    }
 }
 
 /// Writes one method of an enum as the same method of its arm.

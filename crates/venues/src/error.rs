@@ -65,6 +65,9 @@ pub enum UnknownCause {
     /// The answer could not be read.
     #[error("{0}")]
     Unreadable(WireError),
+    /// The venue could not be asked what became of it.
+    #[error("the venue could not be asked")]
+    NotAsked,
     /// More pages than we follow.
     #[error("there were more pages than are followed")]
     TooManyPages,

@@ -59,7 +59,7 @@ pub enum MarketEvent {
         /// Opening time of the next candle that is there.
         until: Timestamp,
     },
-    /// The stream broke; it is being made anew.
+    /// The stream broke or could not be made; it is being made anew. Told for every attempt.
     Disconnected {
         /// By our clock.
         at: Timestamp,
@@ -106,7 +106,7 @@ pub enum AccountEvent {
     Position(Position),
     /// A balance changed.
     Balance(Balance),
-    /// The stream broke; it is being made anew.
+    /// The stream broke or could not be made; it is being made anew. Told for every attempt.
     Disconnected {
         /// By our clock.
         at: Timestamp,

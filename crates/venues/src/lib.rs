@@ -23,6 +23,6 @@ pub use error::{NotSentCause, UnknownCause, VenueError, WireError};
 pub use event::{AccountEvent, EventStream, MarketEvent};
 pub use hosts::Endpoints;
 pub use port::{MarketData, TradingVenue};
-pub use settings::Settings;
+pub use settings::{Settings, VenueConfig};
 pub use signer::{Intent, MacKey, SignedRequest, Signer, SignerRefusal, sign_with};
 pub use transport::{Dialer, TokioDialer};

@@ -293,13 +293,13 @@ pub trait TradingVenue: MarketData {
     /// Fees of an instrument for this account.
     fn fees(&self, symbol: Symbol) -> later!(Fees);
 
-    /// Sends an order, once.
+    /// Sends an order, once. Refused for a duplicate name means that it is there already: look it up.
     fn place(&self, order: &NewOrder) -> later!(Placed);
 
     /// Changes an order, once.
     fn amend(&self, amend: &AmendOrder) -> later!(());
 
-    /// Ends an order, once.
+    /// Ends an order, once. Refused as not found means that it has ended already or never was.
     fn cancel(&self, cancel: &CancelOrder) -> later!(());
 
     /// Ends many orders, once.
@@ -318,7 +318,7 @@ pub trait TradingVenue: MarketData {
     fn use_one_way_mode(&self, symbol: Symbol) -> later!(());
 
     /// What became of an order whose outcome is unknown. Takes some seconds when the answer is "never arrived".
-    /// Call it only after the sending call has returned.
+    /// Call it only after the sending call has returned. Every error is [`VenueError::Unknown`]: still not known.
     fn resolve(&self, symbol: Symbol, id: ClientOrderId) -> later!(Resolution);
 
     /// News of the account. Must be called inside a tokio runtime.

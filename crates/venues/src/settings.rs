@@ -1,8 +1,22 @@
-//! Time limits and sizes of an adapter, with the values that fit real venues. Tests shorten them.
+//! What an adapter is made from: its market, its addresses, and time limits that fit real venues. Tests shorten them.
 
 use std::time::Duration;
 
+use keyhold_domain::ContractType;
+
+use crate::hosts::Endpoints;
 use crate::transport::http::HttpLimits;
+
+/// Which market an adapter talks to, where, and with which limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VenueConfig {
+    /// Linear or inverse contracts.
+    pub contract_type: ContractType,
+    /// Checked addresses; they carry exchange and environment.
+    pub endpoints: Endpoints,
+    /// Limits.
+    pub settings: Settings,
+}
 
 /// Everything that can be tuned without changing what an adapter does.
 #[derive(Debug, Clone, PartialEq, Eq)]

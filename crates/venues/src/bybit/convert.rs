@@ -85,19 +85,20 @@ pub fn open_order(row: &WireOrder<'_>) -> Result<OpenOrder, WireError> {
         kind: order_kind(row)?,
         quantity: row.qty.get(ORDER, "qty")?,
         filled: filled(row)?,
-        effect: match row.reduce_only {
-            Field::True => PositionEffect::ReduceOnly,
-            Field::False | Field::Absent => PositionEffect::Increase,
-            Field::Text(_) | Field::Whole(_) | Field::Other => {
-                return Err(WireError::Invalid {
-                    what: ORDER,
-                    field: "reduceOnly",
-                    expected: "true or false",
-                });
-            }
-        },
+        effect: effect(&row.reduce_only)?,
         status: order_status(row)?,
     })
+}
+
+/// True or false; older records of USDC contracts write 1 or 0.
+fn effect(field: &Field<'_>) -> Result<PositionEffect, WireError> {
+    match field {
+        Field::True | Field::Whole(1) => Ok(PositionEffect::ReduceOnly),
+        Field::False | Field::Whole(0) | Field::Absent => Ok(PositionEffect::Increase),
+        Field::Text(_) | Field::Whole(_) | Field::Other => {
+            Err(WireError::Invalid { what: ORDER, field: "reduceOnly", expected: "true or false" })
+        }
+    }
 }
 
 /// A conditional limit order, which only others place, is told as a stop at its trigger: the domain has no word for it.

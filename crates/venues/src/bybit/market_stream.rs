@@ -31,7 +31,10 @@ pub fn start<D: Dialer>(
     subscription: MarketSubscription,
 ) -> EventStream<MarketEvent> {
     let (events, listener) = mpsc::channel(market.rest.settings.event_queue);
-    let trackers = subscription.series.into_iter().map(Tracker::new).collect();
+    let mut series = subscription.series;
+    series.sort_by_key(|one| (one.symbol, one.timeframe, one.after));
+    series.dedup_by_key(|one| (one.symbol, one.timeframe));
+    let trackers = series.into_iter().map(Tracker::new).collect();
     let feed = Feed { market, trackers, tickers: BTreeMap::new(), events };
     EventStream::new(listener, tokio::spawn(feed.run()))
 }

@@ -22,11 +22,11 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use keyhold_domain::{ContractType, Exchange};
+use keyhold_domain::Exchange;
 
 use crate::clock::Clock;
-use crate::hosts::{Endpoints, HostError};
-use crate::settings::Settings;
+use crate::hosts::HostError;
+use crate::settings::VenueConfig;
 use crate::signer::Signer;
 use crate::transport::Dialer;
 use rest::Rest;
@@ -45,17 +45,11 @@ impl<D> Clone for BybitMarket<D> {
 
 impl<D: Dialer> BybitMarket<D> {
     /// Makes no connection yet. Refuses addresses that were checked for another exchange.
-    pub fn new(
-        contract_type: ContractType,
-        endpoints: Endpoints,
-        settings: Settings,
-        dialer: Arc<D>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, HostError> {
-        if endpoints.exchange() != Exchange::Bybit {
-            return Err(HostError::WrongHost(endpoints.environment()));
+    pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
+        if config.endpoints.exchange() != Exchange::Bybit {
+            return Err(HostError::WrongHost(config.endpoints.environment()));
         }
-        Ok(Self { rest: Arc::new(Rest::new(contract_type, endpoints, settings, dialer, clock)) })
+        Ok(Self { rest: Arc::new(Rest::new(config, dialer, clock)) })
     }
 
     /// What is added to our clock to get Bybit's, in milliseconds; 0 before the first reading.

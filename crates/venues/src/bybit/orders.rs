@@ -11,7 +11,7 @@ use keyhold_domain::{
 use super::wire::{self, WireAccepted};
 use super::{Bybit, account_stream, convert, endpoints, rest::unreadable};
 use crate::any::delegate_market_data;
-use crate::error::VenueError;
+use crate::error::{UnknownCause, VenueError};
 use crate::event::{AccountEvent, EventStream};
 use crate::port::{
     AccountSettings, Fees, FundingPayment, MarketData, OrderReport, Placed, PositionMode, Resolution,
@@ -20,6 +20,9 @@ use crate::port::{
 use crate::rate_limit::Urgency;
 use crate::signer::{AmendOrder, CancelAll, CancelOrder, Intent, SetLeverage};
 use crate::transport::Dialer;
+
+/// For error texts.
+const RESOLVING: &str = "looking for an order";
 
 impl<D: Dialer> Bybit<D> {
     async fn change(&self, intent: Intent, urgency: Urgency) -> Result<bytes::Bytes, VenueError> {
@@ -130,7 +133,7 @@ impl<D: Dialer> TradingVenue for Bybit<D> {
     }
 
     async fn resolve(&self, symbol: Symbol, id: ClientOrderId) -> Result<Resolution, VenueError> {
-        let mut last = Ok(None);
+        let mut last = Err(VenueError::unknown(RESOLVING, UnknownCause::NotAsked));
         for wait in &self.market.rest.settings.resolve_waits {
             tokio::time::sleep(*wait).await;
             last = self.read_report(symbol, id).await;
@@ -138,8 +141,15 @@ impl<D: Dialer> TradingVenue for Bybit<D> {
                 return Ok(Resolution::Found(report));
             }
         }
-        // The last look counts: it came after any late request would have been refused.
-        last.map(|_| Resolution::NeverArrived)
+        // The last look counts: it came after any late request would have been refused. That it failed says nothing
+        // about the order, so it must not sound as if the order had been refused or had not been sent.
+        match last {
+            Ok(_) => Ok(Resolution::NeverArrived),
+            Err(VenueError::Unknown { cause, .. }) => Err(VenueError::unknown(RESOLVING, cause)),
+            Err(VenueError::Refused { .. } | VenueError::NotSent { .. }) => {
+                Err(VenueError::unknown(RESOLVING, UnknownCause::NotAsked))
+            }
+        }
     }
 
     fn account_events(&self) -> EventStream<AccountEvent> {

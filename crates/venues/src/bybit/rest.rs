@@ -20,7 +20,7 @@ use crate::clock::{Clock, ClockReading, VenueClock};
 use crate::error::{NotSentCause, UnknownCause, VenueError, WireError};
 use crate::hosts::Endpoints;
 use crate::rate_limit::{LimitNews, RateLimiter, Urgency};
-use crate::settings::Settings;
+use crate::settings::{Settings, VenueConfig};
 use crate::signer::{HttpRequest, Intent, SignedRequest, Signer, SignerRefusal, Verb};
 use crate::transport::{Dialer, HttpAnswer, HttpClient, HttpError, Lane};
 
@@ -66,13 +66,8 @@ struct Way {
 
 impl<D: Dialer> Rest<D> {
     /// Makes no connection yet.
-    pub fn new(
-        product: ContractType,
-        endpoints: Endpoints,
-        settings: Settings,
-        dialer: Arc<D>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Self {
+        let VenueConfig { contract_type: product, endpoints, settings } = config;
         let http = HttpClient::new(Arc::clone(&dialer), endpoints.rest().clone(), settings.http);
         let limiter = RateLimiter::new(endpoints::LIMITS, endpoints::ADDRESS_LIMIT);
         let venue_clock = VenueClock::default();
@@ -262,7 +257,10 @@ fn is_passing(error: &VenueError) -> bool {
         }
         VenueError::Unknown { cause, .. } => match cause {
             UnknownCause::TimedOut | UnknownCause::ConnectionLost | UnknownCause::ServerError => true,
-            UnknownCause::TooLarge | UnknownCause::Unreadable(_) | UnknownCause::TooManyPages => false,
+            UnknownCause::TooLarge
+            | UnknownCause::Unreadable(_)
+            | UnknownCause::NotAsked
+            | UnknownCause::TooManyPages => false,
         },
         VenueError::NotSent { cause, .. } => match cause {
             NotSentCause::Resolve
