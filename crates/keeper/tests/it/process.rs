@@ -201,7 +201,7 @@ fn start_child(
     for line in lines.by_ref() {
         let line = line.unwrap();
         if let Some(found) = line.strip_prefix("RESULT ") {
-            result = found.to_owned();
+            found.clone_into(&mut result);
         }
         if line == "CLOSED" {
             break;
