@@ -1,0 +1,179 @@
+//! The command line of `keyhold backtest`.
+
+use std::path::PathBuf;
+
+use keyhold_domain::{
+    Asset, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate, Symbol, Timestamp,
+};
+use keyhold_engine::settings::Sizing;
+use keyhold_simulator::backtest::Unsupported;
+
+use super::{CommandError, instant};
+
+/// Run a template on recorded candles and print a report.
+///
+/// Example: keyhold backtest --template trend-follower --candles btc-1m.csv.gz --contract inverse --out report
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// A template file, or the name of a built-in template.
+    #[arg(long)]
+    pub template: String,
+    /// Candles as CSV or CSV.GZ: open_time (ms UTC), open, high, low, close, volume. Shorter candles than the
+    /// template's are put together.
+    #[arg(long)]
+    pub candles: PathBuf,
+    /// linear (settled in a stable coin) or inverse (settled in the coin).
+    #[arg(long, default_value = "linear")]
+    pub contract: ContractType,
+    /// The instrument's name in the report.
+    #[arg(long, default_value = "BTCUSDT")]
+    pub symbol: Symbol,
+    /// What is priced; it settles inverse contracts.
+    #[arg(long, default_value = "BTC")]
+    pub base: Asset,
+    /// In what it is priced; it settles linear contracts.
+    #[arg(long, default_value = "USDT")]
+    pub quote: Asset,
+    /// Prices are multiples of this.
+    #[arg(long, default_value = "0.1")]
+    pub tick: Decimal,
+    /// Quantities are multiples of this; 0.001 for linear and 1 for inverse contracts unless given.
+    #[arg(long)]
+    pub lot: Option<Decimal>,
+    /// Base (linear) or quote (inverse) units per unit of quantity.
+    #[arg(long, default_value = "1")]
+    pub multiplier: Decimal,
+    /// Fee of resting orders, as a fraction.
+    #[arg(long, default_value = "0.0002", allow_negative_numbers = true)]
+    pub maker_fee: Decimal,
+    /// Fee of taking orders, as a fraction.
+    #[arg(long, default_value = "0.00055", allow_negative_numbers = true)]
+    pub taker_fee: Decimal,
+    /// Basis points by which market orders and stops fill worse.
+    #[arg(long, default_value = "1")]
+    pub slippage_bps: Decimal,
+    /// off, a constant rate per interval (0.0001), or a CSV or CSV.GZ file with time (ms UTC) and rate.
+    #[arg(long)]
+    pub funding: Option<String>,
+    /// Equity at the start, in the settlement asset.
+    #[arg(long, default_value = "10000")]
+    pub equity: Decimal,
+    /// Worth of each position in quote currency.
+    #[arg(long, default_value = "1000", group = "size")]
+    pub notional: Decimal,
+    /// Worth of each position in percent of equity.
+    #[arg(long, group = "size")]
+    pub percent_equity: Option<Decimal>,
+    /// Percent of equity lost when the hard stop is reached.
+    #[arg(long, group = "size")]
+    pub risk_per_trade: Option<Decimal>,
+    /// Leverage; a position is never worth more than equity times leverage.
+    #[arg(long, default_value = "1")]
+    pub leverage: Decimal,
+    /// A settings document (JSON) instead of the sizing options: sizing, leverage, limits.
+    #[arg(long, conflicts_with_all = ["size", "leverage"])]
+    pub settings: Option<PathBuf>,
+    /// First candle to decide on: 2022-01-31, RFC 3339, or ms. Earlier candles warm up.
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Candles from here on are left out.
+    #[arg(long)]
+    pub until: Option<String>,
+    /// What to do with components that need more than candles.
+    #[arg(long, value_enum, default_value_t = UnsupportedOption::Refuse)]
+    pub unsupported: UnsupportedOption,
+    /// Write report.json, trades.csv and equity.csv into this folder.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// See [`Unsupported`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum UnsupportedOption {
+    /// Refuse the run and name them.
+    Refuse,
+    /// Signals count as neutral; filters, guards and gates are left out.
+    Neutral,
+}
+
+impl From<UnsupportedOption> for Unsupported {
+    fn from(option: UnsupportedOption) -> Self {
+        match option {
+            UnsupportedOption::Refuse => Self::Refuse,
+            UnsupportedOption::Neutral => Self::Neutral,
+        }
+    }
+}
+
+fn positive(option: &'static str, value: Decimal) -> Result<Decimal, CommandError> {
+    if value > Decimal::ZERO {
+        Ok(value)
+    } else {
+        Err(CommandError::Option { option, what: "must be greater than zero".to_owned() })
+    }
+}
+
+impl Options {
+    /// The instrument that the options describe.
+    ///
+    /// # Errors
+    /// [`CommandError::Option`] for a tick, lot or multiplier that is not positive.
+    pub fn instrument(&self) -> Result<Instrument, CommandError> {
+        let usual_lot = match self.contract {
+            ContractType::Linear => Decimal::new(1, 3),
+            ContractType::Inverse => Decimal::ONE,
+        };
+        let lot = positive("lot", self.lot.unwrap_or(usual_lot))?;
+        Ok(Instrument {
+            exchange: Exchange::Bybit,
+            symbol: self.symbol,
+            base: self.base,
+            quote: self.quote,
+            settle: match self.contract {
+                ContractType::Linear => self.quote,
+                ContractType::Inverse => self.base,
+            },
+            contract_type: self.contract,
+            multiplier: positive("multiplier", self.multiplier)?,
+            tick: positive("tick", self.tick)?,
+            lot,
+            min_quantity: Quantity::new(lot).expect("checked to be positive"),
+            max_quantity: None,
+            min_notional: None,
+            max_leverage: Decimal::ONE_HUNDRED,
+            maintenance_margin: Rate::new(Decimal::new(5, 3)),
+            maker_fee: Rate::new(self.maker_fee),
+            taker_fee: Rate::new(self.taker_fee),
+            funding_interval_hours: 8,
+            status: InstrumentStatus::Trading,
+        })
+    }
+
+    /// How positions are sized.
+    pub fn sizing(&self) -> Sizing {
+        match (self.percent_equity, self.risk_per_trade) {
+            (Some(pct), _) => Sizing::PercentEquity { pct },
+            (None, Some(pct)) => Sizing::RiskPerTrade { pct },
+            (None, None) => Sizing::FixedNotional { quote: self.notional },
+        }
+    }
+
+    /// The first instant to decide on.
+    ///
+    /// # Errors
+    /// [`CommandError::Option`].
+    pub fn from(&self) -> Result<Option<Timestamp>, CommandError> {
+        self.from.as_deref().map(|text| instant("from", text)).transpose()
+    }
+
+    /// The end of the run.
+    ///
+    /// # Errors
+    /// [`CommandError::Option`].
+    pub fn until(&self) -> Result<Option<Timestamp>, CommandError> {
+        self.until.as_deref().map(|text| instant("until", text)).transpose()
+    }
+}
