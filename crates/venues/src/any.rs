@@ -87,7 +87,7 @@ impl<D: Dialer> AnyMarket<D> {
     /// The public side of the exchange that the addresses were checked for. Makes no connection yet.
     pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
         match config.endpoints.exchange() {
-            Exchange::Bybit => BybitMarket::new(config, dialer, clock).map(Self::Bybit),
+            Exchange::Bybit => BybitMarket::from_config(config, dialer, clock).map(Self::Bybit),
             exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
                 Err(HostError::NoAdapter(exchange))
             }

@@ -22,11 +22,11 @@ pub mod wire;
 
 use std::sync::Arc;
 
-use keyhold_domain::Exchange;
+use keyhold_domain::{ContractType, Exchange};
 
 use crate::clock::Clock;
-use crate::hosts::HostError;
-use crate::settings::VenueConfig;
+use crate::hosts::{Endpoints, HostError};
+use crate::settings::{Settings, VenueConfig};
 use crate::signer::Signer;
 use crate::transport::Dialer;
 use rest::Rest;
@@ -45,7 +45,22 @@ impl<D> Clone for BybitMarket<D> {
 
 impl<D: Dialer> BybitMarket<D> {
     /// Makes no connection yet. Refuses addresses that were checked for another exchange.
-    pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
+    pub fn new(
+        contract_type: ContractType,
+        endpoints: Endpoints,
+        settings: Settings,
+        dialer: Arc<D>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, HostError> {
+        Self::from_config(VenueConfig { contract_type, endpoints, settings }, dialer, clock)
+    }
+
+    /// The same from one value.
+    pub fn from_config(
+        config: VenueConfig,
+        dialer: Arc<D>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, HostError> {
         if config.endpoints.exchange() != Exchange::Bybit {
             return Err(HostError::WrongHost(config.endpoints.environment()));
         }

@@ -478,7 +478,7 @@ fn an_adapter_for_another_exchanges_addresses_cannot_be_made() {
     for exchange in Exchange::ALL.iter().copied().filter(|exchange| *exchange != Exchange::Bybit) {
         let config =
             linear(Endpoints::simulated(exchange, "http://127.0.0.1:7001").unwrap(), Settings::default());
-        assert!(BybitMarket::new(config.clone(), dialer(), clock()).is_err());
+        assert!(BybitMarket::from_config(config.clone(), dialer(), clock()).is_err());
         let error = AnyMarket::new(config, dialer(), clock()).unwrap_err();
         assert_eq!(error, HostError::NoAdapter(exchange));
     }

@@ -300,7 +300,7 @@ pub(crate) fn linear(endpoints: Endpoints, settings: Settings) -> VenueConfig {
 /// The public side of linear contracts.
 pub(crate) fn market(endpoints: Endpoints, settings: Settings) -> BybitMarket<TokioDialer> {
     let (dialer, clock) = (Arc::new(TokioDialer::default()), Arc::new(StandingClock(NOW_MS)));
-    BybitMarket::new(linear(endpoints, settings), dialer, clock).unwrap()
+    BybitMarket::from_config(linear(endpoints, settings), dialer, clock).unwrap()
 }
 
 /// Linear contracts with a key.

@@ -306,7 +306,7 @@ fn dialed<D: Dialer>(dialer: D, settings: Settings) -> Bybit<D> {
     let address = "127.0.0.1:7001".parse().unwrap();
     let clock = Arc::new(StandingClock(NOW_MS));
     let config = linear(endpoints(address, address), settings);
-    let market = BybitMarket::new(config, Arc::new(dialer), clock);
+    let market = BybitMarket::from_config(config, Arc::new(dialer), clock);
     Bybit::new(market.unwrap(), test_signer())
 }
 
