@@ -54,7 +54,9 @@ function isOurs(link: HTMLAnchorElement, event: MouseEvent): boolean {
   const url = new URL(link.href, location.href);
   const here = url.origin === location.origin && !url.pathname.startsWith('/api/');
   const anchor = url.pathname === location.pathname && url.hash !== '';
-  return plain && here && !anchor && !link.target && !link.hasAttribute('download') && !event.defaultPrevented;
+  return (
+    plain && here && !anchor && !link.target && !link.hasAttribute('download') && !event.defaultPrevented
+  );
 }
 
 export const router = new Router();

@@ -41,8 +41,13 @@ describe('cache', () => {
   });
   it('finds addresses with queries and below, but not look-alikes', () => {
     const cache = new Cache(() => Promise.resolve(null));
-    ['/bots', '/bots/1', '/bots/1/decisions?limit=5', '/botsy', '/trades?bot_id=1'].forEach((path) => cache.entry(path));
-    expect(cache.matching('/bots/1').map((entry) => entry.path)).toEqual(['/bots/1', '/bots/1/decisions?limit=5']);
+    ['/bots', '/bots/1', '/bots/1/decisions?limit=5', '/botsy', '/trades?bot_id=1'].forEach((path) =>
+      cache.entry(path),
+    );
+    expect(cache.matching('/bots/1').map((entry) => entry.path)).toEqual([
+      '/bots/1',
+      '/bots/1/decisions?limit=5',
+    ]);
     expect(cache.exactly('/bots').map((entry) => entry.path)).toEqual(['/bots']);
     expect(cache.exactly('/trades').map((entry) => entry.path)).toEqual(['/trades?bot_id=1']);
   });

@@ -9,11 +9,16 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** The action in words, shown when the server wants a fresh proof of identity: "Add API key Bybit main". */
   action?: string;
+  /** `fail` lets a call that would need a fresh proof fail instead of asking for it. */
+  reverify?: 'ask' | 'fail';
 }
 
 type Reverify = (action: string) => Promise<boolean>;
 
-const hooks: { reverify: Reverify | null; signedOut: (() => void) | null } = { reverify: null, signedOut: null };
+const hooks: { reverify: Reverify | null; signedOut: (() => void) | null } = {
+  reverify: null,
+  signedOut: null,
+};
 
 /** Who asks for a fresh proof, and who is told that the session ended. Set once by the session module. */
 export function connectSession(reverify: Reverify, signedOut: () => void): void {
@@ -38,17 +43,22 @@ async function send(method: string, path: string, body: unknown, signal?: AbortS
 }
 
 /** Calls the server; gives the answer's JSON, or undefined for 204. Throws a Problem. */
-export async function call<T>(method: string, path: string, body?: unknown, options: CallOptions = {}): Promise<T> {
+export async function call<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  options: CallOptions = {},
+): Promise<T> {
   let response = await send(method, path, body, options.signal);
   if (response.ok) return answer<T>(response);
   let problem = await problemFrom(response);
-  if (problem.code === 'REAUTH_REQUIRED' && hooks.reverify) {
+  if (problem.code === 'REAUTH_REQUIRED' && hooks.reverify && options.reverify !== 'fail') {
     if (!(await hooks.reverify(options.action ?? 'Go on with this change'))) throw canceled();
     response = await send(method, path, body, options.signal);
     if (response.ok) return answer<T>(response);
     problem = await problemFrom(response);
   }
-  if (problem.status === 401 && !path.startsWith('/session')) hooks.signedOut?.();
+  if (problem.status === 401 && !isSignIn(path)) hooks.signedOut?.();
   throw problem;
 }
 
@@ -60,7 +70,8 @@ async function answer<T>(response: Response): Promise<T> {
   return body as T;
 }
 
-export const get = <T>(path: string, options?: CallOptions): Promise<T> => call<T>('GET', path, undefined, options);
+export const get = <T>(path: string, options?: CallOptions): Promise<T> =>
+  call<T>('GET', path, undefined, options);
 export const post = <T>(path: string, body: unknown = {}, options?: CallOptions): Promise<T> =>
   call<T>('POST', path, body, options);
 export const put = <T>(path: string, body: unknown, options?: CallOptions): Promise<T> =>
@@ -68,7 +79,9 @@ export const put = <T>(path: string, body: unknown, options?: CallOptions): Prom
 export const patch = <T>(path: string, body: unknown, options?: CallOptions): Promise<T> =>
   call<T>('PATCH', path, body, options);
 /** Unsafe methods carry the JSON content type even without a body; the server insists on it. */
-export const remove = (path: string, options?: CallOptions): Promise<void> => call<void>('DELETE', path, {}, options);
+export async function remove(path: string, options?: CallOptions): Promise<void> {
+  await call('DELETE', path, {}, options);
+}
 
 /** A path with its query; empty values are left out, so that equal questions have equal addresses. */
 export function withQuery(path: string, query: Record<string, string | number | null | undefined>): string {
@@ -78,4 +91,9 @@ export function withQuery(path: string, query: Record<string, string | number | 
   }
   const text = search.toString();
   return text ? `${path}?${text}` : path;
+}
+
+/** Calls whose 401 means "wrong credentials", not "session over". */
+function isSignIn(path: string): boolean {
+  return path === '/me' || path === '/session' || path.startsWith('/session/') || path.startsWith('/claim');
 }

@@ -23,7 +23,9 @@ describe('problem documents', () => {
     expect(fieldErrors(problem)).toEqual({ key_id: 'BTC Trend uses this key.' });
   });
   it('survives a proxy page and an empty body', async () => {
-    const page = await problemFrom(answer('<html>Bad gateway</html>', { status: 502, statusText: 'Bad Gateway' }));
+    const page = await problemFrom(
+      answer('<html>Bad gateway</html>', { status: 502, statusText: 'Bad Gateway' }),
+    );
     expect(page.code).toBe('HTTP_502');
     expect(page.title).toBe('Bad Gateway');
     const empty = await problemFrom(answer('', { status: 500 }));
@@ -50,7 +52,9 @@ describe('problem documents', () => {
   });
   it('uses our words for a known code and the server’s for an unknown one', () => {
     expect(new Problem({ status: 409, code: 'KEY_DUPLICATE', title: 'x' }).sentence).toContain('already');
-    expect(new Problem({ status: 409, code: 'NEW_CODE', title: 'Server title' }).sentence).toBe('Server title');
+    expect(new Problem({ status: 409, code: 'NEW_CODE', title: 'Server title' }).sentence).toBe(
+      'Server title',
+    );
   });
   it('tells canceled calls apart', () => {
     expect(isCanceled(asProblem(new DOMException('x', 'AbortError')))).toBe(true);

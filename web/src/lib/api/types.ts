@@ -223,13 +223,7 @@ export interface SessionSpec {
   weekdays?: Weekday[];
 }
 
-export type CombinationMode =
-  | 'min_score'
-  | 'min_signals'
-  | 'weighted_average'
-  | 'majority'
-  | 'all'
-  | 'any';
+export type CombinationMode = 'min_score' | 'min_signals' | 'weighted_average' | 'majority' | 'all' | 'any';
 
 export interface Combination {
   mode: CombinationMode;

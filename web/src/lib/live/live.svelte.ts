@@ -186,7 +186,12 @@ const browserSource = {
   async open(lastId: string | null, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
     const headers: Record<string, string> = { accept: 'text/event-stream' };
     if (lastId !== null) headers['last-event-id'] = lastId;
-    const response = await fetch(`${PREFIX}/stream`, { headers, signal, cache: 'no-store', credentials: 'same-origin' });
+    const response = await fetch(`${PREFIX}/stream`, {
+      headers,
+      signal,
+      cache: 'no-store',
+      credentials: 'same-origin',
+    });
     if (response.status === 401 || response.status === 403) throw new StreamRefused();
     if (!response.ok || !response.body) throw new Error(`stream answered ${response.status}`);
     return response.body;

@@ -137,13 +137,37 @@ describe('patches', () => {
     return cache;
   };
   const decision = (open_time: number, code = 'NO_SIGNAL'): Decision =>
-    ({ bot_id: 'b1', symbol: 'BTCUSDT', timeframe: '1m', code, candle: { open_time } }) as unknown as Decision;
+    ({
+      bot_id: 'b1',
+      symbol: 'BTCUSDT',
+      timeframe: '1m',
+      code,
+      candle: { open_time },
+    }) as unknown as Decision;
 
   it('replaces in place and prepends once', () => {
-    expect(upsert([{ id: 'a', n: 1 }, { id: 'b', n: 1 }], { id: 'a', n: 2 })).toEqual([{ id: 'a', n: 2 }, { id: 'b', n: 1 }]);
+    expect(
+      upsert(
+        [
+          { id: 'a', n: 1 },
+          { id: 'b', n: 1 },
+        ],
+        { id: 'a', n: 2 },
+      ),
+    ).toEqual([
+      { id: 'a', n: 2 },
+      { id: 'b', n: 1 },
+    ]);
     const page: Page<{ id: string; n: number }> = { items: [{ id: 'a', n: 1 }], next: null };
-    const twice = prepend(prepend(page, { id: 'b', n: 1 }, (item) => item.id), { id: 'b', n: 2 }, (item) => item.id);
-    expect(twice.items).toEqual([{ id: 'b', n: 2 }, { id: 'a', n: 1 }]);
+    const twice = prepend(
+      prepend(page, { id: 'b', n: 1 }, (item) => item.id),
+      { id: 'b', n: 2 },
+      (item) => item.id,
+    );
+    expect(twice.items).toEqual([
+      { id: 'b', n: 2 },
+      { id: 'a', n: 1 },
+    ]);
   });
   it('adds decisions only to lists that would contain them', () => {
     const empty = { items: [], next: null };
@@ -170,7 +194,10 @@ describe('patches', () => {
     expect(cache.entry<Page<Trade>>('/trades?environment=simulated&bot_id=b1').data?.items).toHaveLength(1);
   });
   it('updates a bot in the list and on its page', () => {
-    const cache = cacheOf({ '/bots': [{ id: 'b1', status: 'online', positions: [] }], '/bots/b1': { id: 'b1', status: 'online' } });
+    const cache = cacheOf({
+      '/bots': [{ id: 'b1', status: 'online', positions: [] }],
+      '/bots/b1': { id: 'b1', status: 'online' },
+    });
     applyEvent(cache, 'bot', { id: 'b1', status: 'paused', positions: [] });
     expect(cache.entry<Bot[]>('/bots').data?.[0]?.status).toBe('paused');
     expect(cache.entry<Bot>('/bots/b1').data?.status).toBe('paused');
@@ -197,6 +224,9 @@ describe('patches', () => {
     const cache = cacheOf({ '/events?limit=20': { items: [{ id: 'e1' }], next: null } });
     applyEvent(cache, 'event', { id: 'e2', bot: null } as unknown as Activity);
     applyEvent(cache, 'something_new', { id: 'x' });
-    expect(cache.entry<Page<Activity>>('/events?limit=20').data?.items.map((item) => item.id)).toEqual(['e2', 'e1']);
+    expect(cache.entry<Page<Activity>>('/events?limit=20').data?.items.map((item) => item.id)).toEqual([
+      'e2',
+      'e1',
+    ]);
   });
 });

@@ -2,7 +2,19 @@
 // Objects replace their older selves by id; lists ordered newest first gain entries in front, once.
 
 import type { Cache } from '../api/cache.svelte';
-import type { Activity, Bot, BotCommand, Decision, Fill, Key, KeyCheck, Order, Page, Position, Trade } from '../api/types';
+import type {
+  Activity,
+  Bot,
+  BotCommand,
+  Decision,
+  Fill,
+  Key,
+  KeyCheck,
+  Order,
+  Page,
+  Position,
+  Trade,
+} from '../api/types';
 
 const LONGEST_LIST = 500;
 
@@ -31,7 +43,10 @@ export const fillId = (fill: Fill): string => fill.fill.fill_id;
 const ownId = (item: Identified): string => item.id;
 
 /** Does a newest-first list with these filters in its address take this object? */
-function fits(path: string, object: { bot_id?: string; symbol?: string; environment?: string | null }): boolean {
+function fits(
+  path: string,
+  object: { bot_id?: string; symbol?: string; environment?: string | null },
+): boolean {
   const query = new URLSearchParams(path.split('?')[1] ?? '');
   if (query.has('before')) return false;
   const matches = (name: string, value: string | null | undefined): boolean => {
@@ -39,18 +54,21 @@ function fits(path: string, object: { bot_id?: string; symbol?: string; environm
     return wanted === null || wanted === value;
   };
   return (
-    matches('bot_id', object.bot_id) && matches('symbol', object.symbol) && matches('environment', object.environment)
+    matches('bot_id', object.bot_id) &&
+    matches('symbol', object.symbol) &&
+    matches('environment', object.environment)
   );
 }
 
-function prependEverywhere<T extends { bot_id?: string }>(
+function prependEverywhere<T extends object>(
   cache: Cache,
   path: string,
   item: T,
   idOf: (item: T) => string,
   facts: { symbol?: string; environment?: string | null } = {},
 ): void {
-  const object = { ...facts, ...(item.bot_id === undefined ? {} : { bot_id: item.bot_id }) };
+  const botId = 'bot_id' in item && typeof item.bot_id === 'string' ? { bot_id: item.bot_id } : {};
+  const object = { ...facts, ...botId };
   for (const entry of cache.exactly<Page<T>>(path)) {
     if (fits(entry.path, object)) entry.patch((page) => prepend(page, item, idOf));
   }
@@ -74,7 +92,9 @@ export function applyEvent(cache: Cache, name: string, data: unknown): void {
     }
     case 'order': {
       const order = data as Order;
-      return prependEverywhere(cache, `/bots/${order.bot_id}/orders`, order, orderId, { symbol: order.order.symbol });
+      return prependEverywhere(cache, `/bots/${order.bot_id}/orders`, order, orderId, {
+        symbol: order.order.symbol,
+      });
     }
     case 'fill': {
       const fill = data as Fill;
@@ -94,7 +114,7 @@ export function applyEvent(cache: Cache, name: string, data: unknown): void {
       return cache.invalidate('/dashboard');
     case 'event': {
       const activity = data as Activity;
-      prependEverywhere(cache, '/events', activity as Activity & { bot_id?: string }, ownId);
+      prependEverywhere(cache, '/events', activity, ownId);
       if (activity.bot) prependEverywhere(cache, `/bots/${activity.bot.id}/events`, { ...activity }, ownId);
       return;
     }

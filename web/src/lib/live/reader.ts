@@ -78,7 +78,10 @@ export class StreamReader {
   }
 
   async #read(stream: ReadableStream<Uint8Array>, signal: AbortSignal, onSign: () => void): Promise<void> {
-    const parser = createParser((event) => this.#take(event), () => undefined);
+    const parser = createParser(
+      (event) => this.#take(event),
+      () => undefined,
+    );
     const reader = stream.getReader();
     const cancel = (): void => void reader.cancel().catch(() => undefined);
     signal.addEventListener('abort', cancel);

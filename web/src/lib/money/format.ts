@@ -35,7 +35,11 @@ export function assetPlaces(asset: string): number {
 }
 
 /** "1,204.55 USDT". */
-export function formatMoney(amount: string | null | undefined, asset: string, style: NumberStyle = {}): string {
+export function formatMoney(
+  amount: string | null | undefined,
+  asset: string,
+  style: NumberStyle = {},
+): string {
   const text = formatDecimal(amount, { places: assetPlaces(asset), ...style });
   return text === UNKNOWN ? UNKNOWN : `${text} ${asset}`;
 }

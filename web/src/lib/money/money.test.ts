@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { add, compare, divide, multiply, placesOf, round, sign, subtract } from './decimal';
-import { formatDecimal, formatFraction, formatMoney, formatPrice, formatStatistic, profitWord } from './format';
+import {
+  formatDecimal,
+  formatFraction,
+  formatMoney,
+  formatPrice,
+  formatStatistic,
+  profitWord,
+} from './format';
 
 describe('decimal', () => {
   it('adds without binary rounding', () => {

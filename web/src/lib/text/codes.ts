@@ -11,14 +11,26 @@ interface CodeEntry {
 const CODES: Record<string, CodeEntry> = {
   // No trade
   ENTERED: { short: 'Entered' },
-  BOT_PAUSED: { short: 'Paused', text: 'The bot is paused: it manages open positions and opens nothing new.' },
+  BOT_PAUSED: {
+    short: 'Paused',
+    text: 'The bot is paused: it manages open positions and opens nothing new.',
+  },
   BOT_DEPLOYING: { short: 'Deploying', text: 'The bot is starting.' },
-  BOT_OFFLINE: { short: 'Offline', text: 'No heartbeat from the bot. Stops that rest at the exchange still work.' },
+  BOT_OFFLINE: {
+    short: 'Offline',
+    text: 'No heartbeat from the bot. Stops that rest at the exchange still work.',
+  },
   BOT_FAILED: { short: 'Failed', text: 'The bot failed and does not run.' },
   NO_KEY: { short: 'No key', text: 'No API key is assigned, so there is no account to trade.' },
-  KEY_INACTIVE: { short: 'Key off', text: 'The key is switched off: exits still run, nothing new is opened.' },
+  KEY_INACTIVE: {
+    short: 'Key off',
+    text: 'The key is switched off: exits still run, nothing new is opened.',
+  },
   NO_TEMPLATE: { short: 'No template', text: 'No template is assigned, so there is nothing to decide with.' },
-  NO_INSTRUMENT: { short: 'No market', text: 'No market is chosen for the key. Choose at least one on the key’s page.' },
+  NO_INSTRUMENT: {
+    short: 'No market',
+    text: 'No market is chosen for the key. Choose at least one on the key’s page.',
+  },
   OUTSIDE_SESSION: { short: 'Outside session' },
   FILTER_BLOCKED: { short: 'Filter blocked' },
   GUARD_BLOCKED: { short: 'Guard blocked' },
@@ -52,7 +64,10 @@ const CODES: Record<string, CodeEntry> = {
     short: 'Key unknown',
     text: 'The exchange does not know this key. It may be mistyped, deleted, or belong to another environment. Compare its first and last characters.',
   },
-  KEY_EXPIRED: { short: 'Key expired', text: 'The key has expired. Create a new one at the exchange and replace it here.' },
+  KEY_EXPIRED: {
+    short: 'Key expired',
+    text: 'The key has expired. Create a new one at the exchange and replace it here.',
+  },
   KEY_BAD_SECRET: {
     short: 'Secret refused',
     text: 'The exchange refused the signature, so the secret is not the one of this key. Secrets are case-sensitive: copy and paste it again.',
@@ -93,9 +108,15 @@ const CODES: Record<string, CodeEntry> = {
     short: 'Looks filled in',
     text: 'This looks filled in by your browser or password manager. Paste the value from the exchange instead. If it happens again, use a private window.',
   },
-  KEY_DUPLICATE: { short: 'Already stored', text: 'This key is already stored here. Use the stored one, or create another key at the exchange.' },
+  KEY_DUPLICATE: {
+    short: 'Already stored',
+    text: 'This key is already stored here. Use the stored one, or create another key at the exchange.',
+  },
   KEY_ASSIGNED: { short: 'In use' },
-  KEY_NOT_VERIFIED: { short: 'Not verified', text: 'The key has not passed its connection test yet. Test it first.' },
+  KEY_NOT_VERIFIED: {
+    short: 'Not verified',
+    text: 'The key has not passed its connection test yet. Test it first.',
+  },
   KEY_LOCKED_BY_POSITION: {
     short: 'Position open',
     text: 'The bot has open positions with this key. Close them before changing the key.',
@@ -105,12 +126,24 @@ const CODES: Record<string, CodeEntry> = {
     text: 'Connected, but no balance came back. Check in this order: credentials, permissions, funds in the right wallet, autofill.',
   },
   // Exchange
-  EXCHANGE_DOWN: { short: 'Exchange down', text: 'The exchange does not answer. Orders that rest there still work.' },
+  EXCHANGE_DOWN: {
+    short: 'Exchange down',
+    text: 'The exchange does not answer. Orders that rest there still work.',
+  },
   EXCHANGE_MAINTENANCE: { short: 'Maintenance', text: 'The exchange is under maintenance.' },
-  EXCHANGE_RATE_LIMIT: { short: 'Rate limit', text: 'The exchange asks for fewer requests. The bot waits and goes on.' },
+  EXCHANGE_RATE_LIMIT: {
+    short: 'Rate limit',
+    text: 'The exchange asks for fewer requests. The bot waits and goes on.',
+  },
   CLOCK_SKEW: { short: 'Clock wrong' },
-  REGION_FORBIDDEN: { short: 'Region refused', text: 'The exchange refuses the region of this server’s address.' },
-  ACCOUNT_MODE_MISMATCH: { short: 'Account mode', text: 'The account is in hedge mode. Switch it to one-way mode at the exchange.' },
+  REGION_FORBIDDEN: {
+    short: 'Region refused',
+    text: 'The exchange refuses the region of this server’s address.',
+  },
+  ACCOUNT_MODE_MISMATCH: {
+    short: 'Account mode',
+    text: 'The account is in hedge mode. Switch it to one-way mode at the exchange.',
+  },
   MARGIN_MODE_UNSUPPORTED: { short: 'Margin mode' },
   LEVERAGE_TOO_HIGH: { short: 'Leverage too high' },
   POSITION_MISMATCH: { short: 'Position mismatch' },
@@ -138,16 +171,28 @@ const CODES: Record<string, CodeEntry> = {
   REAUTH_REQUIRED: { short: 'Confirm it is you', text: 'This change needs a fresh proof that it is you.' },
   SESSION_REVOKED: { short: 'Signed out', text: 'This session was signed out. Sign in again.' },
   PERMISSION_DENIED: { short: 'Not allowed' },
-  LAST_SIGN_IN_METHOD: { short: 'Last way in', text: 'This is the last way to sign in. Add another one before removing it.' },
+  LAST_SIGN_IN_METHOD: {
+    short: 'Last way in',
+    text: 'This is the last way to sign in. Add another one before removing it.',
+  },
   PLAINTEXT_SECRET_REFUSED: {
     short: 'Secret refused',
     text: 'The server refuses readable secrets. Nothing was stored. Reload this page and paste the secret again.',
   },
-  POSITIONS_CHOICE_REQUIRED: { short: 'Choice needed', text: 'Positions are open. Choose whether they are closed or left.' },
+  POSITIONS_CHOICE_REQUIRED: {
+    short: 'Choice needed',
+    text: 'Positions are open. Choose whether they are closed or left.',
+  },
   TEMPLATE_IN_USE: { short: 'In use' },
-  SYSTEM_TEMPLATE: { short: 'Built in', text: 'Built-in templates cannot be changed. Duplicate it and change the copy.' },
+  SYSTEM_TEMPLATE: {
+    short: 'Built in',
+    text: 'Built-in templates cannot be changed. Duplicate it and change the copy.',
+  },
   OFFLINE: { short: 'Offline', text: 'You are offline. Bots keep running on the server.' },
-  UNREACHABLE: { short: 'No answer', text: 'The server does not answer. Bots that run keep running. This page tries again by itself.' },
+  UNREACHABLE: {
+    short: 'No answer',
+    text: 'The server does not answer. Bots that run keep running. This page tries again by itself.',
+  },
 };
 
 /** Sentences for a code, or null when the server's own words are better. */
