@@ -80,6 +80,11 @@ impl Feed {
                 })))
             }
         };
+        let history = match &coming {
+            // At least half of a recording is there to be played.
+            Coming::Recorded(candles) => history.min(candles.len() / 2),
+            Coming::Synthetic(_) => history,
+        };
         let history = std::iter::from_fn(|| coming.next()).take(history.min(MAX_HISTORY)).collect();
         Self {
             instrument,

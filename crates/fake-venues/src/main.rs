@@ -54,7 +54,7 @@ struct Options {
     /// Control interface: HOST:PORT or the path of a UNIX socket.
     #[arg(long)]
     control: Option<ControlAddress>,
-    /// Base candles that are past when the venue starts.
+    /// Base candles that are past when the venue starts; at most half of a recording.
     #[arg(long, default_value_t = 20_000)]
     history: usize,
     /// Open time in ms of the first synthetic candle that is not history. Default: now.

@@ -296,6 +296,8 @@ async fn talk(mut stream: Socket, channel: Channel, peer: IpAddr, shared: Arc<Sh
     let mut cut = std::pin::pin!(cut(&shared));
     loop {
         let incoming = tokio::select! {
+            // What was decided first is done first: a freeze must come before the answer to a later ping.
+            biased;
             () = &mut cut => break,
             outgoing = receiver.recv() => match outgoing {
                 Some(Outgoing::Text(text)) => {

@@ -1,6 +1,5 @@
 //! Who asks, and may they? Signatures, times, addresses and permissions, as the v5 documentation states them.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -37,11 +36,8 @@ pub(crate) struct Credentials {
 pub(crate) fn sign(secret: &str, text: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(text);
-    mac.finalize().into_bytes().iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half & 15)]);
+    mac.finalize().into_bytes().iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
 pub(crate) fn find<'a>(accounts: &'a [AccountConfig], key: &str) -> Option<(AccountId, &'a KeyConfig)> {

@@ -279,10 +279,21 @@ impl Exchange {
         }
     }
 
-    /// Nothing to watch but a liquidation price outside the candle: the common case while a position is held.
+    /// Neither an order nor the liquidation price lies inside the candle: the common case while a position is held.
     fn is_out_of_reach(&mut self, a: usize, m: usize, candle: &Candle) -> bool {
         let account = self.accounts[a].id;
-        if self.markets[m].orders.iter().any(|order| order.account == account) {
+        let touches = |order: &Order| match order.kind {
+            OrderKind::Market => false,
+            OrderKind::Limit { price, .. } => match order.side {
+                Side::Buy => price >= candle.low,
+                Side::Sell => price <= candle.high,
+            },
+            OrderKind::StopMarket { trigger, direction, .. } => match direction {
+                TriggerDirection::Rises => trigger <= candle.high,
+                TriggerDirection::Falls => trigger >= candle.low,
+            },
+        };
+        if self.markets[m].orders.iter().any(|order| order.account == account && touches(order)) {
             return false;
         }
         self.refresh_liquidations(a, m);
