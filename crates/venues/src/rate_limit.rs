@@ -1,4 +1,4 @@
-//! Staying below a venue's request limits: one token bucket per class of request and one for all together.
+//! Staying below a venue's request limits: one token bucket per kind of call and one for all together.
 //!
 //! The buckets start from the documented limits and are corrected by what the venue says in its answers. A share of
 //! every bucket is kept for exits and cancels, so that they go first without a queue. Knows no venue's numbers and
@@ -10,26 +10,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Requests that share a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LimitClass {
-    /// New orders.
-    Place,
-    /// Changes of orders.
-    Amend,
-    /// Cancels of one order.
-    Cancel,
-    /// Cancels of many orders.
-    CancelAll,
-    /// Leverage and modes.
-    Settings,
-    /// Reading orders and fills.
-    OrderRead,
-    /// Reading balances, positions and the account's settings.
-    AccountRead,
-    /// Public data.
-    Market,
-}
+/// What shares a limit, by a name of the venue's: at Bybit the path of a call.
+pub type LimitName = &'static str;
 
 /// Who may take the last tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +22,7 @@ pub enum Urgency {
     Normal,
 }
 
-/// How many requests a class may make in how long.
+/// How many requests in how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
     /// Requests; 1 or more.
@@ -49,7 +31,7 @@ pub struct Limit {
     pub per: Duration,
 }
 
-/// What a venue says about a class in an answer.
+/// What a venue says about a limit in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LimitNews {
     /// Requests allowed per period.
@@ -60,8 +42,8 @@ pub struct LimitNews {
     pub resets_in: Duration,
 }
 
-/// A venue never makes us wait longer for a class than this; its word beyond is not believed.
-const LONGEST_CLASS_PAUSE: Duration = Duration::from_secs(10);
+/// A venue never makes us wait longer for one limit than this; its word beyond is not believed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 struct Bucket {
@@ -112,16 +94,16 @@ pub struct RateLimiter {
 
 #[derive(Debug)]
 struct State {
-    classes: BTreeMap<LimitClass, Bucket>,
+    named: BTreeMap<LimitName, Bucket>,
     all: Bucket,
 }
 
 impl RateLimiter {
-    /// Full buckets for these classes and for all requests together. A class without a limit counts only for all.
-    pub fn new(classes: &[(LimitClass, Limit)], all: Limit) -> Self {
+    /// Full buckets for these names and for all requests together. What has no name here counts only for all.
+    pub fn new(named: impl IntoIterator<Item = (LimitName, Limit)>, all: Limit) -> Self {
         let now = Instant::now();
-        let classes = classes.iter().map(|(class, limit)| (*class, Bucket::new(*limit, now))).collect();
-        Self { state: Mutex::new(State { classes, all: Bucket::new(all, now) }) }
+        let named = named.into_iter().map(|(name, limit)| (name, Bucket::new(limit, now))).collect();
+        Self { state: Mutex::new(State { named, all: Bucket::new(all, now) }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -130,12 +112,12 @@ impl RateLimiter {
     }
 
     /// Takes a token now, or says how long to wait for one.
-    pub fn try_take(&self, class: LimitClass, urgency: Urgency, now: Instant) -> Result<(), Duration> {
+    pub fn try_take(&self, name: LimitName, urgency: Urgency, now: Instant) -> Result<(), Duration> {
         let mut state = self.state();
         let state = &mut *state;
         state.all.refill(now);
-        let bucket = state.classes.get_mut(&class);
-        let class_wait = bucket.map_or(Duration::ZERO, |bucket| {
+        let bucket = state.named.get_mut(name);
+        let own_wait = bucket.map_or(Duration::ZERO, |bucket| {
             bucket.refill(now);
             bucket.wait(urgency, now)
         });
@@ -144,29 +126,24 @@ impl RateLimiter {
             Urgency::Exit => Duration::ZERO,
             Urgency::Normal => state.all.wait(urgency, now),
         };
-        let wait = class_wait.max(all_wait);
+        let wait = own_wait.max(all_wait);
         if !wait.is_zero() {
             return Err(wait);
         }
         state.all.thousandths = state.all.thousandths.saturating_sub(1_000);
-        if let Some(bucket) = state.classes.get_mut(&class) {
+        if let Some(bucket) = state.named.get_mut(name) {
             bucket.thousandths = bucket.thousandths.saturating_sub(1_000);
         }
         Ok(())
     }
 
     /// Waits for a token, at most `patience` in all; otherwise says how much longer it would take.
-    pub async fn take(
-        &self,
-        class: LimitClass,
-        urgency: Urgency,
-        patience: Duration,
-    ) -> Result<(), Duration> {
+    pub async fn take(&self, name: LimitName, urgency: Urgency, patience: Duration) -> Result<(), Duration> {
         let deadline = Instant::now() + patience;
         // Each turn either takes a token, gives up, or sleeps; sleeping ends at the deadline.
         loop {
             let now = Instant::now();
-            match self.try_take(class, urgency, now) {
+            match self.try_take(name, urgency, now) {
                 Ok(()) => return Ok(()),
                 Err(wait) if now + wait > deadline => return Err(wait),
                 Err(wait) => tokio::time::sleep(wait).await,
@@ -174,26 +151,26 @@ impl RateLimiter {
         }
     }
 
-    /// Corrects a class by what the venue said.
-    pub fn learn(&self, class: LimitClass, news: LimitNews, now: Instant) {
+    /// Corrects a limit by what the venue said.
+    pub fn learn(&self, name: LimitName, news: LimitNews, now: Instant) {
         let mut state = self.state();
-        let Some(bucket) = state.classes.get_mut(&class) else { return };
+        let Some(bucket) = state.named.get_mut(name) else { return };
         if (1..=10_000).contains(&news.limit) {
             bucket.capacity = news.limit;
         }
         bucket.thousandths = bucket.thousandths.min(u64::from(news.left) * 1_000);
         if news.left == 0 {
-            bucket.closed_until = Some(now + news.resets_in.min(LONGEST_CLASS_PAUSE));
+            bucket.closed_until = Some(now + news.resets_in.min(LONGEST_PAUSE));
         }
     }
 
-    /// The venue refused a request of this class as one too many.
-    pub fn close_class(&self, class: LimitClass, pause: Duration, now: Instant) {
+    /// The venue refused a request of this name as one too many.
+    pub fn close_one(&self, name: LimitName, pause: Duration, now: Instant) {
         let mut state = self.state();
-        if let Some(bucket) = state.classes.get_mut(&class) {
+        if let Some(bucket) = state.named.get_mut(name) {
             bucket.thousandths = 0;
             bucket.refilled = now;
-            bucket.closed_until = Some(now + pause.min(LONGEST_CLASS_PAUSE));
+            bucket.closed_until = Some(now + pause.min(LONGEST_PAUSE));
         }
     }
 
@@ -208,10 +185,11 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const PLACE: LimitName = "place";
 
     fn limiter() -> RateLimiter {
         RateLimiter::new(
-            &[(LimitClass::Place, Limit { requests: 8, per: SECOND })],
+            [(PLACE, Limit { requests: 8, per: SECOND })],
             Limit { requests: 600, per: 5 * SECOND },
         )
     }
@@ -220,22 +198,22 @@ mod tests {
     fn entries_leave_a_quarter_for_exits() {
         let limiter = limiter();
         let now = Instant::now();
-        let entries = (0..10).filter(|_| limiter.try_take(LimitClass::Place, Urgency::Normal, now).is_ok());
+        let entries = (0..10).filter(|_| limiter.try_take(PLACE, Urgency::Normal, now).is_ok());
         assert_eq!(entries.count(), 6);
-        let exits = (0..10).filter(|_| limiter.try_take(LimitClass::Place, Urgency::Exit, now).is_ok());
+        let exits = (0..10).filter(|_| limiter.try_take(PLACE, Urgency::Exit, now).is_ok());
         assert_eq!(exits.count(), 2);
-        let wait = limiter.try_take(LimitClass::Place, Urgency::Exit, now).unwrap_err();
+        let wait = limiter.try_take(PLACE, Urgency::Exit, now).unwrap_err();
         assert_eq!(wait, SECOND / 8);
-        assert!(limiter.try_take(LimitClass::Place, Urgency::Exit, now + wait).is_ok());
+        assert!(limiter.try_take(PLACE, Urgency::Exit, now + wait).is_ok());
     }
 
     #[test]
     fn the_venues_count_is_believed() {
         let limiter = limiter();
         let now = Instant::now();
-        limiter.learn(LimitClass::Place, LimitNews { limit: 8, left: 0, resets_in: SECOND / 2 }, now);
-        assert_eq!(limiter.try_take(LimitClass::Place, Urgency::Exit, now), Err(SECOND / 2));
-        assert!(limiter.try_take(LimitClass::Place, Urgency::Exit, now + SECOND / 2).is_ok());
+        limiter.learn(PLACE, LimitNews { limit: 8, left: 0, resets_in: SECOND / 2 }, now);
+        assert_eq!(limiter.try_take(PLACE, Urgency::Exit, now), Err(SECOND / 2));
+        assert!(limiter.try_take(PLACE, Urgency::Exit, now + SECOND / 2).is_ok());
     }
 
     #[test]
@@ -243,16 +221,16 @@ mod tests {
         let limiter = limiter();
         let now = Instant::now();
         limiter.close_all(600 * SECOND, now);
-        assert_eq!(limiter.try_take(LimitClass::Market, Urgency::Normal, now), Err(600 * SECOND));
-        assert!(limiter.try_take(LimitClass::Place, Urgency::Exit, now).is_ok());
+        assert_eq!(limiter.try_take("other", Urgency::Normal, now), Err(600 * SECOND));
+        assert!(limiter.try_take(PLACE, Urgency::Exit, now).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_is_bounded() {
         let limiter = limiter();
-        limiter.close_class(LimitClass::Place, 3 * SECOND, Instant::now());
-        let refused = limiter.take(LimitClass::Place, Urgency::Exit, SECOND).await;
+        limiter.close_one(PLACE, 3 * SECOND, Instant::now());
+        let refused = limiter.take(PLACE, Urgency::Exit, SECOND).await;
         assert!(refused.is_err_and(|wait| wait >= 2 * SECOND));
-        assert!(limiter.take(LimitClass::Place, Urgency::Exit, 4 * SECOND).await.is_ok());
+        assert!(limiter.take(PLACE, Urgency::Exit, 4 * SECOND).await.is_ok());
     }
 }

@@ -264,23 +264,24 @@ impl<D: Dialer> Bybit<D> {
         from: Timestamp,
         mut take: impl FnMut(Execution),
     ) -> Result<(), VenueError> {
-        // A little into the future, because the clocks differ by at most half a round trip.
-        let end = self.market.rest.venue_now().plus_ms(5_000);
-        let windows = end.since_ms(from).max(0) / EXECUTION_WINDOW_MS + 1;
+        let now = self.market.rest.venue_now();
+        let windows = now.since_ms(from).max(0) / EXECUTION_WINDOW_MS + 1;
         if windows > MOST_WINDOWS {
             return Err(VenueError::not_sent(std::time::Duration::ZERO, NotSentCause::RangeTooLarge));
         }
         let product = self.product();
         for window in 0..windows {
             let start = from.plus_ms(window * EXECUTION_WINDOW_MS);
-            let until = start.plus_ms(EXECUTION_WINDOW_MS - 1).min(end);
+            // The last window stays open: Bybit then goes on for seven days, and what happens while we ask is in it.
+            let is_last = window + 1 == windows;
+            let until = (!is_last).then_some(start.plus_ms(EXECUTION_WINDOW_MS - 1));
             let query = |cursor| {
                 Query::Executions(ExecutionQuery {
                     kind,
                     symbol,
                     order: None,
                     from: Some(start),
-                    until: Some(until),
+                    until,
                     limit: Some(EXECUTIONS_PER_PAGE),
                     cursor,
                 })

@@ -2,11 +2,11 @@
 //!
 //! What is not here cannot be called: requests are built only from these constants. There is none for withdrawing,
 //! moving or converting money, for sub-accounts and for managing keys, and a test keeps it so.
-//! Limits per second are those of Bybit's rate-limit page for ordinary users; see [`LIMITS`].
+//! Limits per second are those of Bybit's rate-limit page for ordinary users; see [`limits`].
 
 use std::time::Duration;
 
-use crate::rate_limit::{Limit, LimitClass};
+use crate::rate_limit::{Limit, LimitName};
 use crate::signer::Verb;
 
 /// One call of the venue.
@@ -16,18 +16,18 @@ pub struct Endpoint {
     pub verb: Verb,
     /// Path below the host.
     pub path: &'static str,
-    /// Which limit it counts for.
-    pub class: LimitClass,
+    /// Calls per second and user; `None` where only the address is counted.
+    pub per_second: Option<u32>,
     /// What is being done, for error texts.
     pub doing: &'static str,
 }
 
-const fn get(path: &'static str, class: LimitClass, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Get, path, class, doing }
+const fn get(path: &'static str, per_second: Option<u32>, doing: &'static str) -> Endpoint {
+    Endpoint { verb: Verb::Get, path, per_second, doing }
 }
 
-const fn post(path: &'static str, class: LimitClass, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Post, path, class, doing }
+const fn post(path: &'static str, per_second: Option<u32>, doing: &'static str) -> Endpoint {
+    Endpoint { verb: Verb::Post, path, per_second, doing }
 }
 
 macro_rules! endpoints {
@@ -41,63 +41,54 @@ macro_rules! endpoints {
 
 endpoints! {
     /// The venue's clock.
-    TIME = get("/v5/market/time", LimitClass::Market, "reading the venue's clock");
+    TIME = get("/v5/market/time", None, "reading the venue's clock");
     /// Maintenance, running and announced.
-    STATUS = get("/v5/system/status", LimitClass::Market, "reading the venue's status");
+    STATUS = get("/v5/system/status", None, "reading the venue's status");
     /// Contracts and their grids.
-    INSTRUMENTS = get("/v5/market/instruments-info", LimitClass::Market, "reading instruments");
+    INSTRUMENTS = get("/v5/market/instruments-info", None, "reading instruments");
     /// Candles.
-    KLINE = get("/v5/market/kline", LimitClass::Market, "reading candles");
+    KLINE = get("/v5/market/kline", None, "reading candles");
     /// Last, mark and index price, current funding rate.
-    TICKERS = get("/v5/market/tickers", LimitClass::Market, "reading prices");
+    TICKERS = get("/v5/market/tickers", None, "reading prices");
     /// Past funding rates.
-    FUNDING = get("/v5/market/funding/history", LimitClass::Market, "reading funding rates");
+    FUNDING = get("/v5/market/funding/history", None, "reading funding rates");
     /// What the key in use may do.
-    KEY = get("/v5/user/query-api", LimitClass::AccountRead, "reading the key's permissions");
+    KEY = get("/v5/user/query-api", Some(10), "reading the key's permissions");
     /// Margin mode of the account.
-    ACCOUNT = get("/v5/account/info", LimitClass::AccountRead, "reading the account's settings");
+    ACCOUNT = get("/v5/account/info", Some(50), "reading the account's settings");
     /// Balances.
-    WALLET = get("/v5/account/wallet-balance", LimitClass::AccountRead, "reading balances");
+    WALLET = get("/v5/account/wallet-balance", Some(50), "reading balances");
     /// Fees of the account.
-    FEES = get("/v5/account/fee-rate", LimitClass::AccountRead, "reading fees");
+    FEES = get("/v5/account/fee-rate", Some(10), "reading fees");
     /// Positions.
-    POSITIONS = get("/v5/position/list", LimitClass::AccountRead, "reading positions");
+    POSITIONS = get("/v5/position/list", Some(50), "reading positions");
     /// Orders that rest or ended a moment ago.
-    OPEN_ORDERS = get("/v5/order/realtime", LimitClass::OrderRead, "reading open orders");
+    OPEN_ORDERS = get("/v5/order/realtime", Some(50), "reading open orders");
     /// Orders that ended.
-    PAST_ORDERS = get("/v5/order/history", LimitClass::OrderRead, "reading past orders");
+    PAST_ORDERS = get("/v5/order/history", Some(50), "reading past orders");
     /// Fills and funding payments.
-    EXECUTIONS = get("/v5/execution/list", LimitClass::OrderRead, "reading executions");
+    EXECUTIONS = get("/v5/execution/list", Some(50), "reading executions");
     /// A new order.
-    PLACE = post("/v5/order/create", LimitClass::Place, "placing an order");
+    PLACE = post("/v5/order/create", Some(10), "placing an order");
     /// A changed order.
-    AMEND = post("/v5/order/amend", LimitClass::Amend, "changing an order");
+    AMEND = post("/v5/order/amend", Some(10), "changing an order");
     /// The end of an order.
-    CANCEL = post("/v5/order/cancel", LimitClass::Cancel, "canceling an order");
+    CANCEL = post("/v5/order/cancel", Some(10), "canceling an order");
     /// The end of many orders.
-    CANCEL_ALL = post("/v5/order/cancel-all", LimitClass::CancelAll, "canceling all orders");
+    CANCEL_ALL = post("/v5/order/cancel-all", Some(10), "canceling all orders");
     /// Leverage of an instrument.
-    LEVERAGE = post("/v5/position/set-leverage", LimitClass::Settings, "setting the leverage");
+    LEVERAGE = post("/v5/position/set-leverage", Some(10), "setting the leverage");
     /// One net position or two.
-    POSITION_MODE = post("/v5/position/switch-mode", LimitClass::Settings, "setting the position mode");
+    POSITION_MODE = post("/v5/position/switch-mode", Some(10), "setting the position mode");
     /// Isolated or cross, for the account.
-    MARGIN_MODE = post("/v5/account/set-margin-mode", LimitClass::Settings, "setting the margin mode");
-}
-
-const fn per_second(requests: u32) -> Limit {
-    Limit { requests, per: Duration::from_secs(1) }
+    MARGIN_MODE = post("/v5/account/set-margin-mode", Some(5), "setting the margin mode");
 }
 
 /// Documented limits per user for linear and inverse contracts. The answers' headers correct them.
-pub const LIMITS: &[(LimitClass, Limit)] = &[
-    (LimitClass::Place, per_second(10)),
-    (LimitClass::Amend, per_second(10)),
-    (LimitClass::Cancel, per_second(10)),
-    (LimitClass::CancelAll, per_second(10)),
-    (LimitClass::Settings, per_second(10)),
-    (LimitClass::OrderRead, per_second(50)),
-    (LimitClass::AccountRead, per_second(50)),
-];
+pub fn limits() -> impl Iterator<Item = (LimitName, Limit)> {
+    let per_second = |requests| Limit { requests, per: Duration::from_secs(1) };
+    ALL.iter().filter_map(move |endpoint| Some((endpoint.path, per_second(endpoint.per_second?))))
+}
 
 /// All requests of one address: 600 in 5 seconds.
 pub const ADDRESS_LIMIT: Limit = Limit { requests: 600, per: Duration::from_secs(5) };

@@ -69,7 +69,7 @@ impl<D: Dialer> Rest<D> {
     pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Self {
         let VenueConfig { contract_type: product, endpoints, settings } = config;
         let http = HttpClient::new(Arc::clone(&dialer), endpoints.rest().clone(), settings.http);
-        let limiter = RateLimiter::new(endpoints::LIMITS, endpoints::ADDRESS_LIMIT);
+        let limiter = RateLimiter::new(endpoints::limits(), endpoints::ADDRESS_LIMIT);
         let venue_clock = VenueClock::default();
         Self { product, endpoints, settings, clock, venue_clock, dialer, http, limiter }
     }
@@ -204,7 +204,7 @@ impl<D: Dialer> Rest<D> {
         way: Way,
         prepare: &(impl Fn() -> Result<HttpRequest, NotSentCause> + Send + Sync),
     ) -> Result<Bytes, VenueError> {
-        let turn = self.limiter.take(endpoint.class, way.urgency, self.settings.limit_patience).await;
+        let turn = self.limiter.take(endpoint.path, way.urgency, self.settings.limit_patience).await;
         turn.map_err(|wait| VenueError::not_sent(wait, NotSentCause::RateLimit))?;
         let sent = self.http.send(way.lane, prepare).await;
         let answer = sent.map_err(|error| match error {
@@ -213,13 +213,13 @@ impl<D: Dialer> Rest<D> {
         })?;
         let news = self.limit_news(&answer);
         if let Some(news) = news {
-            self.limiter.learn(endpoint.class, news, Instant::now());
+            self.limiter.learn(endpoint.path, news, Instant::now());
         }
         let judged = judge(endpoint, answer.status, &answer.body);
         match judged.as_ref().err().and_then(VenueError::refusal) {
             Some(RefusalCode::RateLimited) => {
                 let pause = news.map_or(DEFAULT_PAUSE, |news| news.resets_in.max(RETRY_AFTER));
-                self.limiter.close_class(endpoint.class, pause, Instant::now());
+                self.limiter.close_one(endpoint.path, pause, Instant::now());
             }
             Some(RefusalCode::IpBanned) => self.limiter.close_all(endpoints::BAN_PAUSE, Instant::now()),
             Some(_) | None => {}
