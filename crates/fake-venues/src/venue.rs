@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use keyhold_domain::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::bybit::state::State;
-use crate::config::{ConfigError, ControlAddress, VenueConfig};
+use crate::config::{ConfigError, ControlAddress, Pace, VenueConfig};
 use crate::server::{Reach, Shared};
 use crate::trouble::Trouble;
 use crate::world::World;
@@ -43,11 +44,27 @@ impl std::fmt::Debug for FakeBybit {
     }
 }
 
+/// Plays the part of the first candle that the wall clock has passed already, so that replay time is real time.
+fn catch_up(world: &mut World, now: Timestamp) {
+    const PARTS: u32 = 60;
+    let Some(feed) = world.feeds.first() else { return };
+    let length = feed.base.ms();
+    let part = length / i64::from(PARTS);
+    let elapsed = now.ms().rem_euclid(length);
+    for _ in 0..elapsed / part.max(1) {
+        let _nobody_listens_yet = world.tick(PARTS);
+    }
+    let _told_to_nobody = world.take_events();
+}
+
 impl FakeBybit {
     /// Starts a venue. Needs a running tokio runtime.
     pub async fn start(mut config: VenueConfig) -> Result<Self, StartError> {
         config.exchange.seed = config.seed;
-        let world = World::new(&config)?;
+        let mut world = World::new(&config)?;
+        if config.pace == Pace::TimesRealTime(1.0) && config.start.is_none() {
+            catch_up(&mut world, (config.clock)());
+        }
         let state = State::new(world, Trouble::new(config.seed), config.pace, config.rate_limits);
         let shared = Shared::new(state, config.accounts, config.clock);
         let failed = |address: String| move |source| StartError::Listen { address, source };

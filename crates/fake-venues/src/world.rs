@@ -104,8 +104,12 @@ impl World {
         let start = config.start.unwrap_or_else(|| (config.clock)());
         let start = config.base.open_of(start);
         let mut feeds = Vec::new();
-        for (market, stream) in config.markets.iter().zip(0_u64..) {
+        for market in &config.markets {
             exchange.list(market.instrument);
+            // Instruments of one coin share one path, so that linear and inverse prices agree.
+            let base = market.instrument.base;
+            let stream = (0_u64..).zip(&config.markets).find(|(_, other)| other.instrument.base == base);
+            let stream = stream.map_or(0, |(number, _)| number);
             let chance = (config.seed, stream, start);
             let source = market.source.clone();
             feeds.push(Feed::new(market.instrument, source, config.base, config.history, chance));
@@ -193,7 +197,10 @@ impl World {
 
     /// Shows the next of `parts` prices of the forming candles; the last part is a [`Self::step`].
     pub(crate) fn tick(&mut self, parts: u32) -> Vec<MarketNews> {
-        let next = self.share + WHOLE / parts.max(1);
+        let parts = parts.clamp(1, WHOLE);
+        // The share is a rounded down multiple of one part; the nearest multiple says how many parts are done.
+        let done = (self.share * parts + WHOLE / 2) / WHOLE;
+        let next = (done + 1) * WHOLE / parts;
         if next >= WHOLE || self.ended {
             return self.step();
         }
@@ -308,4 +315,76 @@ fn rest_of(hidden: &Candle, shown: &Candle) -> Candle {
     let high = if shown.high >= hidden.high { here.max(hidden.close) } else { hidden.high };
     let low = if shown.low <= hidden.low { here.min(hidden.close) } else { hidden.low };
     Candle { open: here, high: high.max(here), low: low.min(here), ..*hidden }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use keyhold_domain::Timeframe;
+
+    use super::*;
+    use crate::config::{CandleSource, MarketConfig, Pace, RateLimits, parse_accounts};
+
+    const ACCOUNT: &str = r#"
+        [[account]]
+        id = 1
+        balances = { USDT = "10000" }
+        key = []
+    "#;
+
+    fn world(prices: [&str; 4]) -> World {
+        let [open, high, low, close] = prices.map(|price| price.parse().unwrap());
+        let first = Candle { open_time: Timestamp::EPOCH, open, high, low, close, volume: Decimal::TEN };
+        let second = Candle { open_time: Timestamp::from_ms(60_000), ..first };
+        let config = VenueConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            control: None,
+            markets: vec![MarketConfig {
+                instrument: crate::parse_instrument("BTCUSDT=linear").unwrap(),
+                source: CandleSource::Recorded(vec![first, second]),
+            }],
+            accounts: parse_accounts(ACCOUNT).unwrap(),
+            seed: 1,
+            pace: Pace::Lockstep,
+            base: Timeframe::M1,
+            history: 0,
+            start: Some(Timestamp::EPOCH),
+            exchange: keyhold_simulator::exchange::ExchangeConfig::default(),
+            rate_limits: RateLimits::Off,
+            clock: Arc::new(|| Timestamp::EPOCH),
+        };
+        World::new(&config).unwrap()
+    }
+
+    /// However many prices a candle is shown in, it ends as recorded and takes as many ticks as were asked for.
+    #[test]
+    fn ticks_add_up_to_the_recorded_candle() {
+        for parts in [1_u32, 3, 7, 60] {
+            let mut world = world(["50000", "50500", "49400", "50200"]);
+            for _ in 1..parts {
+                assert!(world.tick(parts).iter().all(|news| matches!(news, MarketNews::Price(_))));
+                assert_eq!(world.played, 0, "{parts} parts");
+            }
+            world.tick(parts);
+            assert_eq!(world.played, 1, "{parts} parts");
+            let closed = world.feeds[0].history[0];
+            let seen = [closed.open, closed.high, closed.low, closed.close].map(|price| price.to_string());
+            assert_eq!(seen, ["50000", "50500", "49400", "50200"], "{parts} parts");
+            assert_eq!(world.now, Timestamp::from_ms(60_000));
+        }
+    }
+
+    /// A step in the middle plays only what is left: an extreme that was visited is not visited again.
+    #[test]
+    fn a_step_finishes_a_candle_that_was_begun() {
+        let mut world = world(["50000", "50300", "49000", "49500"]);
+        for _ in 0..30 {
+            world.tick(60);
+        }
+        assert!(world.feeds[0].shown.unwrap().high.to_string() == "50300", "the nearer extreme comes first");
+        let news = world.step();
+        assert!(matches!(news[0], MarketNews::Closed(..)));
+        assert_eq!(world.exchange.last_price("BTCUSDT".parse().unwrap()).unwrap().to_string(), "50000");
+    }
 }

@@ -48,7 +48,6 @@ fn it_prints_its_addresses_and_ends_on_sigterm() {
     };
     assert!(status.success());
     assert!(!socket.exists(), "the control socket is removed");
-    assert!(std::net::TcpStream::connect(&address).is_err());
 }
 
 #[test]
