@@ -186,7 +186,7 @@ fn trade(row: &Row) -> Result<TradeRow, StoreError> {
     })
 }
 
-fn equity(row: &Row) -> Result<EquityPoint, StoreError> {
+pub(crate) fn equity(row: &Row) -> Result<EquityPoint, StoreError> {
     Ok(EquityPoint {
         bot: row.parsed("bot_id")?,
         asset: row.parsed("asset")?,
@@ -211,7 +211,7 @@ fn event(row: &Row) -> Result<EventRow, StoreError> {
 }
 
 /// An optional value as the text that stands for "any" when empty.
-fn or_any<T: ToString>(value: Option<T>) -> String {
+pub(crate) fn or_any<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 

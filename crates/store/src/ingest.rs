@@ -31,8 +31,8 @@ statements! {
     PUT_POSITION = "INSERT INTO positions (workspace_id, bot_id, symbol, is_open, document, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, bot_id, symbol) DO UPDATE SET \
          is_open = excluded.is_open, document = excluded.document, updated_at = excluded.updated_at";
-    PUT_TRADE = "INSERT INTO trades (workspace_id, id, bot_id, bot_label, environment, symbol, entered_at, at, document) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (workspace_id, id) DO NOTHING";
+    PUT_TRADE = "INSERT INTO trades (workspace_id, id, bot_id, bot_label, environment, symbol, entered_at, at, document, \
+         settle, net) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (workspace_id, id) DO NOTHING";
     PUT_EQUITY = "INSERT INTO equity (workspace_id, bot_id, asset, at, environment, wallet, equity) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (workspace_id, bot_id, asset, at) DO UPDATE SET \
          wallet = excluded.wallet, equity = excluded.equity";
@@ -209,7 +209,9 @@ impl WorkspaceStore {
             report.symbol,
             report.entered_at,
             report.exited_at,
-            document
+            document,
+            report.settle,
+            report.net.normalize().to_string()
         ];
         tx.run(PUT_TRADE, values).await.map(drop)
     }

@@ -13,6 +13,7 @@ mod bots;
 mod commands;
 mod database;
 mod error;
+mod figures;
 mod history;
 mod ingest;
 mod keys;
@@ -32,6 +33,7 @@ pub use actor::{Actor, Role};
 pub use bots::{Bot, BotChange, BotRefusal, Deployment, KeyOfBot, NewBot, OpenPosition, Wish};
 pub use commands::{CommandRow, CommandStatus, NewCommand};
 pub use error::StoreError;
+pub use figures::{Headline, Labels, TradeResult};
 pub use history::{DecisionRow, EquityPoint, EventRow, FillRow, NewEvent, OrderRow, TradeFilter, TradeRow};
 pub use ingest::{Ingested, Stored};
 pub use keys::{

@@ -5,7 +5,8 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use crate::database::{Database, Statement};
 use crate::{
-    accounts, bots, commands, history, ingest, keys, migrate, passkeys, sessions, store, system, templates,
+    accounts, bots, commands, figures, history, ingest, keys, migrate, passkeys, sessions, store, system,
+    templates,
 };
 
 fn all() -> Vec<Statement> {
@@ -13,6 +14,7 @@ fn all() -> Vec<Statement> {
         accounts::ALL,
         bots::ALL,
         commands::ALL,
+        figures::ALL,
         history::ALL,
         ingest::ALL,
         keys::ALL,

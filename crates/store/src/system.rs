@@ -207,6 +207,11 @@ impl SystemStore {
             .collect()
     }
 
+    /// A handle for one workspace, for telling its people what has changed there.
+    pub fn workspace(&self, id: WorkspaceId) -> WorkspaceStore {
+        WorkspaceStore { database: self.database.clone(), workspace: id }
+    }
+
     /// What a venue was last known to list, with the instant of the newest entry.
     ///
     /// # Errors

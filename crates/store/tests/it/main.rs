@@ -4,6 +4,7 @@
 
 mod assignment;
 mod deletion;
+mod figures;
 mod reports;
 mod separation;
 mod world;
