@@ -1,0 +1,371 @@
+//! The whole house as processes: keeper, fake exchange, server. Used by the demo and by the browser journeys.
+//!
+//! Everything lives below one temporary folder that other users may pass through, because bots run as users of their
+//! own. Each program gets a process group of its own, so that Ctrl-C reaches only us and we end them in order.
+
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{TaskError, paths};
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct StackOptions {
+    /// A candle file instead of a made-up market.
+    pub candles: Option<PathBuf>,
+    /// Candles per second; 0 waits for the control interface.
+    pub speed: f64,
+    /// Seed of the made-up market.
+    pub seed: u64,
+    /// Port of the dashboard; 0 takes a free one.
+    pub port: u16,
+    /// Where the folder is made.
+    pub folder: Option<PathBuf>,
+}
+
+/// A made-up key of the made-up exchange.
+#[derive(Debug, Clone)]
+pub struct TestKey {
+    /// What it is for: `good`, `read_only`, …
+    pub name: &'static str,
+    /// The public part.
+    pub key: String,
+    /// The made-up secret.
+    pub secret: String,
+}
+
+/// Running programs. Ends them when dropped.
+#[derive(Debug)]
+pub struct Stack {
+    /// Everything the programs write.
+    pub folder: PathBuf,
+    /// `http://localhost:PORT`.
+    pub url: String,
+    /// The one-time code of the unclaimed server.
+    pub claim_code: String,
+    /// The fake exchange's control address.
+    pub control: String,
+    /// The fake exchange's keys.
+    pub keys: Vec<TestKey>,
+    programs: Vec<Program>,
+}
+
+#[derive(Debug)]
+struct Program {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+/// How long a program may take to come up. Only ends a hopeless start.
+const START_LIMIT: Duration = Duration::from_mins(1);
+/// How long a program may take to end before it is killed.
+const END_LIMIT: Duration = Duration::from_secs(20);
+
+impl Stack {
+    /// Starts keeper, exchange and server, in this order, each when the one before is ready.
+    pub fn start(options: &StackOptions) -> Result<Self, TaskError> {
+        let folder = make_folder(options.folder.as_deref())?;
+        let mut stack = Self {
+            folder,
+            url: String::new(),
+            claim_code: String::new(),
+            control: String::new(),
+            keys: make_keys()?,
+            programs: Vec::new(),
+        };
+        stack.start_keeper()?;
+        let venue = stack.start_venue(options)?;
+        stack.start_server(options.port, &venue)?;
+        Ok(stack)
+    }
+
+    /// The key with this name.
+    pub fn key(&self, name: &str) -> Option<&TestKey> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// Process id of a program.
+    pub fn pid(&self, name: &str) -> Option<u32> {
+        self.programs.iter().find(|program| program.name == name).map(|program| program.child.id())
+    }
+
+    /// The first program that has ended although nobody asked it to.
+    pub fn ended(&mut self) -> Option<&'static str> {
+        self.programs
+            .iter_mut()
+            .find_map(|program| matches!(program.child.try_wait(), Ok(Some(_))).then_some(program.name))
+    }
+}
+
+// The programs, one function each: what they are given is what an operator would give them.
+impl Stack {
+    fn start_keeper(&mut self) -> Result<(), TaskError> {
+        let folder = self.folder.join("keeper");
+        let made = Command::new(paths::program("keyhold-keeper"))
+            .arg("init")
+            .arg("--dir")
+            .arg(&folder)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|source| TaskError::Start { program: "keyhold-keeper".to_owned(), source })?;
+        if !made.status.success() {
+            return Err(TaskError::Failed(String::from_utf8_lossy(&made.stderr).into_owned()));
+        }
+        let socket = self.keeper_socket();
+        let mut command = Command::new(paths::program("keyhold-keeper"));
+        command.arg("serve").arg("--dir").arg(&folder).arg("--socket").arg(&socket);
+        if isolation_is_degraded() {
+            command.args(["--isolation", "degraded"]);
+        }
+        self.spawn("keyhold-keeper", command, Stdio::null())?;
+        self.wait("keyhold-keeper", || socket.exists().then_some(()))
+    }
+
+    fn keeper_socket(&self) -> PathBuf {
+        self.folder.join("sockets").join("keeper.sock")
+    }
+
+    /// Answers the exchange's REST and stream addresses.
+    fn start_venue(&mut self, options: &StackOptions) -> Result<(String, String), TaskError> {
+        let accounts = self.folder.join("venue.toml");
+        write_private(&accounts, &accounts_file(&self.keys))?;
+        let mut command = Command::new(paths::program("keyhold-fake-venue"));
+        command.arg("bybit").arg("--accounts").arg(&accounts).args([
+            "--control",
+            "127.0.0.1:0",
+            "--print-address",
+        ]);
+        command.args([
+            "--speed",
+            &options.speed.to_string(),
+            "--seed",
+            &options.seed.to_string(),
+            "--exit-with-parent",
+        ]);
+        if let Some(candles) = &options.candles {
+            command.arg("--candles").arg(candles);
+        }
+        let mut output = self.spawn("keyhold-fake-venue", command, Stdio::piped())?;
+        let line = first_line(&mut output, "keyhold-fake-venue", |line| line.starts_with('{'))?;
+        self.control = json_text(&line, "control")?;
+        Ok((json_text(&line, "rest")?, json_text(&line, "ws")?))
+    }
+
+    fn start_server(&mut self, port: u16, venue: &(String, String)) -> Result<(), TaskError> {
+        let port = free_port(port)?;
+        self.url = format!("http://localhost:{port}");
+        let settings = self.folder.join("keyhold.toml");
+        let good = self.key("good").ok_or_else(|| TaskError::Failed("no demo key".to_owned()))?;
+        let text = format!(
+            "data = \"{data}\"\nrun = \"{run}\"\nlisten = \"127.0.0.1:{port}\"\npublic_origin = \"{url}\"\nkeeper = \"{keeper}\"\n\
+             bot_program = \"{bot}\"\nisolation = \"{isolation}\"\negress_addresses = [\"127.0.0.1\"]\n\n[[simulated]]\nexchange = \"bybit\"\n\
+             rest = \"{rest}\"\nstream = \"{stream}\"\ndemo_key = \"{key}\"\ndemo_key_counterpart = \"{secret}\"\n",
+            data = self.folder.join("data").display(),
+            run = self.folder.join("run").display(),
+            url = self.url,
+            keeper = self.keeper_socket().display(),
+            bot = paths::program("keyhold-bot").display(),
+            isolation = if isolation_is_degraded() { "degraded" } else { "required" },
+            rest = venue.0,
+            stream = venue.1,
+            key = good.key,
+            secret = good.secret,
+        );
+        write_private(&settings, &text)?;
+        let mut command = Command::new(paths::program("keyhold"));
+        command.arg("serve").arg("--config").arg(&settings).arg("--stop-bots-on-exit");
+        let mut output = self.spawn("keyhold", command, Stdio::piped())?;
+        let line = first_line(&mut output, "keyhold", |line| line.contains("/claim#"))?;
+        let code = line.split("/claim#").nth(1).unwrap_or("").trim();
+        code.clone_into(&mut self.claim_code);
+        // Nobody reads the rest; a full pipe would stop the server.
+        std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        Ok(())
+    }
+
+    /// Starts a program with its log in the folder; answers its standard output when that is piped.
+    fn spawn(
+        &mut self,
+        name: &'static str,
+        mut command: Command,
+        output: Stdio,
+    ) -> Result<BufReader<Box<dyn Read + Send>>, TaskError> {
+        let log = self.folder.join(format!("{name}.log"));
+        let file = std::fs::File::create(&log).map_err(|error| TaskError::file(&log, error))?;
+        command.stdin(Stdio::null()).stdout(output).stderr(file).process_group(0);
+        let mut child =
+            command.spawn().map_err(|source| TaskError::Start { program: name.to_owned(), source })?;
+        let output: Box<dyn Read + Send> = match child.stdout.take() {
+            Some(output) => Box::new(output),
+            None => Box::new(std::io::empty()),
+        };
+        self.programs.push(Program { name, child, log });
+        Ok(BufReader::new(output))
+    }
+
+    fn wait<T>(&mut self, name: &str, mut ready: impl FnMut() -> Option<T>) -> Result<T, TaskError> {
+        let limit = deadline(START_LIMIT);
+        loop {
+            if let Some(found) = ready() {
+                return Ok(found);
+            }
+            if let Some(ended) = self.ended() {
+                return Err(TaskError::Failed(format!("{ended} ended at once:\n{}", self.log_of(ended))));
+            }
+            if passed(limit) {
+                return Err(TaskError::Failed(format!("{name} did not come up:\n{}", self.log_of(name))));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// What a program wrote to its log.
+    pub fn log_of(&self, name: &str) -> String {
+        let found = self.programs.iter().find(|program| program.name == name);
+        found.map_or_else(String::new, |program| std::fs::read_to_string(&program.log).unwrap_or_default())
+    }
+
+    /// Ends everything in order: the server with its bots, the exchange, the keeper. Answers what had to be killed.
+    pub fn stop(&mut self) -> Vec<&'static str> {
+        let mut killed = Vec::new();
+        for program in self.programs.iter_mut().rev() {
+            if !end(&mut program.child) {
+                killed.push(program.name);
+            }
+        }
+        self.programs.clear();
+        killed
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Asks a process to end and kills it when it does not. Answers whether it ended by itself.
+fn end(child: &mut Child) -> bool {
+    let pid = rustix::process::Pid::from_child(child);
+    // An error means that it is gone already.
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    let limit = deadline(END_LIMIT);
+    while !passed(limit) {
+        if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    false
+}
+
+fn deadline(after: Duration) -> Instant {
+    Instant::now() + after
+}
+
+fn passed(limit: Instant) -> bool {
+    Instant::now() >= limit
+}
+
+/// Kernels without every protection are named by the environment, never guessed: `KEYHOLD_ISOLATION=degraded`.
+fn isolation_is_degraded() -> bool {
+    std::env::var_os("KEYHOLD_ISOLATION").is_some_and(|value| value == "degraded")
+}
+
+fn make_folder(wanted: Option<&Path>) -> Result<PathBuf, TaskError> {
+    let folder = match wanted {
+        Some(folder) => folder.to_path_buf(),
+        None => std::env::temp_dir().join(format!("keyhold-{}", random_text(8)?)),
+    };
+    for path in [folder.clone(), folder.join("sockets")] {
+        std::fs::create_dir_all(&path).map_err(|error| TaskError::file(&path, error))?;
+        let passable = std::fs::Permissions::from_mode(0o711);
+        std::fs::set_permissions(&path, passable).map_err(|error| TaskError::file(&path, error))?;
+    }
+    Ok(folder)
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), TaskError> {
+    std::fs::write(path, text).map_err(|error| TaskError::file(path, error))?;
+    let private = std::fs::Permissions::from_mode(0o600);
+    std::fs::set_permissions(path, private).map_err(|error| TaskError::file(path, error))
+}
+
+/// The keys that the made-up exchange knows. The first is sound; each other has one fault.
+fn make_keys() -> Result<Vec<TestKey>, TaskError> {
+    ["good", "second", "read_only", "foreign_address", "withdrawal", "expired"]
+        .into_iter()
+        .map(|name| Ok(TestKey { name, key: random_text(18)?, secret: random_text(36)? }))
+        .collect()
+}
+
+fn accounts_file(keys: &[TestKey]) -> String {
+    let mut text = String::new();
+    for (id, key) in (1..).zip(keys) {
+        let fault = match key.name {
+            "read_only" => "read_only = true\n",
+            "foreign_address" => "ips = [\"203.0.113.7\"]\n",
+            "withdrawal" => {
+                "permissions = { ContractTrade = [\"Order\", \"Position\"], Wallet = [\"Withdraw\"] }\n"
+            }
+            "expired" => "expires_at_ms = 1\n",
+            _ => "ips = [\"127.0.0.1\"]\n",
+        };
+        let account = format!(
+            "[[account]]\nid = {id}\nbalances = {{ USDT = \"10000\", BTC = \"0.5\" }}\n[[account.key]]\nkey = \"{}\"\nsecret = \"{}\"\n{fault}\n",
+            key.key, key.secret
+        );
+        text.push_str(&account);
+    }
+    text
+}
+
+/// Letters and digits from the kernel's random source.
+fn random_text(length: usize) -> Result<String, TaskError> {
+    const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
+    let path = Path::new("/dev/urandom");
+    let mut bytes = vec![0; length];
+    std::fs::File::open(path)
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .map_err(|error| TaskError::file(path, error))?;
+    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect())
+}
+
+fn free_port(wanted: u16) -> Result<u16, TaskError> {
+    let free =
+        |port| std::net::TcpListener::bind(("127.0.0.1", port)).and_then(|listener| listener.local_addr());
+    let address = free(wanted).or_else(|_| free(0)).map_err(|error| TaskError::Failed(error.to_string()))?;
+    Ok(address.port())
+}
+
+/// Reads lines until one is wanted.
+fn first_line(
+    output: &mut BufReader<Box<dyn Read + Send>>,
+    program: &str,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<String, TaskError> {
+    let mut line = String::new();
+    loop {
+        line.clear();
+        match output.read_line(&mut line) {
+            Ok(0) => return Err(TaskError::Failed(format!("{program} ended before it said where it is"))),
+            Ok(_) if wanted(&line) => return Ok(line.trim_end().to_owned()),
+            Ok(_) => {}
+            Err(error) => return Err(TaskError::Failed(error.to_string())),
+        }
+    }
+}
+
+/// The text of a field of a flat JSON object, as our own programs print it.
+fn json_text(line: &str, field: &str) -> Result<String, TaskError> {
+    let start = format!("\"{field}\":\"");
+    let text = line.split(&start).nth(1).and_then(|rest| rest.split('"').next());
+    text.map(str::to_owned).ok_or_else(|| TaskError::Failed(format!("no field {field} in {line}")))
+}
