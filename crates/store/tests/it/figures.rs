@@ -98,7 +98,8 @@ async fn figures_agree_with_the_rows() {
         .await;
 
         let results = store.trade_results(Environment::Simulated, at(0)).await.unwrap();
-        let nets: Vec<String> = results.iter().map(|result| format!("{} {}", result.net, result.asset)).collect();
+        let nets: Vec<String> =
+            results.iter().map(|result| format!("{} {}", result.net, result.asset)).collect();
         assert_eq!(nets, ["2 USDT", "-1.5 USDT"], "newest first");
         assert_eq!(store.trade_results(Environment::Simulated, at(3)).await.unwrap().len(), 1);
         assert!(store.trade_results(Environment::Live, at(0)).await.unwrap().is_empty());
