@@ -58,6 +58,9 @@ export interface Passkey {
 
 export interface ExchangeGuide {
   open_url: string;
+  open_url_testnet?: string;
+  revoke_url?: string;
+  steps?: string[];
   tick: string[];
   leave_off: string[];
   address_note: string;
