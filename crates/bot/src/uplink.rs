@@ -4,13 +4,15 @@
 //! The bot trades on whether or not the line is up.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyhold_protocol::frame::{self, Deadline, FrameError, FrameLimit, FrameRules};
 use keyhold_protocol::uplink::{BotMessage, ServerMessage, UPLINK_VERSION};
 use tokio::io::AsyncRead;
 use tokio::net::UnixStream;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 
 /// What the line brings.
 #[derive(Debug)]
@@ -33,6 +35,32 @@ pub struct Line {
     pub outgoing: mpsc::Sender<BotMessage>,
     /// From the server.
     pub incoming: mpsc::Receiver<Incoming>,
+    redial: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Line {
+    /// Hangs up and dials again: the server then repeats its assignment, with a fresh ticket.
+    pub fn redial(&self) {
+        self.redial.notify_one();
+    }
+
+    /// Hangs up once everything that was handed over has been written, or after `limit`.
+    pub async fn finish(self, limit: Duration) {
+        let Self { outgoing, mut incoming, mut task, .. } = self;
+        drop(outgoing);
+        let drain = async {
+            loop {
+                tokio::select! {
+                    _ = &mut task => return,
+                    heard = incoming.recv() => if heard.is_none() { return },
+                }
+            }
+        };
+        // What could not be written in time is kept in the outbox for the next start.
+        drop(tokio::time::timeout(limit, drain).await);
+        task.abort();
+    }
 }
 
 /// Why a connection ended.
@@ -46,6 +74,8 @@ enum LineError {
     Closed,
     #[error("the server did not answer the greeting with a welcome")]
     NoWelcome,
+    #[error("the bot dials again")]
+    Redialing,
     #[error("the bot is ending")]
     Ending,
 }
@@ -61,22 +91,30 @@ pub const WINDOW: usize = 256;
 pub fn start(socket: PathBuf, hello: BotMessage) -> Line {
     let (outgoing, to_server) = mpsc::channel(WINDOW);
     let (from_server, incoming) = mpsc::channel(WINDOW);
-    tokio::spawn(keep(socket, hello, to_server, from_server));
-    Line { outgoing, incoming }
+    let redial = Arc::new(Notify::new());
+    let task =
+        tokio::spawn(keep(socket, hello, Ends { to_server, from_server, redial: Arc::clone(&redial) }));
+    Line { outgoing, incoming, redial, task }
 }
 
-async fn keep(
-    socket: PathBuf,
-    hello: BotMessage,
-    mut to_server: mpsc::Receiver<BotMessage>,
+/// The line's ends of the loop's channels.
+struct Ends {
+    to_server: mpsc::Receiver<BotMessage>,
     from_server: mpsc::Sender<Incoming>,
-) {
+    redial: Arc<Notify>,
+}
+
+async fn keep(socket: PathBuf, hello: BotMessage, ends: Ends) {
+    let Ends { mut to_server, from_server, redial } = ends;
     let mut pause = FIRST_PAUSE;
     loop {
         match connect(&socket, &hello, &mut to_server, &from_server).await {
             Ok(stream) => {
                 pause = FIRST_PAUSE;
-                let ended = talk(stream, &mut to_server, &from_server).await;
+                let ended = tokio::select! {
+                    ended = talk(stream, &mut to_server, &from_server) => ended,
+                    () = redial.notified() => LineError::Redialing,
+                };
                 if matches!(ended, LineError::Ending) {
                     return;
                 }

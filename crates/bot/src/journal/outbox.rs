@@ -133,6 +133,21 @@ impl Outbox {
         }
     }
 
+    /// The server has stored more reports of this deployment than this outbox ever numbered: the bot's folder was lost.
+    /// What waits gets numbers above those, so that nothing new is taken for something old.
+    pub fn continue_after(&mut self, number: u64) -> Result<(), JournalError> {
+        if number <= self.last_number {
+            return Ok(());
+        }
+        self.acknowledged = number;
+        self.last_number = number;
+        for pending in &mut self.waiting {
+            self.last_number += 1;
+            pending.number = self.last_number;
+        }
+        self.compact()
+    }
+
     /// Reports after `number`, oldest first.
     pub fn after(&self, number: u64) -> impl Iterator<Item = &Pending> {
         self.waiting.iter().filter(move |pending| pending.number > number)
@@ -228,6 +243,19 @@ mod tests {
             add(&mut outbox, event, index);
         }
         assert_eq!(numbers(&outbox), vec![1, 2, 3]);
+    }
+
+    #[test]
+    fn a_server_that_knows_more_is_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut outbox = Outbox::open(folder.path()).unwrap();
+        add(&mut outbox, 1, 0);
+        outbox.continue_after(40).unwrap();
+        assert_eq!(numbers(&outbox), vec![41]);
+        drop(outbox);
+        let mut outbox = Outbox::open(folder.path()).unwrap();
+        add(&mut outbox, 2, 0);
+        assert_eq!((numbers(&outbox), outbox.backlog()), (vec![41, 42], 2));
     }
 
     #[test]

@@ -1,0 +1,338 @@
+//! The pure half of the bot: what it knows and wants, changed by nothing but entries of the journal.
+//!
+//! [`Mind::take`] gives what is to be done at the venue and what is to be reported. Replaying the journal gives the same
+//! again; the program then discards what is to be done and keeps what is to be reported. It does no I/O, reads no clock and
+//! wraps `keyhold_engine::step_bot`, which decides. Entries: [`record`]; wishes and commands: [`desk`]; reports: [`tell`].
+
+pub mod desk;
+mod notes;
+pub mod record;
+mod tell;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use keyhold_domain::fill::FillId;
+use keyhold_domain::{BotId, ClientOrderId, NewOrder, Symbol, Timestamp};
+use keyhold_engine::action::Action;
+use keyhold_engine::event::Event;
+use keyhold_engine::input::ClosedCandle;
+use keyhold_engine::order::OrderState;
+use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState, Ids, Plan};
+use keyhold_protocol::uplink::{Progress, Report};
+use serde::{Deserialize, Serialize};
+
+use desk::Desk;
+use record::{Entry, Record, Setup};
+use tell::Told;
+
+/// The version of the snapshot's format.
+const MEMORY_FORMAT: u32 = 1;
+/// Funding payments remembered to recognize repeats.
+const MOST_PAYMENTS: usize = 256;
+/// Wake-ups remembered; more cannot be useful because one wakes everything.
+const MOST_WAKES: usize = 1_024;
+
+/// Everything the bot remembers. Serialized, it is the snapshot.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Memory {
+    format: u32,
+    desk: Desk,
+    setup: Option<Setup>,
+    state: Option<BotState>,
+    told: Told,
+    payments: VecDeque<FillId>,
+    wakes: BTreeSet<Timestamp>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            format: MEMORY_FORMAT,
+            desk: Desk::default(),
+            setup: None,
+            state: None,
+            told: Told::default(),
+            payments: VecDeque::new(),
+            wakes: BTreeSet::new(),
+        }
+    }
+}
+
+/// Why the memory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MindError {
+    /// Written by another version.
+    #[error("the snapshot has format {0}, this program reads format {MEMORY_FORMAT}")]
+    Format(u32),
+    /// Template, instruments and settings do not make a plan.
+    #[error("the plan cannot be compiled: {0}")]
+    Plan(String),
+    /// Snapshot and plan do not belong together.
+    #[error("the snapshot does not belong to its plan")]
+    Misfit,
+}
+
+/// What is to be done at the venue.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Deed {
+    /// Send an order.
+    Place(NewOrder),
+    /// Cancel one.
+    Cancel(ClientOrderId),
+    /// Ask for the truth about an instrument.
+    Reconcile,
+}
+
+/// How a living order is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Nobody knows whether the venue has it: look until a late arrival is impossible.
+    DidItArrive,
+    /// The venue has had it: one look for its fills.
+    HowIsIt,
+}
+
+/// What an entry leads to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Effects {
+    /// At the venue, in order, each for a slot.
+    pub deeds: Vec<(u16, Deed)>,
+    /// To the server, in order.
+    pub reports: Vec<Report>,
+}
+
+/// The bot's memory with the plan compiled from it.
+#[derive(Debug)]
+pub struct Mind {
+    bot: BotId,
+    plan: Option<BotPlan>,
+    memory: Memory,
+}
+
+impl Mind {
+    /// A mind from a snapshot, or a new one.
+    pub fn restore(bot: BotId, memory: Option<Memory>) -> Result<Self, MindError> {
+        let memory = memory.unwrap_or_default();
+        if memory.format != MEMORY_FORMAT {
+            return Err(MindError::Format(memory.format));
+        }
+        let plan = memory.setup.as_ref().map(|setup| compile(bot, setup)).transpose()?;
+        let fits = match (&plan, &memory.state) {
+            (Some(plan), Some(state)) => state.fits(plan),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if fits { Ok(Self { bot, plan, memory }) } else { Err(MindError::Misfit) }
+    }
+
+    /// For the snapshot.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Wishes, reservations and commands.
+    pub fn desk(&self) -> &Desk {
+        &self.memory.desk
+    }
+
+    /// What is traded and how.
+    pub fn setup(&self) -> Option<&Setup> {
+        self.memory.setup.as_ref()
+    }
+
+    /// The plan of a slot.
+    pub fn plan(&self, slot: u16) -> Option<&Plan> {
+        self.plan.as_ref()?.plans.get(usize::from(slot))
+    }
+
+    /// Slots with their plans.
+    pub fn plans(&self) -> impl Iterator<Item = (u16, &Plan)> {
+        let plans = self.plan.iter().flat_map(|plan| &plan.plans);
+        (0_u16..).zip(plans)
+    }
+
+    /// The slot of an instrument.
+    pub fn slot_of(&self, symbol: Symbol) -> Option<u16> {
+        self.plans().find(|(_, plan)| plan.instrument.symbol == symbol).map(|(slot, _)| slot)
+    }
+
+    /// What an instrument remembers.
+    pub fn state(&self, slot: u16) -> Option<&keyhold_engine::State> {
+        self.memory.state.as_ref()?.instrument(slot)
+    }
+
+    /// No position is held and no order lives.
+    pub fn is_idle(&self) -> bool {
+        self.plans().all(|(slot, _)| {
+            self.state(slot).is_none_or(|state| state.holding().is_none() && state.orders().live().is_empty())
+        })
+    }
+
+    /// Some position is held.
+    pub fn holds(&self) -> bool {
+        self.plans().any(|(slot, _)| self.state(slot).is_some_and(|state| state.holding().is_some()))
+    }
+
+    /// Living orders that the venue may know, with how each is to be asked for.
+    pub fn doubtful(&self, slot: u16) -> Vec<(ClientOrderId, Question)> {
+        let orders = self.state(slot).map(|state| state.orders().live()).unwrap_or_default();
+        let asked = orders.iter().filter_map(|tracked| {
+            let question = match tracked.state {
+                OrderState::InFlight | OrderState::Unknown => Question::DidItArrive,
+                OrderState::Canceling | OrderState::Working | OrderState::PartlyFilled => Question::HowIsIt,
+                OrderState::Waiting | OrderState::Filled | OrderState::Canceled | OrderState::Refused => {
+                    return None;
+                }
+            };
+            Some((tracked.order.client_id, question))
+        });
+        asked.collect()
+    }
+
+    /// Whether nobody knows if the venue has this order.
+    pub fn is_lost(&self, slot: u16, id: ClientOrderId) -> bool {
+        let tracked = self.state(slot).and_then(|state| state.orders().get(id));
+        tracked.is_some_and(|tracked| tracked.state == OrderState::Unknown)
+    }
+
+    /// How far the decisions have come.
+    pub fn progress(&self) -> Vec<Progress> {
+        let newest = |(slot, plan): (u16, &Plan)| {
+            let candle = self.state(slot)?.newest_candle()?;
+            Some(Progress { symbol: plan.instrument.symbol, candle })
+        };
+        self.plans().filter_map(newest).collect()
+    }
+
+    /// When the engine wants to be woken next, in the market's time.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        self.memory.wakes.first().copied()
+    }
+
+    /// Takes in one entry. Entries that do not fit (a plan that does not compile, an unknown slot) change nothing.
+    pub fn take(&mut self, entry: &Entry) -> Effects {
+        let mut effects = Effects::default();
+        match &entry.what {
+            Record::Planned(setup) => self.planned(setup),
+            Record::Wished { generation, entries } => self.memory.desk.wish(*generation, *entries),
+            Record::Obstacle { obstacle, standing } => self.memory.desk.note(*obstacle, *standing),
+            Record::Bot(event) => self.bot_event(event, &mut effects),
+            Record::Answered(answer) => {
+                self.memory.told.answered(answer);
+                let event = Event::OrderOutcome {
+                    client_id: answer.client_id,
+                    request: answer.request,
+                    outcome: answer.outcome,
+                    at: answer.at,
+                };
+                self.bot_event(&BotEvent::Instrument { slot: answer.slot, event }, &mut effects);
+            }
+            Record::Warmed { slot, candles } => {
+                for candle in candles {
+                    let event = Event::Warmup(ClosedCandle::new(*candle));
+                    self.bot_event(&BotEvent::Instrument { slot: *slot, event }, &mut effects);
+                }
+            }
+            Record::Funding { slot, id, amount, at } => {
+                if self.is_new_payment(*id) {
+                    let event = Event::FundingPaid { amount: *amount, at: *at };
+                    self.bot_event(&BotEvent::Instrument { slot: *slot, event }, &mut effects);
+                }
+            }
+            Record::Commanded { id, command } => {
+                if let Some(directive) = self.memory.desk.command(*id, *command) {
+                    self.bot_event(&BotEvent::Directed { directive, at: entry.at }, &mut effects);
+                }
+            }
+            Record::CommandEnded { id, outcome } => self.memory.desk.ended(*id, outcome),
+            Record::Told(report) => effects.reports.push(Report::clone(report)),
+        }
+        self.direct(entry.at, &mut effects);
+        effects
+    }
+
+    /// Tells the engine what has changed about entries.
+    fn direct(&mut self, at: Timestamp, effects: &mut Effects) {
+        if self.plan.is_some() {
+            for event in self.memory.desk.news(at) {
+                self.bot_event(&event, effects);
+            }
+        }
+    }
+
+    fn planned(&mut self, setup: &Setup) {
+        // Checked before it was journaled, and compiling is a function of the setup alone.
+        let Ok(plan) = compile(self.bot, setup) else { return };
+        let continues = self.memory.setup.as_ref().is_some_and(|old| goes_on(old, setup));
+        if !continues || self.memory.state.is_none() {
+            self.memory.state = Some(BotState::new(&plan));
+            self.memory.desk.forget_said();
+            self.memory.wakes.clear();
+        }
+        self.plan = Some(plan);
+        self.memory.setup = Some(setup.clone());
+    }
+
+    fn is_new_payment(&mut self, id: FillId) -> bool {
+        if self.memory.payments.contains(&id) {
+            return false;
+        }
+        if self.memory.payments.len() >= MOST_PAYMENTS {
+            self.memory.payments.pop_front();
+        }
+        self.memory.payments.push_back(id);
+        true
+    }
+
+    fn bot_event(&mut self, event: &BotEvent, effects: &mut Effects) {
+        let (Some(plan), Some(state)) = (&self.plan, &mut self.memory.state) else { return };
+        if let BotEvent::TimerFired { at } = event {
+            self.memory.wakes = self.memory.wakes.split_off(&at.plus_ms(1));
+        }
+        self.memory.told.before(plan, state, event);
+        let mut actions = Vec::new();
+        state.take(plan, event, &mut actions);
+        self.memory.told.after(plan, state, event, &actions, &mut effects.reports);
+        for BotAction { slot, action } in actions {
+            match action {
+                Action::Place(order) => effects.deeds.push((slot, Deed::Place(*order.get()))),
+                Action::Cancel(id) => effects.deeds.push((slot, Deed::Cancel(id))),
+                Action::Reconcile(_) => effects.deeds.push((slot, Deed::Reconcile)),
+                Action::WakeAt(at) => {
+                    if self.memory.wakes.len() < MOST_WAKES {
+                        self.memory.wakes.insert(at);
+                    }
+                }
+                Action::Record(_) | Action::TradeClosed(_) | Action::Note(_) => {}
+            }
+        }
+    }
+}
+
+/// Whether the engine's memory goes on under the new plan: settings may change beside it, nothing else.
+pub fn goes_on(old: &Setup, new: &Setup) -> bool {
+    let names = |setup: &Setup| setup.instruments.iter().map(|one| one.symbol).collect::<Vec<_>>();
+    old.key == new.key && old.template == new.template && names(old) == names(new)
+}
+
+/// Compiles the plans of a setup, slot by slot.
+pub fn compile(bot: BotId, setup: &Setup) -> Result<BotPlan, MindError> {
+    let mut plans = Vec::new();
+    for (slot, instrument) in (0_u16..).zip(&setup.instruments) {
+        let ids = Ids {
+            bot,
+            slot,
+            epoch: setup.epoch,
+            template: setup.template.template,
+            template_version: setup.template.version,
+        };
+        let plan = Plan::compile(&setup.template.document, instrument, &setup.settings, ids);
+        plans.push(plan.map_err(|problems| {
+            let first = problems.first().map_or_else(String::new, |problem| {
+                format!("{} ({}): {}", problem.path, instrument.symbol, problem.message)
+            });
+            MindError::Plan(first)
+        })?);
+    }
+    Ok(BotPlan { plans })
+}

@@ -1,0 +1,227 @@
+//! The account: its stream, its readings, the key's permissions, the keeper's lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhold_domain::{AccountSnapshot, KeyFacts, Money, ReasonCode, Symbol, Timestamp};
+use keyhold_engine::BotEvent;
+use keyhold_engine::event::Event;
+use keyhold_protocol::uplink::{Command, CommandOutcome, Report, Severity};
+use keyhold_venues::error::Asked;
+use keyhold_venues::event::ForcedBy;
+use keyhold_venues::{AccountEvent, TradingVenue as _, VenueError};
+use tokio::time::Instant;
+
+use super::orders::concerns_key;
+use super::{ACCOUNT_EVERY, AccountView, Bot, INSPECT_EVERY, News, RunError, Stage};
+use crate::clock::{Clock as _, SystemClock};
+use crate::findings::{self, Weight};
+use crate::mind::record::{Obstacle, Record, Standing};
+
+/// Before a failed reading of the account is repeated.
+const READ_AGAIN: Duration = Duration::from_secs(5);
+/// Between two looks at a key that the venue refused.
+const INSPECT_AGAIN: Duration = Duration::from_mins(5);
+
+impl Bot {
+    /// Starts listening to the account. The venue is asked for the truth once the stream stands.
+    pub(super) fn follow_account(&mut self) -> Result<(), RunError> {
+        let Some(session) = &self.session else { return Ok(()) };
+        self.stage = Stage::Reconciling;
+        self.account = Some(session.venue.account_events());
+        Ok(())
+    }
+
+    pub(super) fn account_event(&mut self, event: Option<AccountEvent>) -> Result<(), RunError> {
+        let Some(event) = event else {
+            tracing::warn!("the stream of the account has ended by itself; it is made anew");
+            return self.follow_account();
+        };
+        match event {
+            AccountEvent::OrderUpdate(update) => {
+                self.hear_time(update.at);
+                self.for_symbol(update.symbol, Event::OrderUpdated(update))
+            }
+            AccountEvent::Fill(fill) => {
+                self.hear_time(fill.at);
+                self.account_view = AccountView::Stale;
+                self.for_symbol(fill.symbol, Event::Filled(fill))
+            }
+            AccountEvent::Funding(payment) => {
+                self.account_view = AccountView::Stale;
+                let Some(slot) = self.mind.slot_of(payment.symbol) else { return Ok(()) };
+                let amount = Money::new(-payment.paid.amount, payment.paid.asset);
+                self.record(Record::Funding { slot, id: payment.id, amount, at: payment.at })
+            }
+            AccountEvent::Forced { symbol, by, at } => {
+                tracing::warn!(%symbol, ?by, "the exchange shrank the position by force");
+                match by {
+                    ForcedBy::Liquidation | ForcedBy::Deleveraging => {
+                        self.for_symbol(symbol, Event::Liquidated { at })
+                    }
+                }
+            }
+            AccountEvent::Position(_) | AccountEvent::Balance(_) => {
+                self.account_view = AccountView::Stale;
+                Ok(())
+            }
+            AccountEvent::Disconnected { .. } => {
+                tracing::info!("the stream of the account broke");
+                Ok(())
+            }
+            // What happened unseen must be asked for.
+            AccountEvent::Resynced { .. } => self.record_event(BotEvent::Restarted { at: self.now() }),
+            AccountEvent::Undecodable(error) => {
+                tracing::warn!("news of the account cannot be read: {error}");
+                self.record_event(BotEvent::Restarted { at: self.now() })
+            }
+            AccountEvent::Refused(error) => {
+                tracing::warn!("the exchange refused the stream of the account: {error}");
+                if concerns_key(&error) {
+                    self.inspect();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// News of one instrument; news of others is nobody's here.
+    fn for_symbol(&mut self, symbol: Symbol, event: Event) -> Result<(), RunError> {
+        let Some(slot) = self.mind.slot_of(symbol) else { return Ok(()) };
+        self.desk(slot).lanes.disturb();
+        self.record_event(BotEvent::Instrument { slot, event })
+    }
+
+    /// Reads balances and positions, one reading at a time.
+    pub(super) fn read_account(&mut self) {
+        let Some(session) = &self.session else { return };
+        let instant = Instant::now();
+        if self.busy.account || (self.account_view == AccountView::Stale && instant < self.not_before()) {
+            return;
+        }
+        self.busy.account = true;
+        if self.account_view == AccountView::Stale {
+            self.account_view = AccountView::CatchingUp;
+        }
+        self.due.account = instant + ACCOUNT_EVERY;
+        let (venue, asked) = (Arc::clone(&session.venue), self.now());
+        self.errand(async move { News::Account(asked, venue.account().await) });
+    }
+
+    /// After a failed reading the next one waits.
+    fn not_before(&self) -> Instant {
+        self.account_failed.map_or_else(Instant::now, |at| at + READ_AGAIN)
+    }
+
+    pub(super) fn account_read(
+        &mut self,
+        asked: Timestamp,
+        result: Result<AccountSnapshot, VenueError>,
+    ) -> Result<(), RunError> {
+        self.busy.account = false;
+        match result {
+            Ok(account) => {
+                self.account_failed = None;
+                if self.account_view == AccountView::CatchingUp {
+                    self.account_view = AccountView::Current;
+                }
+                // A replay's account is stamped with another clock than its fills.
+                self.record_event(BotEvent::Account(AccountSnapshot { at: asked, ..account }))?;
+                if self.stage == Stage::Subscribing && self.market.is_none() {
+                    self.follow_market();
+                }
+            }
+            Err(error) => {
+                tracing::warn!("the account cannot be read: {error}");
+                let instant = Instant::now();
+                self.account_failed = Some(instant);
+                self.due.account = instant + READ_AGAIN;
+                self.account_view = AccountView::Stale;
+                if concerns_key(&error) {
+                    self.inspect();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at the key's permissions, one look at a time.
+    pub(super) fn inspect(&mut self) {
+        let Some(session) = &self.session else { return };
+        if self.busy.inspecting {
+            return;
+        }
+        self.busy.inspecting = true;
+        self.due.inspection = Instant::now() + INSPECT_EVERY;
+        let venue = Arc::clone(&session.venue);
+        self.errand(async move { News::Inspected(venue.inspect_key().await) });
+    }
+
+    pub(super) fn inspected(&mut self, result: Result<KeyFacts, VenueError>) -> Result<(), RunError> {
+        self.busy.inspecting = false;
+        let outcome = match result {
+            Ok(facts) => {
+                self.judge_key(&facts)?;
+                CommandOutcome::Completed
+            }
+            Err(error) => {
+                let code = error.diagnosis(Asked::ToRead).unwrap_or(ReasonCode::ExchangeDown);
+                let detail = format!("The key cannot be looked at: {error}.");
+                if concerns_key(&error) {
+                    self.due.inspection = Instant::now() + INSPECT_AGAIN;
+                    self.obstacle(Obstacle::KeyUnfit, Standing::Stands)?;
+                    if self.last_key_code != Some(code) {
+                        self.last_key_code = Some(code);
+                        self.tell_as(Severity::Critical, code, detail.clone(), None)?;
+                    }
+                }
+                CommandOutcome::Failed { code, detail }
+            }
+        };
+        let waiting: Vec<_> = self
+            .mind
+            .desk()
+            .under_way()
+            .filter_map(|(id, command)| (command == Command::InspectKey).then_some(id))
+            .collect();
+        for id in waiting {
+            self.command_ended(id, outcome.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Reports what the key may do and holds entries back when it must not be used.
+    pub(super) fn judge_key(&mut self, facts: &KeyFacts) -> Result<(), RunError> {
+        self.record(Record::Told(Box::new(Report::KeyFacts(facts.clone()))))?;
+        let contract = self.mind.plans().next().map(|(_, plan)| plan.instrument.contract_type);
+        let mut found = findings::permissions(facts);
+        found.extend(findings::expiry(facts, SystemClock.now()));
+        found.extend(contract.and_then(|contract| findings::contract(facts, contract)));
+        found.extend(findings::address(facts));
+        // An unknown word is reported as dangerous; it alone does not stop a bot that was allowed to start.
+        let forbids = |finding: &findings::Finding| {
+            finding.weight == Weight::Forbids && finding.code != ReasonCode::KeyUnknownPermission
+        };
+        let standing = if found.iter().any(forbids) { Standing::Stands } else { Standing::Gone };
+        self.obstacle(Obstacle::KeyUnfit, standing)?;
+        let worst = found.first().map(|finding| finding.code);
+        if self.last_key_code != worst {
+            self.last_key_code = worst;
+            for finding in found {
+                self.tell(&finding, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The keeper has ended the lease: exits go on, entries for a while.
+    pub(super) fn lease_ended(&mut self, number: u64) -> Result<(), RunError> {
+        if number != self.session_number || self.session.is_none() {
+            return Ok(());
+        }
+        self.lease_lost = Some(Instant::now());
+        self.redial_later();
+        let text = "The keeper is away. Entries go on for 15 minutes, exits without end.".to_owned();
+        self.tell_as(Severity::Warning, ReasonCode::KeyInactive, text, None)
+    }
+}

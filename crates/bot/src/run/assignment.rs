@@ -1,0 +1,341 @@
+//! What is traded: from the server's assignment to an opened key, a prepared venue and a plan.
+//!
+//! [`Bot::reconsider`] runs after every happening and starts what is missing, so an assignment that must wait (for a flat
+//! position, for a ticket) is followed as soon as it can be. Each step is an errand that comes back as news.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhold_domain::{Instrument, KeyId, ReasonCode};
+use keyhold_engine::BotEvent;
+use keyhold_engine::settings::BotSettings;
+use keyhold_protocol::uplink::{
+    AccountAssignment, Assignment, Entries, Report, Severity, TemplateAssignment,
+};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::{Bot, News, RunError, Stage};
+use crate::keeper::{Lease, LeaseEnd, LeaseError};
+use crate::market_time::MarketTime;
+use crate::mind;
+use crate::mind::record::{Obstacle, Record, Setup, Standing};
+use crate::program::chain;
+use crate::session::{self, Prepared, Session, SessionError, Wanted};
+
+/// How often the keeper is dialed before the ticket counts as lost.
+const DIALS: u32 = 40;
+const BETWEEN_DIALS: Duration = Duration::from_millis(500);
+/// Waits before the server is dialed again for a fresh ticket. The keeper takes five requests a minute.
+const FIRST_REDIAL: Duration = Duration::from_secs(2);
+const LAST_REDIAL: Duration = Duration::from_mins(1);
+
+impl Bot {
+    /// A new word of the owner. Older ones than the newest are ignored.
+    pub(super) fn assigned(&mut self, assignment: Box<Assignment>) -> Result<(), RunError> {
+        if assignment.generation < self.mind.desk().generation {
+            tracing::info!(generation = assignment.generation, "an old assignment is ignored");
+            return Ok(());
+        }
+        let tradable = assignment.account.is_some() && assignment.template.is_some();
+        let entries = if tradable { assignment.entries } else { Entries::Paused };
+        if !self.mind.desk().is_known(assignment.generation, entries) {
+            tracing::info!(generation = assignment.generation, ?entries, "a new assignment");
+            self.record(Record::Wished { generation: assignment.generation, entries })?;
+        }
+        if self.assignment.as_ref().is_some_and(|old| old.generation != assignment.generation) {
+            self.followed = None;
+        }
+        self.assignment = Some(assignment);
+        Ok(())
+    }
+
+    /// Starts whatever is missing between what is wished and what is.
+    pub(super) fn reconsider(&mut self) -> Result<(), RunError> {
+        if self.waits_for_flat && self.may_close() {
+            self.waits_for_flat = false;
+            self.followed = None;
+        }
+        let Some(assignment) = &self.assignment else { return Ok(()) };
+        let generation = assignment.generation;
+        let (Some(account), Some(template)) = (&assignment.account, &assignment.template) else {
+            if self.session.is_some() && self.may_close() {
+                self.close_session();
+            }
+            return Ok(());
+        };
+        let (key, version) = (account.key.key, account.key.version);
+        let has_ticket = account.key.ticket.is_some();
+        let same = self.session.as_ref().map(|session| (session.key, session.version) == (key, version));
+        match same {
+            Some(true) if self.followed != Some(generation) && !self.busy.preparing => {
+                let (account, template) = (account.clone(), template.clone());
+                self.prepare(&account, &template, generation)?;
+            }
+            Some(true) if has_ticket && self.lease_is_over() => self.open(key)?,
+            Some(true) => {}
+            Some(false) if self.may_close() => self.close_session(),
+            Some(false) => self.tell_to_wait(generation)?,
+            None if has_ticket && !self.busy.opening => self.open(key)?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn lease_is_over(&self) -> bool {
+        self.lease_lost.is_some() || self.mind.desk().has(Obstacle::LeaseLost)
+    }
+
+    fn may_close(&self) -> bool {
+        self.mind.is_idle() && self.desks.values().all(|desk| desk.lanes.requests() == 0)
+    }
+
+    fn tell_to_wait(&mut self, generation: u64) -> Result<(), RunError> {
+        if self.told_to_wait == Some(generation) {
+            return Ok(());
+        }
+        self.told_to_wait = Some(generation);
+        let text = "Key, template or instruments change when the position is closed.".to_owned();
+        self.tell_as(Severity::Warning, ReasonCode::KeyLockedByPosition, text, None)
+    }
+
+    /// Gives the key back and forgets the venue.
+    fn close_session(&mut self) {
+        tracing::info!("the key is given back");
+        self.market = None;
+        self.account = None;
+        self.session = None;
+        self.session_number += 1;
+        self.errands.abort_all();
+        // The lease's keeper hears of it once the last errand has let go of the credential.
+        self.give_back = None;
+        self.busy = super::Busy::default();
+        self.desks.clear();
+        self.followed = None;
+        self.account_view = super::AccountView::Current;
+        self.stage = Stage::Idle;
+    }
+
+    /// Opens the key with the assignment's ticket, which is then used up.
+    fn open(&mut self, key: KeyId) -> Result<(), RunError> {
+        if self.busy.opening {
+            return Ok(());
+        }
+        if self.mind.setup().is_some_and(|setup| setup.key != key) && !self.mind.is_idle() {
+            let generation = self.mind.desk().generation;
+            return self.tell_to_wait(generation);
+        }
+        let Some(account) = self.assignment.as_mut().and_then(|assignment| assignment.account.as_mut())
+        else {
+            return Ok(());
+        };
+        let attempt = account.clone();
+        account.key.ticket = None;
+        self.busy.opening = true;
+        if self.session.is_none() {
+            self.stage = Stage::Connecting;
+        }
+        let (keeper, bot) = (self.options.keeper.clone(), self.options.bot);
+        self.errand(async move {
+            let mut result = session::open(&keeper, bot, &attempt).await;
+            // A keeper that cannot be dialed has not seen the ticket.
+            for _ in 1..DIALS {
+                if !matches!(&result, Err(SessionError::Lease(LeaseError::Dial(_)))) {
+                    break;
+                }
+                tokio::time::sleep(BETWEEN_DIALS).await;
+                result = session::open(&keeper, bot, &attempt).await;
+            }
+            News::Opened(result.map(Box::new))
+        });
+        Ok(())
+    }
+
+    pub(super) fn opened(&mut self, result: Result<(Session, Lease), SessionError>) -> Result<(), RunError> {
+        self.busy.opening = false;
+        let (session, lease) = match result {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.redial_later();
+                let text = format!("The key could not be opened: {}.", chain(&error));
+                return self.tell_as(Severity::Critical, ReasonCode::KeyInactive, text, None);
+            }
+        };
+        tracing::info!("the key is open");
+        self.market = None;
+        self.account = None;
+        self.session_number += 1;
+        self.keep_lease(lease, &session);
+        self.redials = 0;
+        self.redial = None;
+        self.time = MarketTime::of(session.environment, Instant::now());
+        for at in self.newest_closes() {
+            self.hear_time(at);
+        }
+        self.session = Some(session);
+        self.lease_lost = None;
+        self.followed = None;
+        self.stage = Stage::Connecting;
+        self.obstacle(Obstacle::LeaseLost, Standing::Gone)
+    }
+
+    /// The lease lives beside the errands, which may be ended all at once.
+    fn keep_lease(&mut self, lease: Lease, session: &Session) {
+        let (give_back, wanted) = oneshot::channel();
+        self.give_back = Some(give_back);
+        let (number, bring) = (self.session_number, self.bring.clone());
+        let signer = Arc::downgrade(&session.signer);
+        tokio::spawn(async move {
+            if lease.keep(wanted, || signer.strong_count() == 0).await == LeaseEnd::Lost {
+                // The loop has ended when nobody takes it.
+                drop(bring.send(News::LeaseEnded(number)).await);
+            }
+        });
+    }
+
+    /// A fresh ticket comes with the server's answer to the next greeting.
+    pub(super) fn redial_later(&mut self) {
+        let wait = FIRST_REDIAL * 2_u32.pow(self.redials.min(6));
+        self.redials = self.redials.saturating_add(1);
+        self.redial = Some(Instant::now() + wait.min(LAST_REDIAL));
+    }
+
+    fn newest_closes(&self) -> Vec<keyhold_domain::Timestamp> {
+        let close = |(slot, plan): (u16, &keyhold_engine::Plan)| {
+            let newest = self.mind.state(slot)?.newest_candle()?;
+            Some(newest.plus_ms(plan.interval_ms()))
+        };
+        self.mind.plans().filter_map(close).collect()
+    }
+
+    /// Looks at the venue, or only compiles when nothing at the venue depends on the change.
+    fn prepare(
+        &mut self,
+        account: &AccountAssignment,
+        template: &TemplateAssignment,
+        generation: u64,
+    ) -> Result<(), RunError> {
+        let Some(settings) = self.settings(generation)? else { return Ok(()) };
+        if let Some(setup) = self.mind.setup().filter(|_| self.is_connected()) {
+            let names: Vec<_> = setup.instruments.iter().map(|one| one.symbol).collect();
+            let leverage = setup.settings.leverage == settings.leverage;
+            if setup.template == *template && names == account.instruments && leverage {
+                let setup = Setup { settings, ..setup.clone() };
+                return self.plan(setup, generation);
+            }
+        }
+        let Some(session) = &self.session else { return Ok(()) };
+        let wanted = Wanted { symbols: account.instruments.clone(), leverage: settings.leverage };
+        let session = Session {
+            venue: session.venue.clone(),
+            signer: session.signer.clone(),
+            key: session.key,
+            version: session.version,
+            environment: session.environment,
+        };
+        self.busy.preparing = true;
+        let bring = self.bring.clone();
+        self.errand(async move {
+            let mut tell = |finding| {
+                // Nobody waits for it: a trouble that finds no room is told when it comes again.
+                drop(bring.try_send(News::Trouble(finding)));
+            };
+            let prepared = session::prepare(&session, &wanted, &mut tell).await;
+            News::Prepared(generation, Box::new(prepared))
+        });
+        Ok(())
+    }
+
+    /// The settings of the assignment; `None` after saying what is wrong with them.
+    fn settings(&mut self, generation: u64) -> Result<Option<BotSettings>, RunError> {
+        let Some(assignment) = &self.assignment else { return Ok(None) };
+        match serde_json::from_value(assignment.settings.clone()) {
+            Ok(settings) => Ok(Some(settings)),
+            Err(error) => {
+                self.followed = Some(generation);
+                let text = format!("The bot's settings cannot be read: {error}.");
+                self.tell_as(Severity::Critical, ReasonCode::NoTemplate, text, None)?;
+                Ok(None)
+            }
+        }
+    }
+
+    pub(super) fn prepared(&mut self, generation: u64, prepared: &Prepared) -> Result<(), RunError> {
+        self.busy.preparing = false;
+        let Some(assignment) = self.assignment.as_ref().filter(|one| one.generation == generation) else {
+            return Ok(());
+        };
+        let (Some(account), Some(template)) = (&assignment.account, &assignment.template) else {
+            return Ok(());
+        };
+        let (key, epoch) = (account.key.key, assignment.epoch);
+        let (wanted, template) = (account.instruments.clone(), template.clone());
+        let Some(settings) = self.settings(generation)? else { return Ok(()) };
+        let mut instruments = Vec::new();
+        for symbol in wanted {
+            // An instrument that is not listed any more is still to be exited.
+            let find = |list: &[Instrument]| list.iter().find(|one| one.symbol == symbol).copied();
+            let known = self.mind.setup().and_then(|setup| find(&setup.instruments));
+            let Some(instrument) = find(&prepared.instruments).or(known) else {
+                self.followed = Some(generation);
+                let text = format!("The exchange does not list {symbol}.");
+                return self.tell_as(Severity::Critical, ReasonCode::NoInstrument, text, Some(symbol));
+            };
+            instruments.push(instrument);
+        }
+        self.record(Record::Told(Box::new(Report::Instruments(instruments.clone()))))?;
+        self.plan(Setup { key, epoch, template, settings, instruments }, generation)?;
+        self.judge_key(&prepared.facts)?;
+        let standing = if prepared.unfit.is_empty() { Standing::Gone } else { Standing::Stands };
+        self.obstacle(Obstacle::AccountUnfit, standing)?;
+        for finding in &prepared.unfit {
+            self.tell(finding, None)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a plan in force, from the next candle on. A plan that cannot go on with the memory waits until flat.
+    fn plan(&mut self, setup: Setup, generation: u64) -> Result<(), RunError> {
+        self.followed = Some(generation);
+        if let Err(error) = mind::compile(self.options.bot, &setup) {
+            let text = format!("The bot cannot trade with this template and these settings: {error}.");
+            return self.tell_as(Severity::Critical, ReasonCode::NoTemplate, text, None);
+        }
+        let waits = self.mind.setup().is_some_and(|old| !mind::goes_on(old, &setup)) && !self.mind.is_idle();
+        self.waits_for_flat = waits;
+        if waits {
+            self.tell_to_wait(generation)?;
+        }
+        let fresh = self.mind.setup().is_none_or(|old| !mind::goes_on(old, &setup));
+        if !waits && self.mind.setup() != Some(&setup) {
+            self.record(Record::Planned(Box::new(setup)))?;
+        }
+        let slots: Vec<u16> = self.mind.plans().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.desk(slot);
+        }
+        if self.stage == Stage::Connecting {
+            self.start_trading()
+        } else if fresh && !waits {
+            self.market = None;
+            self.stage = Stage::Reconciling;
+            self.load_all_history();
+            self.record_event(BotEvent::Restarted { at: self.now() })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// History, then the account's stream; the rest follows from there.
+    fn start_trading(&mut self) -> Result<(), RunError> {
+        if self.mind.plans().next().is_none() {
+            return Ok(());
+        }
+        if self.load_all_history() {
+            self.stage = Stage::WarmingUp;
+            Ok(())
+        } else {
+            self.follow_account()
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! From a sealed key to a venue that can be traded: lease, open, connect, look at key and account, read instruments.
+//!
+//! Nothing here gives up: what fails on the way is tried again at growing distances, what the venue refuses is told once
+//! and tried again every minute, because a person may repair it meanwhile. It decides nothing about trading; findings go to
+//! the loop, which holds entries back.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyhold_domain::{
+    BotId, Decimal, Environment, Exchange, Instrument, KeyFacts, KeyId, ReasonCode, Symbol, Timestamp,
+};
+use keyhold_protocol::uplink::{AccountAssignment, Endpoints, SealedKey};
+use keyhold_venues::backoff::Backoff;
+use keyhold_venues::bybit::{Bybit, BybitMarket};
+use keyhold_venues::error::Asked;
+use keyhold_venues::hosts::{Addresses, HostError};
+use keyhold_venues::signer::SetLeverage;
+use keyhold_venues::{
+    AnyVenue, MarketData as _, Settings, TokioDialer, TradingVenue as _, VenueError, hosts,
+};
+
+use crate::clock::{Clock as _, SystemClock};
+use crate::findings::{Finding, Weight};
+use crate::keeper::{self, Lease, LeaseError};
+use crate::signer::KeySigner;
+
+/// Whichever venue the key belongs to.
+pub type Venue = AnyVenue<TokioDialer>;
+
+/// An opened key and the venue it belongs to.
+#[derive(Debug)]
+pub struct Session {
+    /// The venue.
+    pub venue: Arc<Venue>,
+    /// The right to sign.
+    pub signer: Arc<KeySigner>,
+    /// The key's record.
+    pub key: KeyId,
+    /// Its version.
+    pub version: u32,
+    /// Live, testnet or simulated.
+    pub environment: Environment,
+}
+
+/// Why there is no session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// No credential.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// The venue's addresses are not fit.
+    #[error("the venue's address")]
+    Host(#[from] HostError),
+    /// Addresses of its own are for simulated venues.
+    #[error("only a simulated venue may have an address of its own")]
+    ForeignAddress,
+    /// No adapter for this exchange.
+    #[error("this program has no adapter for {0}")]
+    NoAdapter(Exchange),
+}
+
+/// Leases the key's data key, opens the envelope and makes the venue. Connects to no venue yet.
+pub async fn open(
+    keeper: &Path,
+    bot: BotId,
+    account: &AccountAssignment,
+) -> Result<(Session, Lease), SessionError> {
+    let sealed = &account.key;
+    // Before the ticket is used up: what cannot work anyway fails here.
+    let hosts = addresses(sealed.exchange, sealed.environment, &account.endpoints)?;
+    let (credential, lease) = keeper::open(keeper, bot, sealed).await?;
+    let signer = Arc::new(KeySigner::new(credential, sealed.exchange, sealed.contract_type));
+    let venue = Arc::new(venue(sealed, hosts, bot, &signer)?);
+    let session =
+        Session { venue, signer, key: sealed.key, version: sealed.version, environment: sealed.environment };
+    Ok((session, lease))
+}
+
+/// The same key at another world of the same exchange, to find out where it belongs.
+pub fn elsewhere(
+    sealed: &SealedKey,
+    environment: Environment,
+    bot: BotId,
+    signer: &Arc<KeySigner>,
+) -> Result<Venue, SessionError> {
+    let hosts = hosts::Endpoints::standard(sealed.exchange, environment)?;
+    venue(sealed, hosts, bot, signer)
+}
+
+fn venue(
+    sealed: &SealedKey,
+    hosts: hosts::Endpoints,
+    bot: BotId,
+    signer: &Arc<KeySigner>,
+) -> Result<Venue, SessionError> {
+    let jitter = bot.to_u128() ^ (bot.to_u128() >> 64);
+    let seed = u64::try_from(jitter & u128::from(u64::MAX)).unwrap_or_default();
+    let settings = Settings { seed, ..Settings::default() };
+    let dialer = Arc::new(TokioDialer::default());
+    match sealed.exchange {
+        Exchange::Bybit => {
+            let market =
+                BybitMarket::new(sealed.contract_type, hosts, settings, dialer, Arc::new(SystemClock))?;
+            Ok(AnyVenue::Bybit(Bybit::new(market, Arc::<KeySigner>::clone(signer))))
+        }
+        other @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
+            Err(SessionError::NoAdapter(other))
+        }
+    }
+}
+
+fn addresses(
+    exchange: Exchange,
+    environment: Environment,
+    own: &Endpoints,
+) -> Result<hosts::Endpoints, SessionError> {
+    match (&own.rest, &own.stream) {
+        (None, None) => Ok(hosts::Endpoints::standard(exchange, environment)?),
+        _ if environment != Environment::Simulated => Err(SessionError::ForeignAddress),
+        (Some(rest), None) => Ok(hosts::Endpoints::simulated(exchange, rest)?),
+        (None, Some(_)) => Err(SessionError::Host(HostError::NotAnAddress)),
+        (Some(rest), Some(stream)) => {
+            let stream = stream.trim_end_matches('/');
+            let (public_ws, private_ws) = (format!("{stream}/v5/public"), format!("{stream}/v5/private"));
+            let given = Addresses { rest, public_ws: &public_ws, private_ws: &private_ws };
+            Ok(hosts::Endpoints::new(exchange, environment, given)?)
+        }
+    }
+}
+
+/// What the venue must be ready for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// In slot order.
+    pub symbols: Vec<Symbol>,
+    /// For each of them.
+    pub leverage: Decimal,
+}
+
+/// What was found at the venue.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// What the key may do.
+    pub facts: KeyFacts,
+    /// The wanted instruments, in slot order; those that the venue does not list are missing.
+    pub instruments: Vec<Instrument>,
+    /// What does not fit about the account.
+    pub unfit: Vec<Finding>,
+}
+
+/// The difference between the clocks from which on the owner is told.
+const SKEW_WORTH_TELLING_MS: i64 = 5_000;
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// Between two attempts at something the venue refused.
+const WAIT_AFTER_REFUSAL: Duration = Duration::from_mins(1);
+
+/// Asks and sets everything that must be known and set before trading. Comes back only when it has succeeded.
+pub async fn prepare(session: &Session, wanted: &Wanted, tell: &mut (dyn FnMut(Finding) + Send)) -> Prepared {
+    let venue = &session.venue;
+    let told = &mut Told { last: None, tell };
+    let asked = SystemClock.now();
+    let server = persist(told, || venue.server_time()).await;
+    let skew = clock_skew_ms(asked, server, SystemClock.now());
+    if skew.abs() >= SKEW_WORTH_TELLING_MS && session.environment != Environment::Simulated {
+        let text = format!("The machine's clock is off by {skew} milliseconds against the exchange's.");
+        (told.tell)(Finding { weight: Weight::Warns, code: ReasonCode::ClockSkew, text });
+    }
+    let facts = persist(told, || venue.inspect_key()).await;
+    let listed = persist(told, || venue.instruments()).await.listed;
+    let find = |symbol: &Symbol| listed.iter().find(|one| one.symbol == *symbol).copied();
+    let instruments: Vec<Instrument> = wanted.symbols.iter().filter_map(find).collect();
+    drop(listed);
+    session.signer.trade_only(wanted.symbols.iter().copied());
+    let mut unfit = Vec::new();
+    for instrument in &instruments {
+        unfit.extend(fit(venue, instrument.symbol, wanted.leverage, told).await);
+    }
+    Prepared { facts, instruments, unfit }
+}
+
+/// One-way positions and leverage of one instrument.
+async fn fit(venue: &Venue, symbol: Symbol, leverage: Decimal, told: &mut Told<'_>) -> Vec<Finding> {
+    let refusal = |error: &VenueError, fallback| error.diagnosis(Asked::ToTrade).unwrap_or(fallback);
+    let mut unfit = Vec::new();
+    if let Err(error) = until_answered(told, || venue.use_one_way_mode(symbol)).await {
+        let code = refusal(&error, ReasonCode::AccountModeMismatch);
+        let text = format!("{symbol} cannot be set to one net position: {error}.");
+        unfit.push(Finding { weight: Weight::Forbids, code, text });
+    }
+    let set = SetLeverage { symbol, leverage };
+    if let Err(error) = until_answered(told, || venue.set_leverage(&set)).await {
+        let code = refusal(&error, ReasonCode::LeverageTooHigh);
+        let text = format!("The leverage of {symbol} cannot be set to {leverage}: {error}.");
+        unfit.push(Finding { weight: Weight::Forbids, code, text });
+    }
+    unfit
+}
+
+/// Milliseconds by which the machine's clock is ahead of the venue's, beyond what the way may explain.
+pub fn clock_skew_ms(asked: Timestamp, venue: Timestamp, answered: Timestamp) -> i64 {
+    if venue < asked {
+        asked.since_ms(venue)
+    } else if venue > answered {
+        -venue.since_ms(answered)
+    } else {
+        0
+    }
+}
+
+/// Tells a trouble once, until it is another one.
+struct Told<'a> {
+    last: Option<ReasonCode>,
+    tell: &'a mut (dyn FnMut(Finding) + Send),
+}
+
+impl Told<'_> {
+    fn trouble(&mut self, error: &VenueError) {
+        let code = error.diagnosis(Asked::ToRead).unwrap_or(ReasonCode::ExchangeDown);
+        if self.last != Some(code) {
+            self.last = Some(code);
+            let text = format!("The exchange cannot be used now: {error}. The bot tries again.");
+            (self.tell)(Finding { weight: Weight::Warns, code, text });
+        }
+    }
+}
+
+/// Asks until there is an answer that is not a refusal.
+async fn persist<T, F>(told: &mut Told<'_>, ask: impl Fn() -> F) -> T
+where
+    F: Future<Output = Result<T, VenueError>>,
+{
+    loop {
+        match until_answered(told, &ask).await {
+            Ok(answer) => return answer,
+            Err(error) => {
+                told.trouble(&error);
+                tokio::time::sleep(WAIT_AFTER_REFUSAL).await;
+            }
+        }
+    }
+}
+
+/// Asks until the venue answers, be it with a refusal. For requests that are harmless to repeat.
+async fn until_answered<T, F>(told: &mut Told<'_>, ask: impl Fn() -> F) -> Result<T, VenueError>
+where
+    F: Future<Output = Result<T, VenueError>>,
+{
+    let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, 0);
+    loop {
+        match ask().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) if passes(&error) => {
+                told.trouble(&error);
+                tokio::time::sleep(backoff.next_wait()).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Whether a trouble is likely to end by itself.
+fn passes(error: &VenueError) -> bool {
+    use keyhold_domain::RefusalCode::{ClockSkew, IpBanned, Maintenance, Overloaded, RateLimited};
+    match error {
+        VenueError::Unknown { .. } | VenueError::NotSent { .. } => true,
+        VenueError::Refused { code, .. } => {
+            matches!(code, ClockSkew | IpBanned | Maintenance | Overloaded | RateLimited)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_simulated_venues_have_addresses_of_their_own() {
+        let own = |rest: Option<&str>, stream: Option<&str>| Endpoints {
+            rest: rest.map(str::to_owned),
+            stream: stream.map(str::to_owned),
+        };
+        let check =
+            |environment, endpoints: &Endpoints| addresses(Exchange::Bybit, environment, endpoints).is_ok();
+        let local = own(Some("http://127.0.0.1:7001"), Some("ws://127.0.0.1:7002"));
+        assert!(check(Environment::Simulated, &local));
+        assert!(check(Environment::Simulated, &own(Some("http://127.0.0.1:7001"), None)));
+        assert!(!check(Environment::Live, &local));
+        assert!(!check(Environment::Live, &own(Some("https://api.bybit.com"), None)));
+        assert!(check(Environment::Live, &own(None, None)));
+        assert!(!check(Environment::Simulated, &own(Some("https://api.bybit.com"), None)));
+    }
+
+    #[test]
+    fn skew_counts_only_beyond_the_way() {
+        let at = Timestamp::from_ms;
+        assert_eq!(clock_skew_ms(at(100), at(150), at(200)), 0);
+        assert_eq!(clock_skew_ms(at(10_000), at(4_000), at(10_100)), 6_000);
+        assert_eq!(clock_skew_ms(at(10_000), at(14_300), at(10_100)), -4_200);
+    }
+}

@@ -1,0 +1,101 @@
+//! Asking the venue for the truth about one instrument: what rests, what was filled, what is held, and what became of every
+//! order that nobody is sure of.
+//!
+//! An answer is trusted only when bot and venue agree, or when the venue says the same twice: lists of a venue are not of
+//! one instant. The caller makes sure that no request of ours is on its way meanwhile.
+
+use std::time::Duration;
+
+use keyhold_domain::{ClientOrderId, Decimal, Fill, OpenOrder, Position, Symbol, Timestamp};
+use keyhold_venues::port::Resolution;
+use keyhold_venues::{TradingVenue as _, VenueError};
+
+use crate::mind::Question;
+use crate::session::Venue;
+
+/// What is to be found out.
+#[derive(Debug, Clone)]
+pub struct Inquiry {
+    /// About which instrument.
+    pub symbol: Symbol,
+    /// Our living orders and how each is to be asked for.
+    pub orders: Vec<(ClientOrderId, Question)>,
+    /// The signed size the bot believes to hold.
+    pub held: Decimal,
+    /// Fills are asked for from here on; `None` where the venue's history goes by another clock than ours.
+    pub fills_from: Option<Timestamp>,
+}
+
+/// The venue's truth.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Truth {
+    /// Orders that never arrived.
+    pub never_arrived: Vec<ClientOrderId>,
+    /// Fills, known and unknown ones.
+    pub fills: Vec<Fill>,
+    /// The position; `None` means flat.
+    pub position: Option<Position>,
+    /// What rests.
+    pub open_orders: Vec<OpenOrder>,
+}
+
+/// How often the lists are read at most before the last answer is taken.
+const MOST_READINGS: u32 = 5;
+/// Between two readings that differ.
+const WAIT: Duration = Duration::from_millis(400);
+
+/// Asks. Takes some seconds when an order never arrived.
+pub async fn ask(venue: &Venue, inquiry: &Inquiry) -> Result<Truth, VenueError> {
+    let mut never_arrived = Vec::new();
+    let mut before = None;
+    for (id, question) in &inquiry.orders {
+        if *question == Question::DidItArrive {
+            match venue.resolve(inquiry.symbol, *id).await? {
+                Resolution::Found(_) => {}
+                Resolution::NeverArrived => never_arrived.push(*id),
+            }
+        }
+    }
+    let mut reading = 1;
+    loop {
+        let truth = read(venue, inquiry, &never_arrived).await?;
+        if agrees(inquiry, &truth) || before.as_ref() == Some(&truth) || reading >= MOST_READINGS {
+            return Ok(truth);
+        }
+        before = Some(truth);
+        reading += 1;
+        tokio::time::sleep(WAIT).await;
+    }
+}
+
+/// One pass over the lists. Resting orders first: an order that is filled in between shows up in the fills.
+async fn read(
+    venue: &Venue,
+    inquiry: &Inquiry,
+    never_arrived: &[ClientOrderId],
+) -> Result<Truth, VenueError> {
+    let symbol = inquiry.symbol;
+    let open_orders = venue.open_orders(Some(symbol)).await?;
+    let position = venue.positions().await?.into_iter().find(|position| position.symbol == symbol);
+    let mut fills = Vec::new();
+    for (id, _) in inquiry.orders.iter().filter(|(id, _)| !never_arrived.contains(id)) {
+        if let Some(report) = venue.order(symbol, *id).await? {
+            fills.extend(report.fills);
+        }
+    }
+    if let Some(from) = inquiry.fills_from {
+        let more = venue.fills_since(Some(symbol), from).await?;
+        for fill in more {
+            if !fills.iter().any(|known: &Fill| known.fill_id == fill.fill_id) {
+                fills.push(fill);
+            }
+        }
+    }
+    fills.sort_by_key(|fill| fill.at);
+    Ok(Truth { never_arrived: never_arrived.to_vec(), fills, position, open_orders })
+}
+
+/// Whether the venue shows what the bot believes, so that no second look is needed.
+fn agrees(inquiry: &Inquiry, truth: &Truth) -> bool {
+    truth.position.map_or(Decimal::ZERO, |position| position.size.get()) == inquiry.held
+}
