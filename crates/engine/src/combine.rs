@@ -240,9 +240,9 @@ mod tests {
         for (mode, weights, seen, direction, shown) in cases {
             let weights: Vec<Decimal> = weights.iter().map(|w| d(w)).collect();
             let combiner = Combiner::compile(*mode, &weights).unwrap();
-            let combined = combiner.combine(directions(seen).into_iter());
-            assert_eq!(combined.direction, *direction, "{mode:?} {weights:?} {seen}");
-            assert_eq!(combiner.score(&combined), d(shown), "{mode:?} {weights:?} {seen}");
+            let result = combiner.combine(directions(seen).into_iter());
+            assert_eq!(result.direction, *direction, "{mode:?} {weights:?} {seen}");
+            assert_eq!(combiner.score(&result), d(shown), "{mode:?} {weights:?} {seen}");
         }
     }
 

@@ -99,15 +99,18 @@ fn risk_quantity(inputs: &SizeInputs<'_>, pct: Decimal) -> Result<Decimal, Block
     let balance = inputs.balance.ok_or(Block::plain(ReasonCode::BalanceUnavailable))?;
     let stop = inputs.stop.ok_or(Block::plain(ReasonCode::BelowMinimum))?;
     let contract = inputs.instrument.contract();
-    let one = keyhold_domain::SignedQuantity::new(Decimal::ONE);
-    let loss_of_one = contract.profit(inputs.price, stop, one).map(|profit| profit.abs());
-    let most = balance.equity.checked_mul(pct).and_then(|amount| amount.checked_div(Decimal::ONE_HUNDRED));
-    match (most, loss_of_one) {
-        (Some(most), Some(loss)) if loss > Decimal::ZERO => {
-            most.checked_div(loss).ok_or(Block::plain(ReasonCode::BelowMinimum))
+    let (entry, stop) = (inputs.price.get(), stop.get());
+    let quantity = || {
+        let most = balance.equity.checked_mul(pct)?.checked_div(Decimal::ONE_HUNDRED)?;
+        let move_ = entry.checked_sub(stop)?.abs();
+        let worth = contract.multiplier().checked_mul(move_)?;
+        // One division at the end, so that a size that comes out even is not rounded below itself.
+        match contract {
+            Contract::Linear { .. } => most.checked_div(worth),
+            Contract::Inverse { .. } => most.checked_mul(entry.checked_mul(stop)?)?.checked_div(worth),
         }
-        (None, _) | (_, None) | (Some(_), Some(_)) => Err(Block::plain(ReasonCode::BelowMinimum)),
-    }
+    };
+    quantity().ok_or(Block::plain(ReasonCode::BelowMinimum))
 }
 
 fn too_much(reason: ReasonCode, contract: Contract, price: Price, raw: Decimal, most: Decimal) -> Block {

@@ -169,7 +169,7 @@ pub(super) fn ended(inner: &mut Inner, was: &Tracked, refusal: Option<RefusalCod
             }
         }
         OrderPurpose::TakeProfit => {
-            if refusal.is_some() && inner.holding.is_some() {
+            if was.state != OrderState::Canceling && inner.holding.is_some() {
                 let at = inner.target_retry.again(inner.now);
                 out.push(Action::WakeAt(at));
             }
@@ -194,16 +194,20 @@ fn exit_ended(inner: &mut Inner, refusal: Option<RefusalCode>, out: &mut Vec<Act
 
 /// The position is bare: the level is watched by the engine, left at once when it is behind, and rested again soon.
 fn stop_ended(inner: &mut Inner, refusal: Option<RefusalCode>, out: &mut Vec<Action>) {
-    let Some(holding) = &inner.holding else { return };
-    if inner.watch(OrderPurpose::ProtectiveStop) == Watch::Venue {
+    if inner.holding.is_none() {
         return;
     }
+    let at = inner.stop_retry.again(inner.now);
+    out.push(Action::WakeAt(at));
+    if inner.watch(OrderPurpose::ProtectiveStop) == Watch::Venue {
+        // It was to replace a stop that still rests.
+        return;
+    }
+    let Some(holding) = &inner.holding else { return };
     let behind = holding.levels.stop.filter(|stop| {
         inner.last.is_some_and(|last| is_reached(holding.side(), stop.price, last.close, last.close))
     });
     let reduce_only = refusal == Some(RefusalCode::ReduceOnlyRejected);
-    let at = inner.stop_retry.again(inner.now);
-    out.push(Action::WakeAt(at));
     out.push(Action::Note(Note::StopMissing { retry_at: at }));
     if let Some(stop) = behind {
         inner.leave(stop.reason);

@@ -204,6 +204,9 @@ fn take_profit(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
             .with_purpose(OrderPurpose::TakeProfit)
             .find(|tracked| tracked.target == number && tracked.is_live())
             .copied();
+        if resting.is_some_and(|held| held.is_working()) {
+            inner.target_retry = crate::state::Retry::default();
+        }
         match resting {
             Some(held) if held.open_quantity() == quantity.get() => {}
             Some(held) => {

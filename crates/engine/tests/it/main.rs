@@ -3,9 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 mod components;
+mod determinism;
+mod exits;
 mod indicators;
+mod limits;
 mod lookahead;
+mod properties;
+mod rig;
+mod scenarios;
 mod series;
+mod sizing;
 mod templates;
 mod variants;
 mod warmup;
