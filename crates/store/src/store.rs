@@ -86,6 +86,14 @@ impl Store {
         SystemStore { database: self.database.clone() }
     }
 
+    /// Moves overwritten bytes out of SQLite's write-ahead log, after a credential was replaced.
+    ///
+    /// # Errors
+    /// [`StoreError::CheckpointBusy`], [`StoreError::Database`].
+    pub async fn empty_log(&self) -> Result<(), StoreError> {
+        self.database.empty_write_ahead_log().await
+    }
+
     /// Waits for running statements and closes all connections.
     pub async fn close(&self) {
         self.database.close().await;

@@ -1,0 +1,88 @@
+//! The command line. One file per command; a new one is a variant here, an arm in [`run`] and a file beside.
+
+mod claim_code;
+mod openapi;
+mod options;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
+use crate::start::StartError;
+
+/// Keyhold: trading bots that keep your exchange keys sealed.
+#[derive(Debug, Parser)]
+#[command(name = "keyhold", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(Box<serve::Serve>),
+    /// Print a fresh one-time code for claiming a new installation.
+    ClaimCode(Box<options::Options>),
+    /// Run a template over recorded candles.
+    Backtest(Box<crate::backtest::Options>),
+    /// Print the description of the HTTP API.
+    Openapi,
+    /// Print the version.
+    Version,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Backtest(#[from] crate::backtest::CommandError),
+    #[error("the installation has an owner already")]
+    Claimed,
+    #[error("{0}")]
+    Io(&'static str, #[source] std::io::Error),
+}
+
+/// Reads the arguments, runs the command, prints what went wrong with its causes.
+pub fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let mut text = format!("keyhold: {error}");
+            let mut cause = std::error::Error::source(&error);
+            while let Some(source) = cause {
+                text.push_str(&format!(": {source}"));
+                cause = source.source();
+            }
+            eprintln!("{text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), CliError> {
+    match command {
+        Command::Serve(command) => runtime()?.block_on(command.run()),
+        Command::ClaimCode(options) => runtime()?.block_on(claim_code::run(*options)),
+        Command::Backtest(options) => Ok(crate::backtest::run(&options, &mut std::io::stdout().lock())?),
+        Command::Openapi => print(&openapi::text()),
+        Command::Version => print(env!("CARGO_PKG_VERSION")),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Runtime::new().map_err(|error| CliError::Io("starting the runtime", error))
+}
+
+/// Writes a line to standard output.
+fn print(text: &str) -> Result<(), CliError> {
+    use std::io::Write as _;
+    writeln!(std::io::stdout().lock(), "{text}")
+        .map_err(|error| CliError::Io("writing to standard output", error))
+}

@@ -1,0 +1,178 @@
+//! Putting the parts together and taking them apart again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use keyhold_provision::local::LocalConfig;
+use keyhold_provision::{Local, LocalError};
+use keyhold_store::{Store, StoreError, StoreOptions};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::account::password::Passwords;
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::limits::Limiter;
+use crate::keeper::Keeper;
+use crate::live::Live;
+use crate::supervisor::Supervisor;
+use crate::uplink::Uplinks;
+use crate::{api, random, supervisor, uplink};
+
+/// How often sessions that can no longer be used are removed.
+const HOUSEKEEPING: std::time::Duration = std::time::Duration::from_secs(600);
+/// How long requests under way may take when the server ends.
+const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Why the server did not start or stop as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store.
+    #[error("opening the store")]
+    Store(#[from] StoreError),
+    /// The bots' folder or program.
+    #[error("preparing to run bots")]
+    Local(#[from] LocalError),
+    /// An address or socket.
+    #[error("listening on {0}")]
+    Listen(String, #[source] std::io::Error),
+    /// The password hasher.
+    #[error("preparing to hash passwords")]
+    Passwords,
+}
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where HTTP is served.
+    pub address: SocketAddr,
+    /// The one-time code with which it can be claimed, if it is not.
+    pub claim_code: Option<String>,
+    app: Arc<App>,
+    stop: watch::Sender<Stopping>,
+    tasks: Vec<JoinHandle<()>>,
+    http: JoinHandle<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    No,
+    Yes,
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StoreError> {
+    use base64::Engine as _;
+    let fingerprint_key = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random::bytes::<32>());
+    let options = StoreOptions {
+        folder: config.data.clone(),
+        url: config.database_url.clone(),
+        now: clock.now(),
+        install: random::id(),
+        fingerprint_key,
+    };
+    Store::open(&options).await
+}
+
+/// Starts everything and returns when HTTP is served.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> {
+    let store = open_store(&config, &clock).await?;
+    for workspace in store.system().workspaces().await? {
+        api::templates::put_system_templates(&workspace, clock.now()).await?;
+    }
+    let claim_code = crate::new_code(&store, clock.now()).await?;
+    let local = Local::open(LocalConfig {
+        program: config.bot_program.clone(),
+        folder: config.run.clone(),
+        uplink: config.uplink(),
+        keeper: config.keeper.clone(),
+        simulated_ports: config.simulated_ports(),
+        isolation: config.isolation.into(),
+        first_uid: config.first_uid,
+        log: config.bot_log.clone(),
+    })?;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let listen = |what: String| move |error| StartError::Listen(what, error);
+    let socket = uplink::listen(&config.uplink()).map_err(listen(config.uplink().display().to_string()))?;
+    let listener = TcpListener::bind(config.listen).await.map_err(listen(config.listen.to_string()))?;
+    let address = listener.local_addr().map_err(listen(config.listen.to_string()))?;
+    let app = Arc::new(App {
+        passwords: Passwords::new(processors).map_err(|_| StartError::Passwords)?,
+        webauthn: crate::account::passkey::checker(&config.public_origin),
+        limiter: Limiter::default(),
+        live: Live::new(random::hex(&random::bytes::<6>())),
+        keeper: Keeper::new(config.keeper.clone()),
+        supervisor: Supervisor::new(local),
+        uplinks: Uplinks::default(),
+        key_changes: tokio::sync::Mutex::new(()),
+        config,
+        clock,
+        store,
+    });
+    let (stop, stopping) = watch::channel(Stopping::No);
+    let tasks = vec![
+        tokio::spawn(uplink::serve(Arc::clone(&app), socket)),
+        tokio::spawn(supervisor::run(Arc::clone(&app))),
+        tokio::spawn(housekeeping(Arc::clone(&app))),
+    ];
+    let http = tokio::spawn(serve(Arc::clone(&app), listener, stopping));
+    Ok(Running { address, claim_code, app, stop, tasks, http })
+}
+
+async fn serve(app: Arc<App>, listener: TcpListener, mut stopping: watch::Receiver<Stopping>) {
+    let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
+    let told = async move {
+        // An error means the sender is gone, which is a reason to stop as well.
+        let _told = stopping.wait_for(|stopping| *stopping == Stopping::Yes).await;
+    };
+    if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(told).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "serving HTTP ended");
+    }
+}
+
+async fn housekeeping(app: Arc<App>) {
+    loop {
+        let now = app.clock.now();
+        if let Err(error) = app.store.drop_dead_sessions(now, app.config.sessions.idle_ms).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "removing old sessions failed");
+        }
+        tokio::time::sleep(HOUSEKEEPING).await;
+    }
+}
+
+impl Running {
+    /// Ends the server. Bots go on: they are processes of their own and report to the next server.
+    pub async fn stop(self) {
+        self.stop.send_replace(Stopping::Yes);
+        let mut http = self.http;
+        // Streams never end by themselves.
+        if tokio::time::timeout(DRAIN, &mut http).await.is_err() {
+            http.abort();
+        }
+        for task in self.tasks {
+            task.abort();
+        }
+        self.app.store.close().await;
+    }
+
+    /// Ends the server and every bot's process. For demonstrations: open positions are left as they are.
+    ///
+    /// # Errors
+    /// [`StartError::Local`] when a process would not end.
+    pub async fn stop_with_bots(self) -> Result<(), StartError> {
+        for task in &self.tasks {
+            task.abort();
+        }
+        let removed = self.app.supervisor.remove_all(self.app.clock.now()).await;
+        self.stop().await;
+        Ok(removed?)
+    }
+}

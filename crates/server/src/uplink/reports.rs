@@ -1,0 +1,153 @@
+//! What bots say, into the store and out to whoever watches.
+
+use keyhold_domain::{CommandId, Known, Timestamp};
+use keyhold_protocol::uplink::{CommandOutcome, KeyCheck, Phase, Report, Severity};
+use keyhold_store::{DeploymentRef, Ingested, NewEvent, StoreError, Stored, Wish, WorkspaceStore};
+use serde_json::json;
+
+use crate::api::{bot_view, commands};
+use crate::app::App;
+use crate::random;
+use crate::supervisor::KeyTest;
+
+/// What became of a report.
+pub(super) enum Taken {
+    /// Everything up to this number is stored.
+    Upto(u64),
+    /// Earlier ones are missing; the bot has to begin again from its cursor.
+    Gap,
+}
+
+/// Stores a report and tells those who watch.
+pub(super) async fn store(
+    app: &App,
+    run: &DeploymentRef,
+    store: &WorkspaceStore,
+    number: u64,
+    at: Timestamp,
+    report: &Report,
+) -> Result<Taken, StoreError> {
+    let event = random::id();
+    match store.ingest(run, &Stored { number, at, report, event }).await? {
+        Ingested::Duplicate { acknowledged } => Ok(Taken::Upto(acknowledged)),
+        Ingested::Gap { acknowledged: _ } => Ok(Taken::Gap),
+        Ingested::New => {
+            tell(app, run, store, at, report).await?;
+            Ok(Taken::Upto(number))
+        }
+    }
+}
+
+async fn tell(
+    app: &App,
+    run: &DeploymentRef,
+    store: &WorkspaceStore,
+    at: Timestamp,
+    report: &Report,
+) -> Result<(), StoreError> {
+    let workspace = run.workspace();
+    let with_bot = |name: &'static str, mut document: serde_json::Value| {
+        document["bot_id"] = run.bot.to_string().into();
+        document["at"] = at.ms().into();
+        app.live.publish(workspace, name, &document);
+    };
+    match report {
+        Report::Decision(report) => {
+            let mut document = json!(report);
+            document["id"] = format!("{}-{}", report.symbol, report.candle.open_time.ms()).into();
+            with_bot("decision", document);
+        }
+        Report::Order(report) => {
+            let mut document = json!(report);
+            document["id"] = report.order.client_id.to_string().into();
+            with_bot("order", document);
+        }
+        Report::Fill(report) => {
+            let mut document = json!(report);
+            document["id"] = report.fill.fill_id.to_string().into();
+            with_bot("fill", document);
+        }
+        Report::Position(report) => with_bot("position", json!(report)),
+        Report::Trade(report) => with_bot("trade", json!(report)),
+        Report::Equity(report) => with_bot("equity", json!(report)),
+        Report::Event(report) => with_bot("event", json!(report)),
+        Report::KeyFacts(facts) => {
+            if facts.withdraw == Known::Yes {
+                refuse_key(app, run, store).await?;
+            }
+        }
+        Report::Account(_) | Report::Instruments(_) => {}
+    }
+    Ok(())
+}
+
+/// A key that turned out to be able to withdraw is switched off at once.
+async fn refuse_key(app: &App, run: &DeploymentRef, store: &WorkspaceStore) -> Result<(), StoreError> {
+    let Some(key) = store.bot(run.bot).await?.key else { return Ok(()) };
+    store.deactivate_key(key.id).await?;
+    let event = NewEvent {
+        id: random::id(),
+        at: app.clock.now(),
+        severity: Severity::Critical,
+        code: "KEY_WITHDRAWAL_ENABLED".to_owned(),
+        text: format!("The key \"{}\" may withdraw. It was switched off; exits go on.", key.label),
+        bot: Some(run.bot),
+        key: Some(key.id),
+        symbol: None,
+    };
+    store.add_event(&event).await?;
+    app.live.publish(store.id(), "event", &crate::api::dashboard::EventView::new(&event, &[], &[]));
+    app.uplinks.changed(store.id());
+    Ok(())
+}
+
+/// Notes a heartbeat. Those who watch are told when the phase changed.
+pub(super) async fn heartbeat(
+    app: &App,
+    run: &DeploymentRef,
+    store: &WorkspaceStore,
+    before: Option<Phase>,
+    phase: Phase,
+) -> Result<(), StoreError> {
+    app.store.system().heartbeat(run, phase, app.clock.now()).await?;
+    if before != Some(phase) {
+        bot_view::publish(app, store, run.bot).await;
+    }
+    Ok(())
+}
+
+/// Notes the end of a command and what follows from it.
+pub(super) async fn command_done(
+    app: &App,
+    run: &DeploymentRef,
+    store: &WorkspaceStore,
+    id: CommandId,
+    outcome: &CommandOutcome,
+) -> Result<(), StoreError> {
+    let row = match store.command(id).await {
+        Ok(row) if row.bot == run.bot => row,
+        // An answer to a command of another bot or of long ago says nothing to us.
+        Ok(_) | Err(StoreError::NotFound) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    store.command_finished(id, outcome, app.clock.now()).await?;
+    let completed = *outcome == CommandOutcome::Completed;
+    match row.kind.as_str() {
+        // After a flatten the bot stays paused; after a stop that did not work out it goes on managing.
+        "flatten" if completed => store.set_wish(run.bot, Wish::Paused).await?,
+        "stop" if !completed => store.set_wish(run.bot, Wish::Paused).await?,
+        _ => {}
+    }
+    let row = store.command(id).await?;
+    app.live.publish(store.id(), "command", &commands::CommandView::from(row));
+    app.uplinks.changed(store.id());
+    app.supervisor.wake();
+    bot_view::publish(app, store, run.bot).await;
+    Ok(())
+}
+
+/// Shows a step of a connection test as it happens.
+pub(super) fn key_check(app: &App, test: &KeyTest, check: &KeyCheck) {
+    let document = json!({ "key_id": test.key, "check": check });
+    app.live.publish(test.store.id(), "key_check", &document);
+}
