@@ -43,6 +43,8 @@ export default ts.config(
         },
       ],
       'svelte/no-useless-children-snippet': 'off',
+      // {' '} keeps a blank that the formatter would drop.
+      'svelte/no-useless-mustaches': 'off',
       'svelte/require-each-key': 'error',
       // Reactive maps are used where reactivity is wanted; plain ones are deliberate.
       'svelte/prefer-svelte-reactivity': 'off',
