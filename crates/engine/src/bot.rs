@@ -252,8 +252,9 @@ impl BotState {
     }
 
     fn account(&mut self, plan: &BotPlan, account: &AccountSnapshot, out: &mut Vec<BotAction>) {
+        self.mark(plan, account.at);
         for balance in &account.balances {
-            self.ledger.account(balance.asset, balance.equity);
+            self.ledger.account(balance.asset, balance.wallet);
         }
         for (slot, own) in plan.plans.iter().enumerate() {
             let Ok(slot) = u16::try_from(slot) else { return };

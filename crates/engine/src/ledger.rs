@@ -85,7 +85,7 @@ pub struct Ledger {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct AssetBook {
     asset: Asset,
-    /// The account's equity minus the bot's own result, when the account was last read.
+    /// The account's wallet minus what the bot has realized, when the account was last read.
     #[serde(with = "optional_decimal_text")]
     base: Option<Decimal>,
     now: Mark,
@@ -167,10 +167,11 @@ impl Ledger {
         }
     }
 
-    /// The account was read.
-    pub fn account(&mut self, asset: Asset, equity: Decimal) {
+    /// The account was read. The wallet moves with realized results only, so it does not matter at which price the
+    /// venue values what is open. The caller has marked the results just before.
+    pub fn account(&mut self, asset: Asset, wallet: Decimal) {
         if let Some(book) = self.books.iter_mut().find(|book| book.asset == asset) {
-            let base = equity.saturating_sub(book.now.total);
+            let base = wallet.saturating_sub(book.now.realized);
             book.base = Some(base);
             book.now.base = Some(base);
             for mark in [&mut book.day, &mut book.week] {
