@@ -287,7 +287,7 @@ pub enum Isolation {
 
 /// What a bot reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", content = "what", rename_all = "snake_case")]
 pub enum Report {
     /// A closed candle was decided on, also when nothing was done.
     Decision(DecisionReport),
