@@ -197,7 +197,7 @@ fn what_cannot_be_run_has_a_code() {
     let mut wrong = spec.clone();
     wrong.template.exits.clear();
     assert_eq!(code(&wrong, &rise).unwrap_err(), "BT_TEMPLATE_INVALID");
-    let canceled = run(&spec, &candles(&[RISE[0]; 9000]), &mut |_| Control::Cancel);
+    let canceled = run(&spec, &candles(&vec![RISE[0]; 9000]), &mut |_| Control::Cancel);
     assert_eq!(canceled.unwrap_err().code(), "BT_CANCELED");
     // Missing candles are found and said; nothing was traded and that is said as well.
     let gap: Vec<_> = candles(&[RISE[0]; 6]).into_iter().enumerate().filter(|(n, _)| *n != 3).collect();
