@@ -19,6 +19,7 @@ mod start;
 mod supervisor;
 mod uplink;
 mod venues;
+mod watch;
 
 pub use account::claim::new_code;
 pub use start::{Running, StartError, open_store, start};

@@ -1,16 +1,16 @@
 //! A bot as people see it: stored facts, what its process says, and the reason why it does not trade.
 
 use keyhold_domain::{BotId, DeploymentId, Environment, Money, Timestamp};
-use keyhold_protocol::uplink::{Isolation, Phase, PositionReport};
+use keyhold_protocol::uplink::{Isolation, Phase};
 use keyhold_provision::status::{Presence, StatusInput, StatusLimits, Verdict};
 use keyhold_provision::{BotStatus, Wish as Wanted, status};
 use keyhold_store::{Bot, OpenPosition, PageRequest, TradeFilter, Wish, WorkspaceStore};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::documents::Named;
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::watch::positions::PositionView;
 
 /// Trades of one day looked at for today's result at most.
 const DAY_TRADES: u32 = 500;
@@ -73,30 +73,6 @@ pub(crate) struct BotTemplate {
 pub(crate) struct Reason {
     pub(crate) code: String,
     pub(crate) text: String,
-}
-
-/// An open position.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct PositionView {
-    bot: Named,
-    #[schema(value_type = Option<String>)]
-    environment: Option<Environment>,
-    #[serde(flatten)]
-    #[schema(value_type = Object)]
-    pub(crate) report: PositionReport,
-    #[schema(value_type = i64)]
-    updated_at: Timestamp,
-}
-
-impl PositionView {
-    pub(crate) fn new(position: OpenPosition, bot: &Bot) -> Self {
-        Self {
-            bot: Named::new(bot.id, bot.label.clone()),
-            environment: bot.key.as_ref().map(|key| key.environment),
-            report: position.report,
-            updated_at: position.updated_at,
-        }
-    }
 }
 
 /// The one word for a bot's state.
@@ -185,7 +161,8 @@ pub(crate) async fn build(
         None => newest_headline(store, bot.id).await?,
     };
     let mine = positions.iter().filter(|position| position.bot == bot.id);
-    let positions = mine.map(|position| PositionView::new(position.clone(), &bot)).collect();
+    let positions =
+        mine.map(|position| PositionView::new(&bot, &position.report, position.updated_at)).collect();
     Ok(BotView {
         status: status.as_str(),
         wish: bot.wish.as_str(),

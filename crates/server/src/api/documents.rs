@@ -21,7 +21,7 @@ impl Named {
 }
 
 /// A page of a list that goes on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// Pass it as `before` for the next page; null at the end.

@@ -4,12 +4,10 @@
 
 #![allow(unused_qualifications, reason = "the macro that describes routes writes paths in full")]
 
-pub(crate) mod bot_reads;
 pub(crate) mod bot_view;
 pub(crate) mod bots;
 pub(crate) mod claim;
 pub(crate) mod commands;
-pub(crate) mod dashboard;
 pub(crate) mod documents;
 pub(crate) mod health;
 pub(crate) mod keys;
@@ -17,10 +15,7 @@ pub(crate) mod me;
 pub(crate) mod passkeys;
 pub(crate) mod reference;
 pub(crate) mod sessions;
-pub(crate) mod stream;
 pub(crate) mod templates;
-pub(crate) mod trades;
-pub(crate) mod why;
 
 use std::sync::Arc;
 
@@ -96,24 +91,14 @@ fn bots() -> OpenApiRouter<Shared> {
         .routes(routes!(commands::stop))
         .routes(routes!(commands::deploy))
         .routes(routes!(commands::list))
-        .routes(routes!(bot_reads::decisions))
-        .routes(routes!(bot_reads::orders))
-        .routes(routes!(bot_reads::fills))
-        .routes(routes!(bot_reads::deployments))
-        .routes(routes!(bot_reads::events))
-        .routes(routes!(bot_reads::candles))
-        .routes(routes!(why::why))
-        .routes(routes!(trades::list))
-        .routes(routes!(trades::get))
-        .routes(routes!(dashboard::positions))
-        .routes(routes!(dashboard::equity))
-        .routes(routes!(dashboard::dashboard))
-        .routes(routes!(dashboard::events))
-        .routes(routes!(stream::stream))
 }
 
 fn described() -> (Router<Shared>, Document) {
-    let all = OpenApiRouter::new().merge(accounts()).merge(keys_and_templates()).merge(bots());
+    let all = OpenApiRouter::new()
+        .merge(accounts())
+        .merge(keys_and_templates())
+        .merge(bots())
+        .merge(crate::watch::routes());
     OpenApiRouter::with_openapi(Base::openapi()).nest(PREFIX, all).split_for_parts()
 }
 

@@ -121,8 +121,7 @@ async fn event(
         symbol: None,
     };
     store.add_event(&event).await?;
-    app.live.publish(store.id(), "event", &crate::api::dashboard::EventView::new(&event, &[], &[]));
-    Ok(())
+    crate::watch::tell::entry(&app.live, &store, event).await
 }
 
 async fn apply(

@@ -1,14 +1,15 @@
 //! What bots say, into the store and out to whoever watches.
 
-use keyhold_domain::{CommandId, Known, Timestamp};
+use keyhold_domain::{CommandId, KeyFacts, Known, Timestamp};
 use keyhold_protocol::uplink::{CommandOutcome, KeyCheck, Phase, Report, Severity};
 use keyhold_store::{DeploymentRef, Ingested, NewEvent, StoreError, Stored, Wish, WorkspaceStore};
 use serde_json::json;
 
-use crate::api::{bot_view, commands};
+use crate::api::{bot_view, commands, keys};
 use crate::app::App;
 use crate::random;
 use crate::supervisor::KeyTest;
+use crate::watch::tell::{self, News};
 
 /// What became of a report.
 pub(super) enum Taken {
@@ -32,51 +33,34 @@ pub(super) async fn store(
         Ingested::Duplicate { acknowledged } => Ok(Taken::Upto(acknowledged)),
         Ingested::Gap { acknowledged: _ } => Ok(Taken::Gap),
         Ingested::New => {
-            tell(app, run, store, at, report).await?;
+            if let Report::KeyFacts(facts) = report {
+                key_facts(app, run, store, facts).await?;
+            }
+            let news = News { bot: run.bot, at, report, event };
+            if let Err(error) = tell::tell(&app.live, store, news).await {
+                // It is stored; whoever watches reads it at the next look.
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a report could not be told to watchers"
+                );
+            }
             Ok(Taken::Upto(number))
         }
     }
 }
 
-async fn tell(
+/// What a key may do has been read again.
+async fn key_facts(
     app: &App,
     run: &DeploymentRef,
     store: &WorkspaceStore,
-    at: Timestamp,
-    report: &Report,
+    facts: &KeyFacts,
 ) -> Result<(), StoreError> {
-    let workspace = run.workspace();
-    let with_bot = |name: &'static str, mut document: serde_json::Value| {
-        document["bot_id"] = run.bot.to_string().into();
-        document["at"] = at.ms().into();
-        app.live.publish(workspace, name, &document);
-    };
-    match report {
-        Report::Decision(report) => {
-            let mut document = json!(report);
-            document["id"] = format!("{}-{}", report.symbol, report.candle.open_time.ms()).into();
-            with_bot("decision", document);
-        }
-        Report::Order(report) => {
-            let mut document = json!(report);
-            document["id"] = report.order.client_id.to_string().into();
-            with_bot("order", document);
-        }
-        Report::Fill(report) => {
-            let mut document = json!(report);
-            document["id"] = report.fill.fill_id.to_string().into();
-            with_bot("fill", document);
-        }
-        Report::Position(report) => with_bot("position", json!(report)),
-        Report::Trade(report) => with_bot("trade", json!(report)),
-        Report::Equity(report) => with_bot("equity", json!(report)),
-        Report::Event(report) => with_bot("event", json!(report)),
-        Report::KeyFacts(facts) => {
-            if facts.withdraw == Known::Yes {
-                refuse_key(app, run, store).await?;
-            }
-        }
-        Report::Account(_) | Report::Instruments(_) => {}
+    if facts.withdraw == Known::Yes {
+        refuse_key(app, run, store).await?;
+    }
+    if let Some(key) = store.bot(run.bot).await?.key {
+        app.live.publish(store.id(), "key", &keys::view(app, store.key(key.id).await?));
     }
     Ok(())
 }
@@ -96,7 +80,7 @@ async fn refuse_key(app: &App, run: &DeploymentRef, store: &WorkspaceStore) -> R
         symbol: None,
     };
     store.add_event(&event).await?;
-    app.live.publish(store.id(), "event", &crate::api::dashboard::EventView::new(&event, &[], &[]));
+    tell::entry(&app.live, store, event).await?;
     app.uplinks.changed(store.id());
     Ok(())
 }

@@ -1,0 +1,289 @@
+//! A bot's chart: candles, where it entered and left, and the levels in force.
+//!
+//! Candles come from the bot's own decisions and, where those do not reach, from the venue's public history. While the
+//! venue is away the chart shows what the bot itself decided on. The decisions' candle wins: it is what the bot saw.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Query, State};
+use keyhold_domain::id::kind;
+use keyhold_domain::{
+    BotId, Candle, ClientOrderId, Contract, ContractType, Decimal, Environment, Exchange, OrderPurpose,
+    Price, Quantity, Side, Symbol, Timeframe, Timestamp,
+};
+use keyhold_store::{FillRow, KeyOfBot, OrderRow, PageRequest, WorkspaceStore};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::values::CandleView;
+use crate::api::documents::query_value;
+use crate::app::{App, Shared};
+use crate::http::auth::Session;
+use crate::http::ids::PathId;
+use crate::http::json::Json;
+use crate::http::problem::{Problem, ProblemDocument};
+use crate::venues::{self, Wanted};
+
+/// Candles of a chart at most.
+const MOST_CANDLES: u32 = 1_000;
+/// Decisions read at most; more candles come from the venue.
+const MOST_DECISIONS: u32 = 500;
+/// A chart does not wait longer for the venue.
+const VENUE_PATIENCE: Duration = Duration::from_secs(3);
+/// A venue is asked for the same candles at most this often.
+const FRESH_MS: i64 = 5_000;
+/// After a venue did not answer, it is left alone for this long.
+const REST_MS: i64 = 15_000;
+/// Answers of venues kept at most.
+const MOST_KEPT: usize = 64;
+
+/// Which chart.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+pub(crate) struct ChartQuery {
+    /// The market; that of the newest decision when absent, else the key's first.
+    symbol: Option<String>,
+    /// The template's when absent.
+    timeframe: Option<String>,
+    /// 1 to 1000; 300 when absent.
+    limit: Option<u32>,
+}
+
+/// Candles with what the bot did on them.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct Chart {
+    /// The market shown; null when the bot has none.
+    #[schema(value_type = Option<String>)]
+    symbol: Option<Symbol>,
+    #[schema(value_type = Option<String>)]
+    timeframe: Option<Timeframe>,
+    /// Oldest first; the newest may still be forming.
+    candles: Vec<CandleView>,
+    entries: Vec<Mark>,
+    exits: Vec<Mark>,
+    /// The protective stop in force.
+    #[schema(value_type = Option<String>)]
+    stop: Option<Price>,
+    /// The target in force.
+    #[schema(value_type = Option<String>)]
+    target: Option<Price>,
+}
+
+/// An order that was filled, at the average price of its fills.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Mark {
+    /// The first fill.
+    #[schema(value_type = i64)]
+    at: Timestamp,
+    #[schema(value_type = String)]
+    price: Price,
+    /// `buy` or `sell`: what was done.
+    #[schema(value_type = String)]
+    side: Side,
+    #[schema(value_type = String)]
+    quantity: Quantity,
+    /// Why, on exits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// What a venue was asked for.
+type Question = (Exchange, Environment, ContractType, Symbol, Timeframe, u32);
+
+/// A venue's answer, or that there was none.
+type Answer = (Timestamp, Option<Arc<[Candle]>>);
+
+/// Answers of venues, kept for seconds, so that charts that many people look at cost a venue one question.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    answers: Mutex<BTreeMap<Question, Answer>>,
+}
+
+impl Kept {
+    fn get(&self, question: &Question, now: Timestamp) -> Option<Option<Arc<[Candle]>>> {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, answer) = answers.get(question)?;
+        let good_for = if answer.is_some() { FRESH_MS } else { REST_MS };
+        (now.since_ms(*at) < good_for).then(|| answer.clone())
+    }
+
+    fn put(&self, question: Question, now: Timestamp, answer: Option<Arc<[Candle]>>) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.retain(|_, (at, _)| now.since_ms(*at) < REST_MS);
+        if answers.len() < MOST_KEPT {
+            answers.insert(question, (now, answer));
+        }
+    }
+}
+
+/// Candles with entries, exits and the levels in force.
+#[utoipa::path(get, path = "/bots/{id}/candles", params(("id" = String, Path), ChartQuery),
+    responses((status = 200, body = Chart), (status = 404, body = ProblemDocument)))]
+pub(crate) async fn candles(
+    State(app): State<Shared>,
+    Extension(kept): Extension<Arc<Kept>>,
+    session: Session,
+    PathId(id): PathId<kind::Bot>,
+    Query(query): Query<ChartQuery>,
+) -> Result<Json<Chart>, Problem> {
+    let store = &session.workspace;
+    let bot = store.bot(id).await?;
+    let count = query.limit.unwrap_or(300).clamp(1, MOST_CANDLES);
+    let asked = query_value(query.symbol.as_deref(), "?symbol")?;
+    let page = PageRequest::new(1, None);
+    let newest = store.decisions(id, asked, &page).await?.into_iter().next().map(|row| row.report);
+    let first = match &bot.key {
+        Some(key) => store.key(key.id).await?.instruments.first().copied(),
+        None => None,
+    };
+    let Some(symbol) = asked.or(newest.as_ref().map(|report| report.symbol)).or(first) else {
+        return Ok(Json(Chart::default()));
+    };
+    let timeframe = match (query_value(query.timeframe.as_deref(), "?timeframe")?, &bot.template, &newest) {
+        (Some(timeframe), _, _) => timeframe,
+        (None, Some((template, _, _)), _) => store.template(*template).await?.document.timeframe,
+        (None, None, Some(report)) => report.timeframe,
+        (None, None, None) => Timeframe::M15,
+    };
+    let decided = decided(store, id, symbol, timeframe, count).await?;
+    let told = match &bot.key {
+        Some(key) if !reaches(&decided, timeframe, count, app.clock.now()) => {
+            let question = (key.exchange, key.environment, key.contract_type, symbol, timeframe, count);
+            history(&app, &kept, question).await
+        }
+        Some(_) | None => None,
+    };
+    let candles = merged(told.as_deref().unwrap_or_default(), &decided, count);
+    let (entries, exits) = match candles.first() {
+        Some(candle) => {
+            let from = candle.open_time;
+            let end = Timestamp::from_ms(i64::MAX);
+            let (orders, fills) = store.executions_between(id, symbol, from, end).await?;
+            marks(&fills, &orders, contract(bot.key.as_ref()))
+        }
+        None => Default::default(),
+    };
+    let open = store.open_positions().await?;
+    let open = open.iter().find(|position| position.bot == id && position.report.symbol == symbol);
+    Ok(Json(Chart {
+        symbol: Some(symbol),
+        timeframe: Some(timeframe),
+        candles: candles.into_iter().map(CandleView::from).collect(),
+        entries,
+        exits,
+        stop: open.and_then(|position| position.report.stop),
+        target: open.and_then(|position| position.report.target),
+    }))
+}
+
+/// Candles the bot decided on, oldest first.
+async fn decided(
+    store: &WorkspaceStore,
+    bot: BotId,
+    symbol: Symbol,
+    timeframe: Timeframe,
+    count: u32,
+) -> Result<Vec<Candle>, Problem> {
+    let page = PageRequest::new(count.min(MOST_DECISIONS), None);
+    let rows = store.decisions(bot, Some(symbol), &page).await?;
+    let fitting = rows.into_iter().rev().filter(|row| row.report.timeframe == timeframe);
+    Ok(fitting.map(|row| row.report.candle).collect())
+}
+
+/// Whether the decisions' candles fill the chart without a gap up to now.
+fn reaches(decided: &[Candle], timeframe: Timeframe, count: u32, now: Timestamp) -> bool {
+    let (Some(first), Some(last)) = (decided.first(), decided.last()) else { return false };
+    let span = last.open_time.since_ms(first.open_time) / timeframe.ms() + 1;
+    let complete = i64::try_from(decided.len()).is_ok_and(|found| found == span && found >= i64::from(count));
+    complete && now.since_ms(last.open_time) <= 2 * timeframe.ms()
+}
+
+/// The venue's candles, as kept or asked for now; `None` while it is away.
+async fn history(app: &App, kept: &Kept, question: Question) -> Option<Arc<[Candle]>> {
+    let now = app.clock.now();
+    if let Some(answer) = kept.get(&question, now) {
+        return answer;
+    }
+    let (exchange, environment, contract_type, symbol, timeframe, count) = question;
+    let wanted = Wanted { exchange, environment, contract_type, symbol, timeframe, count };
+    let asking = tokio::time::timeout(VENUE_PATIENCE, venues::candles(app, &wanted));
+    let answer = match asking.await {
+        Ok(Ok(candles)) => Some(Arc::from(candles)),
+        Ok(Err(_)) | Err(_) => {
+            tracing::debug!(%exchange, %environment, "the venue did not give candles; the bot's own are shown");
+            None
+        }
+    };
+    kept.put(question, now, answer.clone());
+    answer
+}
+
+/// The newest `count` candles of both, oldest first, each opening time once.
+fn merged(told: &[Candle], decided: &[Candle], count: u32) -> Vec<Candle> {
+    let all = told.iter().chain(decided).map(|candle| (candle.open_time, *candle));
+    let by_time: BTreeMap<Timestamp, Candle> = all.collect();
+    let skipped = by_time.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+    by_time.into_values().skip(skipped).collect()
+}
+
+/// How prices are averaged; the multiplier does not matter for it.
+fn contract(key: Option<&KeyOfBot>) -> Contract {
+    let multiplier = Decimal::ONE;
+    match key.map(|key| key.contract_type) {
+        Some(ContractType::Inverse) => Contract::Inverse { multiplier },
+        Some(ContractType::Linear) | None => Contract::Linear { multiplier },
+    }
+}
+
+/// One mark per order that was filled, entries and exits apart, oldest first.
+fn marks(fills: &[FillRow], orders: &[OrderRow], contract: Contract) -> (Vec<Mark>, Vec<Mark>) {
+    let mut found: BTreeMap<ClientOrderId, Mark> = BTreeMap::new();
+    for fill in fills.iter().map(|row| &row.report.fill) {
+        let Some(id) = fill.client_id else { continue };
+        let new =
+            Mark { at: fill.at, price: fill.price, side: fill.side, quantity: fill.quantity, reason: None };
+        let joined = match found.get(&id) {
+            None => new,
+            Some(old) => {
+                let price = contract.average_entry(old.price, old.quantity, fill.price, fill.quantity);
+                let total = old.quantity.get().checked_add(fill.quantity.get());
+                let quantity = total.and_then(|total| Quantity::new(total).ok());
+                Mark {
+                    at: old.at.min(fill.at),
+                    price: price.unwrap_or(old.price),
+                    quantity: quantity.unwrap_or(old.quantity),
+                    ..old.clone()
+                }
+            }
+        };
+        found.insert(id, joined);
+    }
+    let (mut entries, mut exits) = (Vec::new(), Vec::new());
+    for (id, mark) in found {
+        match id.purpose() {
+            OrderPurpose::Entry => entries.push(mark),
+            OrderPurpose::Exit | OrderPurpose::ProtectiveStop | OrderPurpose::TakeProfit => {
+                let order = orders.iter().find(|row| row.report.order.client_id == id);
+                let reason = order.map(|row| row.report.reason.to_string());
+                exits.push(Mark {
+                    reason: Some(reason.unwrap_or_else(|| likely(id.purpose()).to_owned())),
+                    ..mark
+                });
+            }
+        }
+    }
+    entries.sort_by_key(|mark| mark.at);
+    exits.sort_by_key(|mark| mark.at);
+    (entries, exits)
+}
+
+/// The reason when the order itself was decided before the chart begins.
+const fn likely(purpose: OrderPurpose) -> &'static str {
+    match purpose {
+        OrderPurpose::ProtectiveStop => "EXIT_HARD_STOP",
+        OrderPurpose::TakeProfit => "EXIT_TAKE_PROFIT",
+        OrderPurpose::Entry | OrderPurpose::Exit => "EXIT_EXTERNAL",
+    }
+}
