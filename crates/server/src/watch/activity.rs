@@ -1,6 +1,5 @@
 //! The activity feed: what happened to bots and keys, with what it is about.
 
-use axum::extract::Query;
 use keyhold_domain::{BotId, EventId, Symbol, Timestamp};
 use keyhold_protocol::uplink::Severity;
 use keyhold_store::{EventRow, Labels, WorkspaceStore};
@@ -11,6 +10,7 @@ use crate::api::documents::{Named, Page, PageQuery, page};
 use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::query::Query;
 
 /// An entry of the activity feed.
 #[derive(Debug, Serialize, ToSchema)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use keyhold_domain::id::kind;
 use keyhold_domain::{
     BotId, Candle, ClientOrderId, Contract, ContractType, Decimal, Environment, Exchange, OrderPurpose,
@@ -25,6 +25,7 @@ use crate::http::auth::Session;
 use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::query::Query;
 use crate::venues::{self, Wanted};
 
 /// Candles of a chart at most.

@@ -1,6 +1,6 @@
 //! The overview of one environment: figures, what needs a person, equity. Figures are computed in [`super::kpis`].
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use keyhold_domain::{Environment, Timestamp};
 use keyhold_provision::BotStatus;
 use keyhold_store::{ApiKey, Bot, OpenPosition};
@@ -17,6 +17,7 @@ use crate::app::Shared;
 use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::query::Query;
 
 /// Which overview.
 #[derive(Debug, Default, Deserialize, IntoParams)]

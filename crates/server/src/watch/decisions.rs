@@ -2,7 +2,6 @@
 //!
 //! The views are also what the stream sends when one of them changes ([`super::tell`]).
 
-use axum::extract::Query;
 use keyhold_domain::id::kind;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{
@@ -21,6 +20,7 @@ use crate::http::auth::Session;
 use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::query::Query;
 
 /// A decision on one closed candle, also when nothing was done.
 #[derive(Debug, Serialize, ToSchema)]

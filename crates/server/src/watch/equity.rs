@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use keyhold_domain::time::DAY_MS;
 use keyhold_domain::{Asset, BotId, Decimal, Environment, Timestamp};
 use keyhold_store::{Bot, EquityPoint};
@@ -18,6 +18,7 @@ use crate::app::Shared;
 use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::query::Query;
 
 /// How far back a series goes when nobody says.
 pub(crate) const DEFAULT_SPAN_MS: i64 = 30 * DAY_MS;

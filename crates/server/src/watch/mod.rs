@@ -8,6 +8,8 @@
 //! Start reading at [`routes`]. What is computed is pure and apart from what is loaded: [`kpis`], [`attention`],
 //! [`equity`] for the dashboard, [`chain`] and [`verdicts`] for the reasons.
 
+#![allow(unused_qualifications, reason = "the macro that describes routes writes paths in full")]
+
 pub(crate) mod activity;
 pub(crate) mod attention;
 pub(crate) mod candles;

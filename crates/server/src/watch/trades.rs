@@ -1,6 +1,5 @@
 //! Completed round trips, and one of them with everything that led to it.
 
-use axum::extract::Query;
 use keyhold_domain::id::kind;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{
@@ -17,6 +16,7 @@ use crate::http::auth::Session;
 use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::query::Query;
 
 /// An entry's order is decided before its first fill; this long at most where the record does not say when.
 const DECIDED_BEFORE_MS: i64 = 60_000;

@@ -1,6 +1,6 @@
 //! Why a bot does or does not trade. Loads what the chain is computed from; the chain itself is [`super::chain`].
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use keyhold_domain::id::kind;
 use keyhold_domain::time::DAY_MS;
 use keyhold_store::PageRequest;
@@ -16,6 +16,7 @@ use crate::http::auth::Session;
 use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
+use crate::http::query::Query;
 
 /// Which market.
 #[derive(Debug, Default, Deserialize, IntoParams)]
