@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use keyhold_domain::InstallId;
 use keyhold_provision::local::LocalConfig;
 use keyhold_provision::{Local, LocalError};
 use keyhold_store::{Store, StoreError, StoreOptions};
@@ -38,6 +39,20 @@ pub enum StartError {
     /// An address or socket.
     #[error("listening on {0}")]
     Listen(String, #[source] std::io::Error),
+    /// The keeper.
+    #[error("asking the keeper which installation it serves: it must be running before the server")]
+    Keeper(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The keeper belongs to another installation than the data folder.
+    #[error(
+        "the keeper serves installation {keeper} and the data folder belongs to {data}: keys of one cannot be opened \
+         with the other"
+    )]
+    OtherKeeper {
+        /// The keeper's installation.
+        keeper: InstallId,
+        /// The data folder's installation.
+        data: InstallId,
+    },
     /// The password hasher.
     #[error("preparing to hash passwords")]
     Passwords,
@@ -62,21 +77,26 @@ enum Stopping {
     Yes,
 }
 
-/// Opens the store that the settings name.
+/// Opens the store that the settings name. A new one becomes part of the keeper's installation: envelopes are bound to
+/// its id, so store and keeper must agree on it.
 ///
 /// # Errors
-/// [`StoreError`].
-pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StoreError> {
+/// [`StartError`].
+pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
     use base64::Engine as _;
     let fingerprint_key = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random::bytes::<32>());
+    let asked = Keeper::new(config.keeper.clone()).public_key().await;
+    let keeper = asked.map_err(|error| StartError::Keeper(Box::new(error)))?.install;
     let options = StoreOptions {
         folder: config.data.clone(),
         url: config.database_url.clone(),
         now: clock.now(),
-        install: random::id(),
+        install: keeper,
         fingerprint_key,
     };
-    Store::open(&options).await
+    let store = Store::open(&options).await?;
+    let data = store.install().id;
+    if data == keeper { Ok(store) } else { Err(StartError::OtherKeeper { keeper, data }) }
 }
 
 /// Starts everything and returns when HTTP is served.

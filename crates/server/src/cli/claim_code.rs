@@ -8,7 +8,7 @@ use crate::start::{StartError, open_store};
 pub(super) async fn run(options: Options) -> Result<(), CliError> {
     let config = options.config()?;
     let clock = Clock::System;
-    let store = open_store(&config, &clock).await.map_err(StartError::from)?;
+    let store = open_store(&config, &clock).await?;
     let code = crate::new_code(&store, clock.now()).await.map_err(StartError::from)?;
     store.close().await;
     let code = code.ok_or(CliError::Claimed)?;

@@ -12,13 +12,19 @@
 
 pub(crate) mod activity;
 pub(crate) mod attention;
+#[cfg(test)]
+mod attention_test;
 pub(crate) mod candles;
 pub(crate) mod chain;
+#[cfg(test)]
+mod chain_test;
 pub(crate) mod dashboard;
 pub(crate) mod decisions;
 pub(crate) mod equity;
 pub(crate) mod kpis;
 pub(crate) mod positions;
+#[cfg(test)]
+mod samples;
 pub(crate) mod stream;
 pub(crate) mod tell;
 pub(crate) mod trades;

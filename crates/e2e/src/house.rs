@@ -1,0 +1,168 @@
+//! The running house and its first owner, with the steps a person takes.
+//!
+//! Keys are sealed here with the Rust half of the format, as the dashboard does with the TypeScript half.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use keyhold_domain::{ContractType, Environment, Exchange};
+use keyhold_seal::{Context, KeeperPublicKey, PlainSecret};
+use serde_json::{Value, json};
+use xtask::stack::{Stack, StackOptions};
+
+use crate::http::{Answer, Client};
+
+/// Keeper, fake exchange and server, claimed.
+#[derive(Debug)]
+pub struct House {
+    /// The processes.
+    pub stack: Stack,
+    /// The owner's browser.
+    pub owner: Client,
+}
+
+/// The password of the owner: long, and on no list.
+pub const PASSWORD: &str = "correct-horse-battery-staple-41";
+
+/// How long anything may take; it only ends a hopeless test.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Asks again until there is an answer.
+///
+/// # Panics
+/// When there is none for too long.
+#[track_caller]
+pub fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let limit = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = ready() {
+            return found;
+        }
+        assert!(Instant::now() < limit, "{what} did not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A key to add.
+#[derive(Debug, Clone, Copy)]
+pub struct Secret<'a> {
+    /// The public part.
+    pub key: &'a str,
+    /// The secret part.
+    pub secret: &'a str,
+}
+
+impl House {
+    /// Starts everything and claims it.
+    ///
+    /// # Panics
+    /// When a program does not come up.
+    pub fn open(options: &StackOptions) -> Self {
+        let stack = Stack::start(options).expect("the programs start");
+        let port = stack
+            .url
+            .rsplit(':')
+            .next()
+            .and_then(|text| text.parse().ok())
+            .expect("the address ends with a port");
+        let mut owner = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), &stack.url);
+        let claim = json!({ "code": stack.claim_code, "email": "owner@example.org", "password": PASSWORD });
+        owner.post("/api/v1/claim", &claim).ok();
+        Self { stack, owner }
+    }
+
+    /// Seals a key for this server's keeper and stores it, without testing it.
+    pub fn put_key(&mut self, label: &str, contract: ContractType, secret: Secret<'_>) -> Answer {
+        let intent = self
+            .owner
+            .post(
+                "/api/v1/keys/intents",
+                &json!({ "exchange": "bybit", "environment": "simulated", "contract_type": contract.as_str() }),
+            )
+            .ok();
+        let text = |path: &str| intent.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let context = Context {
+            install: text("/install_id").parse().expect("an id"),
+            workspace: text("/workspace_id").parse().expect("an id"),
+            key: text("/key_id").parse().expect("an id"),
+            version: intent["record_version"]
+                .as_u64()
+                .and_then(|version| version.try_into().ok())
+                .expect("a version"),
+            exchange: Exchange::Bybit,
+            environment: Environment::Simulated,
+            contract,
+        };
+        let keeper = KeeperPublicKey::parse(&text("/keeper/public_key")).expect("a public key");
+        let plain = PlainSecret::new(secret.key, secret.secret, None).expect("a credential");
+        let sealed = keyhold_seal::seal(&keeper, &context, plain, &mut KernelEntropy).expect("sealing works");
+        let fingerprint_key = fingerprint_key(&text("/fingerprint_key"));
+        let fingerprint =
+            keyhold_seal::fingerprint(&fingerprint_key, Exchange::Bybit, Environment::Simulated, secret.key);
+        let body = json!({
+            "label": label,
+            "envelope": sealed.envelope.to_text(),
+            "sealed_data_key": sealed.data_key.to_text(),
+            "hint": keyhold_seal::hint(secret.key),
+            "fingerprint": fingerprint.to_text(),
+        });
+        self.owner.put(&format!("/api/v1/keys/{}", context.key), &body)
+    }
+
+    /// Adds the fake exchange's key with this name, tests it, chooses the symbol and switches it on. Answers its id.
+    ///
+    /// # Panics
+    /// When a step is refused.
+    pub fn add_sound_key(&mut self, name: &'static str, contract: ContractType, symbol: &str) -> String {
+        let key = self.stack.key(name).expect("a key of this name").clone();
+        let stored = self.put_key(name, contract, Secret { key: &key.key, secret: &key.secret }).ok();
+        let id = stored["id"].as_str().expect("an id").to_owned();
+        let tested = self.test_key(&id);
+        assert_eq!(tested["verification"]["state"], "ok", "{}", tested["verification"]);
+        self.owner.put(&format!("/api/v1/keys/{id}/instruments"), &json!({ "symbols": [symbol] })).ok();
+        self.owner.patch(&format!("/api/v1/keys/{id}"), &json!({ "active": true })).ok();
+        id
+    }
+
+    /// Waits for the key's connection test and answers the key.
+    pub fn test_key(&mut self, id: &str) -> Value {
+        let path = format!("/api/v1/keys/{id}");
+        eventually("the key's test", || {
+            let key = self.owner.get(&path).ok();
+            matches!(key["verification"]["state"].as_str(), Some("ok" | "failed")).then_some(key)
+        })
+    }
+
+    /// Asks the fake exchange's control interface.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub fn venue(&self, call: &str, body: &Value) -> Value {
+        let address: SocketAddr = self.stack.control.parse().expect("an address");
+        let mut client = Client::new(address, &format!("http://{address}"));
+        client.post(&format!("/{call}"), body).ok()
+    }
+
+    /// A folder that the programs write.
+    pub fn folder(&self) -> &Path {
+        &self.stack.folder
+    }
+}
+
+fn fingerprint_key(text: &str) -> [u8; 32] {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url");
+    bytes.try_into().expect("32 bytes")
+}
+
+struct KernelEntropy;
+
+impl keyhold_seal::EntropySource for KernelEntropy {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), keyhold_seal::EntropyUnavailable> {
+        use std::io::Read as _;
+        std::fs::File::open("/dev/urandom")
+            .and_then(|mut source| source.read_exact(bytes))
+            .map_err(|_| keyhold_seal::EntropyUnavailable)
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests over the running house.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+mod trade;
