@@ -18,6 +18,8 @@ pub(crate) mod candles;
 pub(crate) mod chain;
 #[cfg(test)]
 mod chain_test;
+#[cfg(test)]
+mod codes_test;
 pub(crate) mod dashboard;
 pub(crate) mod decisions;
 pub(crate) mod equity;
