@@ -150,6 +150,29 @@ impl House {
     }
 }
 
+impl Drop for House {
+    /// A failed test shows what the programs and bots had to say.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        for name in ["keyhold", "keyhold-keeper", "keyhold-fake-venue"] {
+            eprintln!("---- {name}\n{}", tail(&self.stack.log_of(name)));
+        }
+        let bots = self.folder().join("run").join("bots");
+        for folder in std::fs::read_dir(bots).into_iter().flatten().flatten() {
+            if let Ok(log) = std::fs::read_to_string(folder.path().join("log")) {
+                eprintln!("---- bot {}\n{}", folder.file_name().display(), tail(&log));
+            }
+        }
+    }
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
 fn fingerprint_key(text: &str) -> [u8; 32] {
     use base64::Engine as _;
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url");

@@ -5,3 +5,4 @@
 mod frames;
 mod keeper;
 mod pointers;
+mod uplink;
