@@ -28,7 +28,7 @@ const FIXED: [(HeaderName, &str); 8] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
         HeaderName::from_static("permissions-policy"),
-        "camera=(), geolocation=(), microphone=(), payment=(), usb=(), serial=(), bluetooth=(), \
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=(), serial=(), \
          publickey-credentials-get=(self), publickey-credentials-create=(self), clipboard-write=(self)",
     ),
 ];
