@@ -50,7 +50,9 @@ export async function open({ width = 1360, height = 900, theme = 'dark', passkey
     messages.push(`${message.type()}: ${message.text()} (${message.location().url})`),
   );
   page.on('pageerror', (error) => messages.push(`uncaught: ${error.message}`));
-  const device = passkeys === 'device' ? await passkeyDevice(context, page) : null;
+  // One session for everything: closing a second one would switch the passkey device off.
+  const session = await context.newCDPSession(page);
+  const device = passkeys === 'device' ? await passkeyDevice(session) : null;
   let clicks = 0;
   return {
     page,
@@ -69,14 +71,27 @@ export async function open({ width = 1360, height = 900, theme = 'dark', passkey
       const rest = messages.filter((message) => !expected.some((pattern) => pattern.test(message)));
       assert.deepEqual(rest, [], 'the page wrote to the console');
     },
-    accessible: (name) => accessible(page, name),
+    accessible: (name) => accessible(session, name),
+    /** Runs named steps; the first failure ends the journey and says what the page showed. */
+    steps: (t) => async (name, action) => {
+      try {
+        await action();
+        t.diagnostic(`ok: ${name}`);
+      } catch (error) {
+        const shown = await page
+          .locator('[role="alert"]')
+          .allInnerTexts()
+          .catch(() => []);
+        error.message = `${name}: ${error.message}\n  at ${page.url()}, alerts: ${JSON.stringify(shown)}`;
+        throw error;
+      }
+    },
     close: () => browser.close(),
   };
 }
 
 /** A discoverable, user-verifying authenticator that answers without a person. */
-async function passkeyDevice(context, page) {
-  const session = await context.newCDPSession(page);
+async function passkeyDevice(session) {
   await session.send('WebAuthn.enable', { enableUI: false });
   const { authenticatorId } = await session.send('WebAuthn.addVirtualAuthenticator', {
     options: {
@@ -90,6 +105,9 @@ async function passkeyDevice(context, page) {
   });
   return {
     credentials: async () => (await session.send('WebAuthn.getCredentials', { authenticatorId })).credentials,
+    /** Lets ceremonies wait for a touch, or answers them at once. */
+    present: (enabled) =>
+      session.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled }),
     /** Makes the next ceremonies fail as when the finger is not recognized. */
     refuse: (refusing) =>
       session.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: !refusing }),
@@ -100,8 +118,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
 /** Runs axe in a world of its own, so that the page's policy stays as strict as for everybody. */
-async function accessible(page, name) {
-  const session = await page.context().newCDPSession(page);
+async function accessible(session, name) {
   const { frameTree } = await session.send('Page.getFrameTree');
   const world = { frameId: frameTree.frame.id, worldName: 'axe' };
   const { executionContextId } = await session.send('Page.createIsolatedWorld', world);
@@ -119,7 +136,6 @@ async function accessible(page, name) {
     await run(`axe.run(document, ${JSON.stringify({ runOnly: RULES })}).then((result) => JSON.stringify(
       result.violations.map((rule) => rule.id + ': ' + rule.nodes.map((node) => node.target.join(' ')).join(', '))))`),
   );
-  await session.detach();
   assert.deepEqual(found, [], `accessibility of ${name}`);
 }
 

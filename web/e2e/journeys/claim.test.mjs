@@ -14,14 +14,15 @@ test(
     const session = await open();
     t.after(() => session.close());
     const { page } = session;
+    const step = session.steps(t);
 
-    await t.test('an unclaimed server says so and nothing else', async () => {
+    await step('an unclaimed server says so and nothing else', async () => {
       await page.goto('/');
       await page.getByRole('heading', { name: 'This server has not been claimed' }).waitFor();
       await session.accessible('unclaimed');
     });
 
-    await t.test('a wrong code is refused', async () => {
+    await step('a wrong code is refused', async () => {
       await page.goto('/claim#0000000000000000');
       await page.getByLabel('E-mail').fill('owner@example.org');
       await page.getByRole('button', { name: 'Create passkey' }).click();
@@ -29,8 +30,7 @@ test(
       await session.accessible('claim refused');
     });
 
-    await t.test('the right code makes an owner with a passkey', async () => {
-      await page.goto('about:blank');
+    await step('the right code makes an owner with a passkey', async () => {
       await page.goto(`/claim#${claimCode}`);
       await page.getByLabel('E-mail').fill('owner@example.org');
       await session.accessible('claim');
@@ -41,9 +41,16 @@ test(
       await session.accessible('welcome');
     });
 
-    await t.test('paper money leads to a running bot', async (t) => {
+    await step('paper money leads to a running bot', async () => {
       const paper = page.getByRole('link', { name: /Try with paper money/ });
-      if ((await paper.count()) === 0) return t.skip('no simulated exchange is configured on this server');
+      const offered = await paper.waitFor({ timeout: 5_000 }).then(
+        () => true,
+        () => false,
+      );
+      if (!offered) {
+        t.diagnostic('SKIPPED: no simulated exchange with paper credentials is configured on this server');
+        return;
+      }
       await session.click(paper);
       const start = page.getByRole('button', { name: 'Start paper bot' });
       await eventually(
@@ -59,20 +66,22 @@ test(
       await session.accessible('bot');
     });
 
-    await t.test('sign out and in again with the passkey', async () => {
+    await step('sign out and in again with the passkey', async () => {
+      // Nobody touches the device, or the e-mail field's own offer would sign in before anything can be looked at.
+      await session.device.present(false);
       await page.getByRole('button', { name: 'Sign out' }).first().click();
       await page.getByRole('heading', { name: 'Sign in' }).waitFor();
       await session.accessible('sign in');
-      const signedIn = page.getByRole('link', { name: 'Dashboard', exact: true }).first();
-      // The passkey may already be offered by the e-mail field; the device then answers by itself.
-      await Promise.race([
-        signedIn.waitFor(),
-        page.getByRole('button', { name: 'Use a passkey' }).click({ timeout: 5_000 }),
-      ]).catch(() => undefined);
-      await signedIn.waitFor();
+      await session.device.present(true);
+      await session.device.refuse(true);
+      await page.getByRole('button', { name: 'Use a passkey' }).click();
+      await page.getByText('No passkey was given').waitFor();
+      await session.device.refuse(false);
+      await page.getByRole('button', { name: 'Use a passkey' }).click();
+      await page.getByRole('link', { name: 'Dashboard', exact: true }).first().waitFor();
     });
 
-    await t.test('every page is accessible and silent', async () => {
+    await step('every page is accessible and silent', async () => {
       const pages = [
         '/',
         '/bots',
@@ -102,6 +111,6 @@ test(
     });
 
     // Refused on purpose: the wrong code, and asking who is signed in before and after.
-    session.quiet(refusal('4\\d\\d', '/claim'), refusal(401, '/me'));
+    session.quiet(refusal('4\\d\\d', '/claim'), refusal(401, '/me'), /^info: Clear-Site-Data header/);
   },
 );
