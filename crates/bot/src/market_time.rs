@@ -48,6 +48,14 @@ impl MarketTime {
         }
     }
 
+    /// The newest instant that the market itself has told; `None` before it told any.
+    pub fn told(self, machine: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Real => Some(machine),
+            Self::Replay { newest, .. } => (newest > Timestamp::EPOCH).then_some(newest),
+        }
+    }
+
     /// When a candle counts as taken up: never before its close, and in a replay exactly then.
     pub fn taken_up(self, close: Timestamp, machine: Timestamp) -> Timestamp {
         match self {

@@ -12,11 +12,11 @@ mod tell;
 use std::collections::{BTreeSet, VecDeque};
 
 use keyhold_domain::fill::FillId;
-use keyhold_domain::{BotId, ClientOrderId, NewOrder, Symbol, Timestamp};
+use keyhold_domain::{BotId, ClientOrderId, NewOrder, OrderKind, Symbol, TimeInForce, Timestamp};
 use keyhold_engine::action::Action;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
-use keyhold_engine::order::OrderState;
+use keyhold_engine::order::{OrderState, Tracked};
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState, Ids, Plan};
 use keyhold_protocol::uplink::{Progress, Report};
 use serde::{Deserialize, Serialize};
@@ -189,10 +189,35 @@ impl Mind {
         asked.collect()
     }
 
+    /// Orders whose outcome is still to come by itself: whatever does not rest at the venue until something happens.
+    pub fn unsettled(&self) -> usize {
+        let is_unsettled = |tracked: &&Tracked| match tracked.state {
+            OrderState::InFlight | OrderState::Waiting | OrderState::Unknown | OrderState::Canceling => true,
+            OrderState::Working | OrderState::PartlyFilled => match tracked.order.kind {
+                OrderKind::Market => true,
+                OrderKind::Limit { time_in_force, .. } => {
+                    matches!(time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
+                }
+                OrderKind::StopMarket { .. } => false,
+            },
+            OrderState::Filled | OrderState::Canceled | OrderState::Refused => false,
+        };
+        let states = self.plans().filter_map(|(slot, _)| self.state(slot));
+        states.map(|state| state.orders().live().iter().filter(is_unsettled).count()).sum()
+    }
+
     /// Whether nobody knows if the venue has this order.
     pub fn is_lost(&self, slot: u16, id: ClientOrderId) -> bool {
         let tracked = self.state(slot).and_then(|state| state.orders().get(id));
         tracked.is_some_and(|tracked| tracked.state == OrderState::Unknown)
+    }
+
+    /// When the newest candles closed, in the market's time.
+    pub fn newest_closes(&self) -> impl Iterator<Item = Timestamp> {
+        self.plans().filter_map(|(slot, plan)| {
+            let newest = self.state(slot)?.newest_candle()?;
+            Some(newest.plus_ms(plan.interval_ms()))
+        })
     }
 
     /// How far the decisions have come.
@@ -263,12 +288,17 @@ impl Mind {
     fn planned(&mut self, setup: &Setup) {
         // Checked before it was journaled, and compiling is a function of the setup alone.
         let Ok(plan) = compile(self.bot, setup) else { return };
-        let continues = self.memory.setup.as_ref().is_some_and(|old| goes_on(old, setup));
-        if !continues || self.memory.state.is_none() {
-            self.memory.state = Some(BotState::new(&plan));
+        let change = self.memory.setup.as_ref().map(|old| Change::between(old, setup));
+        let kept = match (change, self.memory.state.take(), &self.plan) {
+            (Some(Change::Settings), state, _) => state,
+            (Some(Change::Template), Some(state), Some(old)) => state.replanned(old, &plan),
+            (Some(Change::Template | Change::Everything) | None, _, _) => None,
+        };
+        if kept.is_none() {
             self.memory.desk.forget_said();
             self.memory.wakes.clear();
         }
+        self.memory.state = Some(kept.unwrap_or_else(|| BotState::new(&plan)));
         self.plan = Some(plan);
         self.memory.setup = Some(setup.clone());
     }
@@ -309,10 +339,29 @@ impl Mind {
     }
 }
 
-/// Whether the engine's memory goes on under the new plan: settings may change beside it, nothing else.
-pub fn goes_on(old: &Setup, new: &Setup) -> bool {
-    let names = |setup: &Setup| setup.instruments.iter().map(|one| one.symbol).collect::<Vec<_>>();
-    old.key == new.key && old.template == new.template && names(old) == names(new)
+/// What a new setup changes, and with it what of the engine's memory can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Settings at most: everything goes on.
+    Settings,
+    /// The template: positions and results go on, components learn again.
+    Template,
+    /// Key or instruments: nothing goes on, so it must wait until nothing is held.
+    Everything,
+}
+
+impl Change {
+    /// From one setup to another.
+    pub fn between(old: &Setup, new: &Setup) -> Self {
+        let names = |setup: &Setup| setup.instruments.iter().map(|one| one.symbol).collect::<Vec<_>>();
+        if old.key != new.key || names(old) != names(new) {
+            Self::Everything
+        } else if old.template != new.template {
+            Self::Template
+        } else {
+            Self::Settings
+        }
+    }
 }
 
 /// Compiles the plans of a setup, slot by slot.

@@ -4,7 +4,9 @@
 //! a secret, an envelope or a ticket.
 
 use keyhold_domain::fill::FillId;
-use keyhold_domain::{Candle, ClientOrderId, CommandId, Instrument, KeyId, Money, Timestamp, VenueOrderId};
+use keyhold_domain::{
+    Candle, ClientOrderId, CommandId, Environment, Instrument, KeyId, Money, Timestamp, VenueOrderId,
+};
 use keyhold_engine::BotEvent;
 use keyhold_engine::event::{Outcome, Request};
 use keyhold_engine::settings::BotSettings;
@@ -85,6 +87,8 @@ pub enum Record {
 pub struct Setup {
     /// The key it trades with; changes only when flat.
     pub key: KeyId,
+    /// Its world; decides by which clock the market goes.
+    pub environment: Environment,
     /// The deployment's number.
     pub epoch: u32,
     /// The strategy.

@@ -96,7 +96,8 @@ impl Bot {
     pub(super) fn read_account(&mut self) {
         let Some(session) = &self.session else { return };
         let instant = Instant::now();
-        if self.busy.account || (self.account_view == AccountView::Stale && instant < self.not_before()) {
+        // After a failed reading the next one waits.
+        if self.busy.account || self.account_failed.is_some_and(|at| instant < at + READ_AGAIN) {
             return;
         }
         self.busy.account = true;
@@ -106,11 +107,6 @@ impl Bot {
         self.due.account = instant + ACCOUNT_EVERY;
         let (venue, asked) = (Arc::clone(&session.venue), self.now());
         self.errand(async move { News::Account(asked, venue.account().await) });
-    }
-
-    /// After a failed reading the next one waits.
-    fn not_before(&self) -> Instant {
-        self.account_failed.map_or_else(Instant::now, |at| at + READ_AGAIN)
     }
 
     pub(super) fn account_read(
@@ -127,9 +123,7 @@ impl Bot {
                 }
                 // A replay's account is stamped with another clock than its fills.
                 self.record_event(BotEvent::Account(AccountSnapshot { at: asked, ..account }))?;
-                if self.stage == Stage::Subscribing && self.market.is_none() {
-                    self.follow_market();
-                }
+                self.subscribe();
             }
             Err(error) => {
                 tracing::warn!("the account cannot be read: {error}");

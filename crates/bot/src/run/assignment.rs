@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{Instrument, KeyId, ReasonCode};
+use keyhold_domain::{Environment, Instrument, KeyId, ReasonCode};
 use keyhold_engine::BotEvent;
 use keyhold_engine::settings::BotSettings;
 use keyhold_protocol::uplink::{
@@ -18,8 +18,8 @@ use tokio::time::Instant;
 use super::{Bot, News, RunError, Stage};
 use crate::keeper::{Lease, LeaseEnd, LeaseError};
 use crate::market_time::MarketTime;
-use crate::mind;
 use crate::mind::record::{Obstacle, Record, Setup, Standing};
+use crate::mind::{self, Change, Mind};
 use crate::program::chain;
 use crate::session::{self, Prepared, Session, SessionError, Wanted};
 
@@ -29,6 +29,16 @@ const BETWEEN_DIALS: Duration = Duration::from_millis(500);
 /// Waits before the server is dialed again for a fresh ticket. The keeper takes five requests a minute.
 const FIRST_REDIAL: Duration = Duration::from_secs(2);
 const LAST_REDIAL: Duration = Duration::from_mins(1);
+
+/// The clock of a market, set to the newest candle the bot remembers.
+pub(super) fn market_time(environment: Environment, mind: &Mind) -> MarketTime {
+    let instant = Instant::now();
+    let mut time = MarketTime::of(environment, instant);
+    for at in mind.newest_closes() {
+        time.hear(at, instant);
+    }
+    time
+}
 
 impl Bot {
     /// A new word of the owner. Older ones than the newest are ignored.
@@ -168,10 +178,7 @@ impl Bot {
         self.keep_lease(lease, &session);
         self.redials = 0;
         self.redial = None;
-        self.time = MarketTime::of(session.environment, Instant::now());
-        for at in self.newest_closes() {
-            self.hear_time(at);
-        }
+        self.time = market_time(session.environment, &self.mind);
         self.session = Some(session);
         self.lease_lost = None;
         self.followed = None;
@@ -198,14 +205,6 @@ impl Bot {
         let wait = FIRST_REDIAL * 2_u32.pow(self.redials.min(6));
         self.redials = self.redials.saturating_add(1);
         self.redial = Some(Instant::now() + wait.min(LAST_REDIAL));
-    }
-
-    fn newest_closes(&self) -> Vec<keyhold_domain::Timestamp> {
-        let close = |(slot, plan): (u16, &keyhold_engine::Plan)| {
-            let newest = self.mind.state(slot)?.newest_candle()?;
-            Some(newest.plus_ms(plan.interval_ms()))
-        };
-        self.mind.plans().filter_map(close).collect()
     }
 
     /// Looks at the venue, or only compiles when nothing at the venue depends on the change.
@@ -268,7 +267,7 @@ impl Bot {
         let (Some(account), Some(template)) = (&assignment.account, &assignment.template) else {
             return Ok(());
         };
-        let (key, epoch) = (account.key.key, assignment.epoch);
+        let (key, environment, epoch) = (account.key.key, account.key.environment, assignment.epoch);
         let (wanted, template) = (account.instruments.clone(), template.clone());
         let Some(settings) = self.settings(generation)? else { return Ok(()) };
         let mut instruments = Vec::new();
@@ -284,7 +283,7 @@ impl Bot {
             instruments.push(instrument);
         }
         self.record(Record::Told(Box::new(Report::Instruments(instruments.clone()))))?;
-        self.plan(Setup { key, epoch, template, settings, instruments }, generation)?;
+        self.plan(Setup { key, environment, epoch, template, settings, instruments }, generation)?;
         self.judge_key(&prepared.facts)?;
         let standing = if prepared.unfit.is_empty() { Standing::Gone } else { Standing::Stands };
         self.obstacle(Obstacle::AccountUnfit, standing)?;
@@ -301,13 +300,14 @@ impl Bot {
             let text = format!("The bot cannot trade with this template and these settings: {error}.");
             return self.tell_as(Severity::Critical, ReasonCode::NoTemplate, text, None);
         }
-        let waits = self.mind.setup().is_some_and(|old| !mind::goes_on(old, &setup)) && !self.mind.is_idle();
-        self.waits_for_flat = waits;
-        if waits {
+        let series = self.series();
+        let change = self.mind.setup().map_or(Change::Everything, |old| Change::between(old, &setup));
+        self.waits_for_flat =
+            change == Change::Everything && self.mind.setup().is_some() && !self.may_close();
+        if self.waits_for_flat {
             self.tell_to_wait(generation)?;
-        }
-        let fresh = self.mind.setup().is_none_or(|old| !mind::goes_on(old, &setup));
-        if !waits && self.mind.setup() != Some(&setup) {
+        } else if self.mind.setup() != Some(&setup) {
+            tracing::info!(?change, "a new plan");
             self.record(Record::Planned(Box::new(setup)))?;
         }
         let slots: Vec<u16> = self.mind.plans().map(|(slot, _)| slot).collect();
@@ -315,14 +315,27 @@ impl Bot {
             self.desk(slot);
         }
         if self.stage == Stage::Connecting {
-            self.start_trading()
-        } else if fresh && !waits {
-            self.market = None;
-            self.stage = Stage::Reconciling;
-            self.load_all_history();
-            self.record_event(BotEvent::Restarted { at: self.now() })
-        } else {
-            Ok(())
+            return self.start_trading();
+        }
+        match change {
+            _ if self.waits_for_flat => Ok(()),
+            Change::Settings => Ok(()),
+            Change::Template => {
+                if self.series() != series {
+                    self.market = None;
+                    self.stage = Stage::Subscribing;
+                }
+                // Candles that close meanwhile are held back, so none is missed.
+                self.load_all_history();
+                self.subscribe();
+                Ok(())
+            }
+            Change::Everything => {
+                self.market = None;
+                self.stage = Stage::Reconciling;
+                self.load_all_history();
+                self.record_event(BotEvent::Restarted { at: self.now() })
+            }
         }
     }
 

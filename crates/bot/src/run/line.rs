@@ -106,13 +106,12 @@ impl Bot {
         }
     }
 
-    /// Requests on their way and questions whose answers may lead to more.
+    /// Orders whose outcome is still to come, and questions whose answers may lead to more.
     pub(super) fn in_flight(&self) -> u32 {
-        let requests: usize =
-            self.desks.values().map(|desk| desk.lanes.requests() + usize::from(desk.lanes.is_asking())).sum();
+        let questions = self.desks.values().filter(|desk| desk.lanes.is_asking()).count();
         let waits = self.desks.values().filter(|desk| desk.held_back.is_some()).count();
         let account = usize::from(self.account_view != AccountView::Current);
-        u32::try_from(requests + waits + account).unwrap_or(u32::MAX)
+        u32::try_from(self.mind.unsettled() + questions + waits + account).unwrap_or(u32::MAX)
     }
 
     fn phase(&self) -> Phase {

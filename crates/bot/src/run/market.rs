@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{Candle, Timestamp};
+use keyhold_domain::{Candle, Symbol, Timeframe, Timestamp};
 use keyhold_engine::BotEvent;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
@@ -13,7 +13,7 @@ use keyhold_venues::error::Asked;
 use keyhold_venues::port::{CandleRange, MarketSubscription, Series, Ticker};
 use keyhold_venues::{MarketData as _, MarketEvent};
 
-use super::{Bot, News, RunError, Stage};
+use super::{AccountView, Bot, News, RunError, Stage};
 use crate::clock::{Clock as _, SystemClock};
 use crate::mind::record::Record;
 
@@ -27,12 +27,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 impl Bot {
     /// Loads history for every instrument that has none. `true` when something is being loaded.
     ///
-    /// A replay's time is not known before its first candle; there, history is loaded just before that candle.
+    /// A replay's time is not known before its first news; there, history is loaded just before the first candle.
     pub(super) fn load_all_history(&mut self) -> bool {
-        if !self.time.flows() {
-            return false;
-        }
-        let now = SystemClock.now();
+        let Some(now) = self.time.told(SystemClock.now()) else { return false };
         let fresh: Vec<(u16, Timestamp)> = self
             .mind
             .plans()
@@ -89,19 +86,38 @@ impl Bot {
         for candle in self.desk(slot).held_back.take().unwrap_or_default() {
             self.feed(slot, candle)?;
         }
-        if self.stage == Stage::WarmingUp && self.desks.values().all(|desk| desk.held_back.is_none()) {
+        if self.stage == Stage::WarmingUp && self.has_history() {
             self.follow_account()?;
         }
+        self.subscribe();
         Ok(())
+    }
+
+    fn has_history(&self) -> bool {
+        self.desks.values().all(|desk| desk.held_back.is_none())
+    }
+
+    /// Starts listening to candles when everything before it is done.
+    pub(super) fn subscribe(&mut self) {
+        let ready = self.has_history() && self.account_view == AccountView::Current;
+        if self.stage == Stage::Subscribing && self.market.is_none() && ready {
+            self.follow_market();
+        }
+    }
+
+    /// Which candles the plan wants.
+    pub(super) fn series(&self) -> Vec<(Symbol, Timeframe)> {
+        self.mind.plans().map(|(_, plan)| (plan.instrument.symbol, plan.timeframe)).collect()
     }
 
     /// Starts listening to candles and prices.
     pub(super) fn follow_market(&mut self) {
         let Some(session) = &self.session else { return };
-        let series = self.mind.plans().map(|(slot, plan)| Series {
-            symbol: plan.instrument.symbol,
-            timeframe: plan.timeframe,
-            after: self.mind.state(slot).and_then(keyhold_engine::State::newest_candle),
+        let newest = |slot| self.mind.state(slot).and_then(keyhold_engine::State::newest_candle);
+        let series = (0..).zip(self.series()).map(|(slot, (symbol, timeframe))| Series {
+            symbol,
+            timeframe,
+            after: newest(slot),
         });
         let subscription = MarketSubscription { series: series.collect() };
         self.market = Some(session.venue.market_events(subscription));

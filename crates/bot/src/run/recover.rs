@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use super::assignment::market_time;
 use super::{AccountView, Bot, Busy, Due, HEARTBEAT, INSPECT_EVERY, NEWS_ROOM, RunError, Stage, TICK};
 use crate::clock::{Clock as _, SystemClock};
 use crate::journal::{Cause, Journal, Outbox};
@@ -33,6 +34,7 @@ impl Bot {
             }
         }
         tracing::info!(events = journal.sequence(), replayed, holds = ?mind.holds(), "the memory is back");
+        let time = mind.setup().map_or(MarketTime::Real, |setup| market_time(setup.environment, &mind));
         let (bring, news) = mpsc::channel(NEWS_ROOM);
         let instant = Instant::now();
         let line = uplink::start(options.uplink.clone(), hello);
@@ -58,7 +60,7 @@ impl Bot {
             waits_for_flat: false,
             told_to_wait: None,
             answers: VecDeque::new(),
-            time: MarketTime::Real,
+            time,
             lease_lost: None,
             give_back: None,
             redial: None,
