@@ -107,6 +107,14 @@ impl BotState {
         self.format == BOT_STATE_FORMAT && self.instruments.len() == plan.plans.len()
     }
 
+    /// Changes each instrument's memory beside its plan.
+    pub(crate) fn map_instruments(mut self, plans: &[Plan], change: impl Fn(State, &Plan) -> State) -> Self {
+        let instruments = std::mem::take(&mut self.instruments);
+        self.instruments =
+            instruments.into_iter().zip(plans).map(|(state, plan)| change(state, plan)).collect();
+        self
+    }
+
     /// The same as [`step_bot`], in place and into a buffer that the caller keeps: for loops over many events.
     pub fn take(&mut self, plan: &BotPlan, event: &BotEvent, out: &mut Vec<BotAction>) {
         match event {

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod position;
 pub mod problem;
 pub mod reading;
+pub mod replan;
 pub mod report;
 pub mod session;
 pub mod settings;
