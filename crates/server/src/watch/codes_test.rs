@@ -2,7 +2,8 @@
 
 use keyhold_domain::ReasonCode;
 
-const REFERENCE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/reason-codes.md"));
+const REFERENCE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/reason-codes.md"));
 /// Codes that only the server says.
 const OF_THE_SERVER: [&str; 2] = ["BOT_STOPPED", "KEY_EXPIRING"];
 
@@ -27,7 +28,10 @@ fn every_code_is_documented_once_with_its_consequence_and_next_step() {
         assert_eq!(found.len(), 1, "{code} has {} rows in docs/reference/reason-codes.md", found.len());
         let (_, cells) = found[0];
         let complete = cells.len() == 3 && cells.iter().all(|cell| cell.trim().len() > 3);
-        assert!(complete, "{code} lacks its meaning, what it means for open positions, or the next step: {cells:?}");
+        assert!(
+            complete,
+            "{code} lacks its meaning, what it means for open positions, or the next step: {cells:?}"
+        );
     }
     let unknown: Vec<_> = rows.iter().filter(|(name, _)| !known.clone().any(|code| code == *name)).collect();
     assert!(unknown.is_empty(), "rows about codes that do not exist: {unknown:?}");

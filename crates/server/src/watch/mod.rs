@@ -29,6 +29,8 @@ pub(crate) mod positions;
 mod samples;
 pub(crate) mod stream;
 pub(crate) mod tell;
+#[cfg(test)]
+mod tell_test;
 pub(crate) mod trades;
 pub(crate) mod values;
 pub(crate) mod verdicts;
