@@ -14,7 +14,7 @@ use crate::mind::Deed;
 const LONGEST: usize = 64;
 
 /// A request to the venue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Job {
     /// Send an order.
     Place(NewOrder),
@@ -113,9 +113,8 @@ impl Lanes {
     pub fn want_truth(&mut self) {
         match self.asking {
             Asking::No => self.asking = Asking::Wanted,
-            Asking::Wanted => {}
             // The answer that is on its way serves, unless something has happened since.
-            Asking::UnderWay { disturbed: 0 } => {}
+            Asking::Wanted | Asking::UnderWay { disturbed: 0 } => {}
             Asking::UnderWay { .. } => self.wanted_again = true,
         }
     }
@@ -128,7 +127,7 @@ impl Lanes {
     }
 
     /// The next request that may go out; its lane is busy until [`Self::done`].
-    pub fn next(&mut self) -> Option<Job> {
+    pub fn next_job(&mut self) -> Option<Job> {
         for lane in Lane::ALL {
             let queue = self.queue(lane);
             if !queue.busy
@@ -214,11 +213,11 @@ mod tests {
         for order in [entry, exit, stop] {
             lanes.take(Deed::Place(order)).unwrap();
         }
-        assert_eq!(lanes.next(), Some(Job::Place(exit)));
-        assert_eq!(lanes.next(), Some(Job::Place(entry)));
-        assert_eq!(lanes.next(), None, "the stop waits for the exit's answer");
+        assert_eq!(lanes.next_job(), Some(Job::Place(exit)));
+        assert_eq!(lanes.next_job(), Some(Job::Place(entry)));
+        assert_eq!(lanes.next_job(), None, "the stop waits for the exit's answer");
         lanes.done(Lane::Exits);
-        assert_eq!(lanes.next(), Some(Job::Place(stop)));
+        assert_eq!(lanes.next_job(), Some(Job::Place(stop)));
         assert_eq!(lanes.requests(), 2);
     }
 
@@ -228,7 +227,7 @@ mod tests {
         lanes.take(Deed::Place(order(OrderPurpose::Entry, 0))).unwrap();
         lanes.take(Deed::Reconcile).unwrap();
         assert!(!lanes.begin_asking(), "an order waits to be sent");
-        lanes.next().unwrap();
+        lanes.next_job().unwrap();
         assert!(!lanes.begin_asking(), "an order is on its way");
         lanes.done(Lane::Entries);
         assert!(lanes.begin_asking());

@@ -73,7 +73,7 @@ pub enum MindError {
 }
 
 /// What is to be done at the venue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Deed {
     /// Send an order.
     Place(NewOrder),

@@ -131,7 +131,7 @@ impl Told {
             self.orders(own, state, candle.as_ref(), out);
             self.position(own, state, out);
         }
-        self.trades(plan, actions, out);
+        Self::trades(plan, actions, out);
         self.forget(plan, state);
     }
 
@@ -240,7 +240,7 @@ impl Told {
         }
     }
 
-    fn trades(&self, plan: &BotPlan, actions: &[BotAction], out: &mut Vec<Report>) {
+    fn trades(plan: &BotPlan, actions: &[BotAction], out: &mut Vec<Report>) {
         for BotAction { action, .. } in actions {
             if let Action::TradeClosed(trade) = action
                 && plan.plans.iter().any(|own| own.instrument.symbol == trade.symbol)

@@ -13,7 +13,7 @@ use keyhold_venues::{AccountEvent, TradingVenue as _, VenueError};
 use tokio::time::Instant;
 
 use super::orders::concerns_key;
-use super::{ACCOUNT_EVERY, AccountView, Bot, INSPECT_EVERY, News, RunError, Stage};
+use super::{ACCOUNT_EVERY, AccountView, Bot, Errand, INSPECT_EVERY, News, RunError, Stage};
 use crate::clock::{Clock as _, SystemClock};
 use crate::findings::{self, Weight};
 use crate::mind::record::{Obstacle, Record, Standing};
@@ -25,17 +25,17 @@ const INSPECT_AGAIN: Duration = Duration::from_mins(5);
 
 impl Bot {
     /// Starts listening to the account. The venue is asked for the truth once the stream stands.
-    pub(super) fn follow_account(&mut self) -> Result<(), RunError> {
-        let Some(session) = &self.session else { return Ok(()) };
+    pub(super) fn follow_account(&mut self) {
+        let Some(session) = &self.session else { return };
         self.stage = Stage::Reconciling;
         self.account = Some(session.venue.account_events());
-        Ok(())
     }
 
     pub(super) fn account_event(&mut self, event: Option<AccountEvent>) -> Result<(), RunError> {
         let Some(event) = event else {
             tracing::warn!("the stream of the account has ended by itself; it is made anew");
-            return self.follow_account();
+            self.follow_account();
+            return Ok(());
         };
         match event {
             AccountEvent::OrderUpdate(update) => {
@@ -88,7 +88,7 @@ impl Bot {
     /// News of one instrument; news of others is nobody's here.
     fn for_symbol(&mut self, symbol: Symbol, event: Event) -> Result<(), RunError> {
         let Some(slot) = self.mind.slot_of(symbol) else { return Ok(()) };
-        self.desk(slot).lanes.disturb();
+        self.slot(slot).lanes.disturb();
         self.record_event(BotEvent::Instrument { slot, event })
     }
 
@@ -97,10 +97,12 @@ impl Bot {
         let Some(session) = &self.session else { return };
         let instant = Instant::now();
         // After a failed reading the next one waits.
-        if self.busy.account || self.account_failed.is_some_and(|at| instant < at + READ_AGAIN) {
+        if self.busy.contains(&Errand::Account)
+            || self.account_failed.is_some_and(|at| instant < at + READ_AGAIN)
+        {
             return;
         }
-        self.busy.account = true;
+        self.busy.insert(Errand::Account);
         if self.account_view == AccountView::Stale {
             self.account_view = AccountView::CatchingUp;
         }
@@ -114,7 +116,7 @@ impl Bot {
         asked: Timestamp,
         result: Result<AccountSnapshot, VenueError>,
     ) -> Result<(), RunError> {
-        self.busy.account = false;
+        self.busy.remove(&Errand::Account);
         match result {
             Ok(account) => {
                 self.account_failed = None;
@@ -142,17 +144,16 @@ impl Bot {
     /// Looks at the key's permissions, one look at a time.
     pub(super) fn inspect(&mut self) {
         let Some(session) = &self.session else { return };
-        if self.busy.inspecting {
+        if !self.busy.insert(Errand::Inspecting) {
             return;
         }
-        self.busy.inspecting = true;
         self.due.inspection = Instant::now() + INSPECT_EVERY;
         let venue = Arc::clone(&session.venue);
         self.errand(async move { News::Inspected(venue.inspect_key().await) });
     }
 
     pub(super) fn inspected(&mut self, result: Result<KeyFacts, VenueError>) -> Result<(), RunError> {
-        self.busy.inspecting = false;
+        self.busy.remove(&Errand::Inspecting);
         let outcome = match result {
             Ok(facts) => {
                 self.judge_key(&facts)?;

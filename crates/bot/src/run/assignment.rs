@@ -15,7 +15,7 @@ use keyhold_protocol::uplink::{
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Bot, News, RunError, Stage};
+use super::{Bot, Errand, News, RunError, Stage};
 use crate::keeper::{Lease, LeaseEnd, LeaseError};
 use crate::market_time::MarketTime;
 use crate::mind::record::{Obstacle, Record, Setup, Standing};
@@ -78,16 +78,15 @@ impl Bot {
         let has_ticket = account.key.ticket.is_some();
         let same = self.session.as_ref().map(|session| (session.key, session.version) == (key, version));
         match same {
-            Some(true) if self.followed != Some(generation) && !self.busy.preparing => {
+            Some(true) if self.followed != Some(generation) && !self.busy.contains(&Errand::Preparing) => {
                 let (account, template) = (account.clone(), template.clone());
                 self.prepare(&account, &template, generation)?;
             }
             Some(true) if has_ticket && self.lease_is_over() => self.open(key)?,
-            Some(true) => {}
             Some(false) if self.may_close() => self.close_session(),
             Some(false) => self.tell_to_wait(generation)?,
-            None if has_ticket && !self.busy.opening => self.open(key)?,
-            None => {}
+            None if has_ticket && !self.busy.contains(&Errand::Opening) => self.open(key)?,
+            Some(true) | None => {}
         }
         Ok(())
     }
@@ -97,7 +96,7 @@ impl Bot {
     }
 
     fn may_close(&self) -> bool {
-        self.mind.is_idle() && self.desks.values().all(|desk| desk.lanes.requests() == 0)
+        self.mind.is_idle() && self.slots.values().all(|work| work.lanes.requests() == 0)
     }
 
     fn tell_to_wait(&mut self, generation: u64) -> Result<(), RunError> {
@@ -119,8 +118,8 @@ impl Bot {
         self.errands.abort_all();
         // The lease's keeper hears of it once the last errand has let go of the credential.
         self.give_back = None;
-        self.busy = super::Busy::default();
-        self.desks.clear();
+        self.busy.clear();
+        self.slots.clear();
         self.followed = None;
         self.account_view = super::AccountView::Current;
         self.stage = Stage::Idle;
@@ -128,7 +127,7 @@ impl Bot {
 
     /// Opens the key with the assignment's ticket, which is then used up.
     fn open(&mut self, key: KeyId) -> Result<(), RunError> {
-        if self.busy.opening {
+        if self.busy.contains(&Errand::Opening) {
             return Ok(());
         }
         if self.mind.setup().is_some_and(|setup| setup.key != key) && !self.mind.is_idle() {
@@ -141,7 +140,7 @@ impl Bot {
         };
         let attempt = account.clone();
         account.key.ticket = None;
-        self.busy.opening = true;
+        self.busy.insert(Errand::Opening);
         if self.session.is_none() {
             self.stage = Stage::Connecting;
         }
@@ -162,7 +161,7 @@ impl Bot {
     }
 
     pub(super) fn opened(&mut self, result: Result<(Session, Lease), SessionError>) -> Result<(), RunError> {
-        self.busy.opening = false;
+        self.busy.remove(&Errand::Opening);
         let (session, lease) = match result {
             Ok(opened) => opened,
             Err(error) => {
@@ -232,7 +231,7 @@ impl Bot {
             version: session.version,
             environment: session.environment,
         };
-        self.busy.preparing = true;
+        self.busy.insert(Errand::Preparing);
         let bring = self.bring.clone();
         self.errand(async move {
             let mut tell = |finding| {
@@ -260,7 +259,7 @@ impl Bot {
     }
 
     pub(super) fn prepared(&mut self, generation: u64, prepared: &Prepared) -> Result<(), RunError> {
-        self.busy.preparing = false;
+        self.busy.remove(&Errand::Preparing);
         let Some(assignment) = self.assignment.as_ref().filter(|one| one.generation == generation) else {
             return Ok(());
         };
@@ -312,14 +311,15 @@ impl Bot {
         }
         let slots: Vec<u16> = self.mind.plans().map(|(slot, _)| slot).collect();
         for slot in slots {
-            self.desk(slot);
+            self.slot(slot);
         }
         if self.stage == Stage::Connecting {
-            return self.start_trading();
+            self.start_trading();
+            return Ok(());
         }
         match change {
-            _ if self.waits_for_flat => Ok(()),
             Change::Settings => Ok(()),
+            Change::Everything if self.waits_for_flat => Ok(()),
             Change::Template => {
                 if self.series() != series {
                     self.market = None;
@@ -340,15 +340,14 @@ impl Bot {
     }
 
     /// History, then the account's stream; the rest follows from there.
-    fn start_trading(&mut self) -> Result<(), RunError> {
+    fn start_trading(&mut self) {
         if self.mind.plans().next().is_none() {
-            return Ok(());
+            return;
         }
         if self.load_all_history() {
             self.stage = Stage::WarmingUp;
-            Ok(())
         } else {
-            self.follow_account()
+            self.follow_account();
         }
     }
 }

@@ -43,12 +43,11 @@ impl Bot {
     /// Ends the commands whose end has come.
     pub(super) fn finish_commands(&mut self) -> Result<(), RunError> {
         let under_way: Vec<_> = self.mind.desk().under_way().collect();
-        let quiet = self.desks.values().all(|desk| desk.lanes.requests() == 0);
+        let quiet = self.slots.values().all(|work| work.lanes.requests() == 0);
         let idle = quiet && self.mind.is_idle();
         for (id, command) in &under_way {
             let done = match command {
-                Command::Flatten => idle,
-                Command::Stop { positions: StopPolicy::Close } => idle,
+                Command::Flatten | Command::Stop { positions: StopPolicy::Close } => idle,
                 Command::Stop { positions: StopPolicy::Leave } => quiet,
                 Command::InspectKey => false,
             };

@@ -108,8 +108,8 @@ impl Bot {
 
     /// Orders whose outcome is still to come, and questions whose answers may lead to more.
     pub(super) fn in_flight(&self) -> u32 {
-        let questions = self.desks.values().filter(|desk| desk.lanes.is_asking()).count();
-        let waits = self.desks.values().filter(|desk| desk.held_back.is_some()).count();
+        let questions = self.slots.values().filter(|work| work.lanes.is_asking()).count();
+        let waits = self.slots.values().filter(|work| work.held_back.is_some()).count();
         let account = usize::from(self.account_view != AccountView::Current);
         u32::try_from(self.mind.unsettled() + questions + waits + account).unwrap_or(u32::MAX)
     }

@@ -58,7 +58,7 @@ impl Bot {
             until,
         };
         let venue = Arc::clone(&session.venue);
-        self.desk(slot).held_back.get_or_insert_default();
+        self.slot(slot).held_back.get_or_insert_default();
         self.errand(async move {
             let mut backoff = Backoff::new(FIRST_WAIT, LONGEST_WAIT, 0);
             loop {
@@ -76,25 +76,25 @@ impl Bot {
         });
     }
 
-    pub(super) fn warmed(&mut self, slot: u16, candles: Vec<Candle>) -> Result<(), RunError> {
+    pub(super) fn warmed(&mut self, slot: u16, candles: &[Candle]) -> Result<(), RunError> {
         tracing::info!(slot, candles = candles.len(), "history is loaded");
         for part in candles.chunks(CANDLES_PER_LINE) {
             self.record(Record::Warmed { slot, candles: part.to_vec() })?;
         }
         // The next start should not learn all this again line by line.
         self.snapshot()?;
-        for candle in self.desk(slot).held_back.take().unwrap_or_default() {
+        for candle in self.slot(slot).held_back.take().unwrap_or_default() {
             self.feed(slot, candle)?;
         }
         if self.stage == Stage::WarmingUp && self.has_history() {
-            self.follow_account()?;
+            self.follow_account();
         }
         self.subscribe();
         Ok(())
     }
 
     fn has_history(&self) -> bool {
-        self.desks.values().all(|desk| desk.held_back.is_none())
+        self.slots.values().all(|work| work.held_back.is_none())
     }
 
     /// Starts listening to candles when everything before it is done.
@@ -173,7 +173,7 @@ impl Bot {
     }
 
     fn candle_closed(&mut self, slot: u16, candle: Candle) -> Result<(), RunError> {
-        if let Some(held_back) = &mut self.desk(slot).held_back {
+        if let Some(held_back) = &mut self.slot(slot).held_back {
             if held_back.len() >= MOST_HELD_BACK {
                 held_back.remove(0);
             }
@@ -182,7 +182,7 @@ impl Bot {
         }
         if self.needs_history(slot) {
             self.load_history(slot, candle.open_time);
-            self.desk(slot).held_back = Some(vec![candle]);
+            self.slot(slot).held_back = Some(vec![candle]);
             return Ok(());
         }
         self.feed(slot, candle)
@@ -201,10 +201,10 @@ impl Bot {
         let (Some(slot), Some(rate)) = (self.mind.slot_of(ticker.symbol), ticker.funding_rate) else {
             return Ok(());
         };
-        if self.desk(slot).funding_rate == Some(rate) {
+        if self.slot(slot).funding_rate == Some(rate) {
             return Ok(());
         }
-        self.desk(slot).funding_rate = Some(rate);
+        self.slot(slot).funding_rate = Some(rate);
         let event = Event::FundingRate { rate, at: self.now() };
         self.record_event(BotEvent::Instrument { slot, event })
     }

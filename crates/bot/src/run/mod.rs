@@ -13,7 +13,7 @@ mod market;
 mod orders;
 mod recover;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keyhold_domain::{CommandId, KeyFacts, ReasonCode, Symbol, Timestamp};
@@ -102,7 +102,7 @@ enum Stage {
 
 /// One instrument's errands.
 #[derive(Debug, Default)]
-struct Desk {
+struct SlotWork {
     lanes: Lanes,
     /// Candles that wait until history is loaded; `None` when nothing is being loaded.
     held_back: Option<Vec<keyhold_domain::Candle>>,
@@ -131,12 +131,16 @@ enum AccountView {
 }
 
 /// Errands that must not run twice at once.
-#[derive(Debug, Default)]
-struct Busy {
-    opening: bool,
-    preparing: bool,
-    account: bool,
-    inspecting: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Errand {
+    /// Leasing and opening the key.
+    Opening,
+    /// Looking at the venue for a plan.
+    Preparing,
+    /// Reading the account.
+    Account,
+    /// Looking at the key's permissions.
+    Inspecting,
 }
 
 struct Bot {
@@ -153,7 +157,7 @@ struct Bot {
     /// Counts sessions, so that news of an old one is recognized.
     session_number: u64,
     stage: Stage,
-    desks: BTreeMap<u16, Desk>,
+    slots: BTreeMap<u16, SlotWork>,
     market: Option<EventStream<MarketEvent>>,
     account: Option<EventStream<AccountEvent>>,
     account_view: AccountView,
@@ -175,7 +179,7 @@ struct Bot {
     redial: Option<Instant>,
     redials: u32,
     due: Due,
-    busy: Busy,
+    busy: BTreeSet<Errand>,
     last_beat: Option<(Phase, bool, Vec<keyhold_protocol::uplink::Progress>)>,
     last_key_code: Option<ReasonCode>,
     news: mpsc::Receiver<News>,
@@ -296,7 +300,7 @@ impl Bot {
             News::Trouble(finding) => self.tell(&finding, None),
             News::Prepared(generation, prepared) => self.prepared(generation, &prepared),
             News::LeaseEnded(number) => self.lease_ended(number),
-            News::Warmed(slot, candles) => self.warmed(slot, candles),
+            News::Warmed(slot, candles) => self.warmed(slot, &candles),
             News::Answered(answer, error) => self.answered(answer, error.as_ref()),
             News::Truth(slot, result) => self.truth(slot, result),
             News::Account(at, result) => self.account_read(at, result),
@@ -441,10 +445,10 @@ impl Bot {
         self.market = None;
         self.account = None;
         let until = Instant::now() + FAREWELL;
-        while self.desks.values().any(|desk| desk.lanes.on_their_way() > 0) {
+        while self.slots.values().any(|work| work.lanes.on_their_way() > 0) {
             let Ok(news) = tokio::time::timeout_at(until, self.news.recv()).await else { break };
             if let Some(News::Answered(answer, _)) = news {
-                self.settle(&answer)?;
+                self.settle(&answer);
                 self.record(Record::Answered(answer))?;
             }
         }

@@ -9,7 +9,7 @@ use keyhold_engine::event::{Event, Outcome, Reconciliation, Request};
 use keyhold_venues::signer::{CancelOrder, OrderRef};
 use keyhold_venues::{TradingVenue as _, VenueError};
 
-use super::{AccountView, Bot, Desk, News, RunError, Stage};
+use super::{AccountView, Bot, News, RunError, SlotWork, Stage};
 use crate::clock::{Clock as _, SystemClock};
 use crate::lanes::{Full, Job, Lane};
 use crate::mind::Deed;
@@ -26,8 +26,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 impl Bot {
     /// Puts a deed on its lane. What finds no room did not leave.
     pub(super) fn queue(&mut self, slot: u16, deed: Deed) -> Result<(), RunError> {
-        let desk = self.desks.entry(slot).or_default();
-        let Err(Full(job)) = desk.lanes.take(deed) else { return Ok(()) };
+        let work = self.slots.entry(slot).or_default();
+        let Err(Full(job)) = work.lanes.take(deed) else { return Ok(()) };
         let (client_id, request) = match job {
             Job::Place(order) => (order.client_id, Request::Place),
             Job::Cancel(id) => (id, Request::Cancel),
@@ -49,17 +49,17 @@ impl Bot {
         if !self.is_connected() {
             return Ok(());
         }
-        let slots: Vec<u16> = self.desks.keys().copied().collect();
+        let slots: Vec<u16> = self.slots.keys().copied().collect();
         let mut synced = false;
         for slot in slots {
-            while let Some(job) = self.desks.get_mut(&slot).and_then(|desk| desk.lanes.next()) {
+            while let Some(job) = self.slots.get_mut(&slot).and_then(|work| work.lanes.next_job()) {
                 if !synced {
                     self.journal.sync()?;
                     synced = true;
                 }
                 self.send(slot, job);
             }
-            if self.desks.get_mut(&slot).is_some_and(|desk| desk.lanes.begin_asking()) {
+            if self.slots.get_mut(&slot).is_some_and(|work| work.lanes.begin_asking()) {
                 self.ask_truth(slot);
             }
         }
@@ -89,17 +89,16 @@ impl Bot {
     }
 
     /// Frees the lane of an answered request.
-    pub(super) fn settle(&mut self, answer: &Answer) -> Result<(), RunError> {
+    pub(super) fn settle(&mut self, answer: &Answer) {
         let lane = match (answer.request, answer.client_id.purpose()) {
             (Request::Place, keyhold_domain::OrderPurpose::Entry) => Lane::Entries,
             (Request::Place | Request::Cancel, _) => Lane::Exits,
         };
-        self.desk(answer.slot).lanes.done(lane);
-        Ok(())
+        self.slot(answer.slot).lanes.done(lane);
     }
 
     pub(super) fn answered(&mut self, answer: Answer, error: Option<&VenueError>) -> Result<(), RunError> {
-        self.settle(&answer)?;
+        self.settle(&answer);
         if let Some(error) = error {
             tracing::warn!(order = %answer.client_id, "a request did not succeed: {error}");
             if concerns_key(error) {
@@ -110,8 +109,8 @@ impl Bot {
         self.record(Record::Answered(Answer { at, ..answer }))
     }
 
-    pub(super) fn desk(&mut self, slot: u16) -> &mut Desk {
-        self.desks.entry(slot).or_default()
+    pub(super) fn slot(&mut self, slot: u16) -> &mut SlotWork {
+        self.slots.entry(slot).or_default()
     }
 
     fn ask_truth(&mut self, slot: u16) {
@@ -126,7 +125,7 @@ impl Bot {
             fills_from: self.fills_from(state.and_then(keyhold_engine::State::newest_candle)),
         };
         let venue = Arc::clone(&session.venue);
-        let failures = self.desks.get(&slot).map_or(0, |desk| desk.failures);
+        let failures = self.slots.get(&slot).map_or(0, |work| work.failures);
         self.errand(async move {
             let result = truth::ask(&venue, &inquiry).await;
             if result.is_err() {
@@ -150,17 +149,17 @@ impl Bot {
             Ok(truth) => truth,
             Err(error) => {
                 tracing::warn!(slot, "the venue's truth cannot be had: {error}");
-                let desk = self.desk(slot);
-                desk.failures = desk.failures.saturating_add(1);
-                desk.lanes.failed_asking();
+                let work = self.slot(slot);
+                work.failures = work.failures.saturating_add(1);
+                work.lanes.failed_asking();
                 if concerns_key(&error) {
                     self.inspect();
                 }
                 return Ok(());
             }
         };
-        self.desk(slot).failures = 0;
-        if !self.desk(slot).lanes.end_asking() {
+        self.slot(slot).failures = 0;
+        if !self.slot(slot).lanes.end_asking() {
             return Ok(());
         }
         if let Some(newest) = truth.fills.last() {

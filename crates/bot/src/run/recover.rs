@@ -1,6 +1,6 @@
 //! The only way to start: snapshot, journal, and then whatever the venue says.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use keyhold_protocol::uplink::BotMessage;
 use tokio::sync::mpsc;
@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::assignment::market_time;
-use super::{AccountView, Bot, Busy, Due, HEARTBEAT, INSPECT_EVERY, NEWS_ROOM, RunError, Stage, TICK};
+use super::{AccountView, Bot, Due, HEARTBEAT, INSPECT_EVERY, NEWS_ROOM, RunError, Stage, TICK};
 use crate::clock::{Clock as _, SystemClock};
 use crate::journal::{Cause, Journal, Outbox};
 use crate::launch::Options;
@@ -51,7 +51,7 @@ impl Bot {
             session: None,
             session_number: 0,
             stage: Stage::Idle,
-            desks: BTreeMap::new(),
+            slots: BTreeMap::new(),
             market: None,
             account: None,
             account_view: AccountView::Current,
@@ -71,7 +71,7 @@ impl Bot {
                 inspection: instant + INSPECT_EVERY,
                 tick: instant + TICK,
             },
-            busy: Busy::default(),
+            busy: BTreeSet::new(),
             last_beat: None,
             last_key_code: None,
             news,

@@ -23,14 +23,14 @@ pub(super) const STEPS: [KeyCheckStep; 10] = [
 
 /// A failed step.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
+pub(super) struct Failure {
     pub(super) step: KeyCheckStep,
     pub(super) code: ReasonCode,
     pub(super) detail: String,
     pub(super) venue_code: Option<String>,
 }
 
-impl Step {
+impl Failure {
     pub(super) fn new(step: KeyCheckStep, code: ReasonCode, detail: String) -> Self {
         Self { step, code, detail, venue_code: None }
     }
@@ -41,7 +41,7 @@ impl Step {
 }
 
 /// The step that failed when the venue answered `during` with this error.
-pub(super) fn step_of(error: &VenueError, during: KeyCheckStep, asked: Asked) -> Step {
+pub(super) fn step_of(error: &VenueError, during: KeyCheckStep, asked: Asked) -> Failure {
     let code = error.diagnosis(asked).unwrap_or(ReasonCode::ExchangeDown);
     let step = match error.refusal() {
         None => during,
@@ -74,21 +74,21 @@ pub(super) fn step_of(error: &VenueError, during: KeyCheckStep, asked: Asked) ->
         VenueError::Refused { venue_code, .. } => Some(venue_code.to_string()),
         VenueError::Unknown { .. } | VenueError::NotSent { .. } => None,
     };
-    Step { step, code, detail: format!("{error}."), venue_code }
+    Failure { step, code, detail: format!("{error}."), venue_code }
 }
 
 /// From here on the difference of the clocks is too large to trade: candles would be taken for late or early.
 const MOST_SKEW_MS: i64 = 5_000;
 
 /// The clocks agree, or by how much they do not.
-pub(super) fn clock(skew_ms: i64) -> Result<String, Step> {
+pub(super) fn clock(skew_ms: i64) -> Result<String, Failure> {
     let seconds = format!("{}.{:01} s", skew_ms.abs() / 1_000, skew_ms.abs() % 1_000 / 100);
     let direction = if skew_ms > 0 { "ahead" } else { "behind" };
     let text = format!("The machine's clock is {seconds} {direction}.");
     match skew_ms.abs() {
         0..1_000 => Ok(String::new()),
         1_000..MOST_SKEW_MS => Ok(text),
-        _ => Err(Step::new(KeyCheckStep::Clock, ReasonCode::ClockSkew, text)),
+        _ => Err(Failure::new(KeyCheckStep::Clock, ReasonCode::ClockSkew, text)),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::findings;
 use crate::launch::Options;
 use crate::session::{self, Session, SessionError};
 use crate::uplink::{self, Incoming, Line};
-use judge::{Step, step_of};
+use judge::{Failure, step_of};
 
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +144,7 @@ impl Test {
         self.add(step, KeyCheckResult::Passed, detail.into(), None);
     }
 
-    fn failed(&mut self, step: Step) -> Stopped {
+    fn failed(&mut self, step: Failure) -> Stopped {
         for earlier in judge::STEPS.iter().take_while(|earlier| **earlier < step.step) {
             let known = self.verdict.checks.iter().any(|check| check.step == *earlier);
             // An answer that names a later fault means that the earlier ones are not there.
@@ -244,7 +244,7 @@ impl Test {
             }
         }
         if let Some(expired) = findings::expiry(&facts, SystemClock.now()) {
-            return Err(self.failed(Step::found(KeyCheckStep::Expiry, expired)));
+            return Err(self.failed(Failure::found(KeyCheckStep::Expiry, expired)));
         }
         let date =
             facts.expires_at.map_or_else(|| "Does not expire.".to_owned(), |at| format!("Until {at}."));
@@ -258,7 +258,7 @@ impl Test {
             }
             None => self.passed(KeyCheckStep::Permissions, ""),
             Some(worst) if worst.weight == findings::Weight::Forbids => {
-                return Err(self.failed(Step::found(KeyCheckStep::Permissions, worst)));
+                return Err(self.failed(Failure::found(KeyCheckStep::Permissions, worst)));
             }
             Some(worst) => {
                 let result = KeyCheckResult::Warning(worst.code);
@@ -273,14 +273,14 @@ impl Test {
         let venue = &session.venue;
         let facts = self.verdict.facts.as_ref();
         if let Some(found) = facts.and_then(|facts| findings::contract(facts, account.key.contract_type)) {
-            return Err(self.failed(Step::found(KeyCheckStep::Account, found)));
+            return Err(self.failed(Failure::found(KeyCheckStep::Account, found)));
         }
         let wrong = |error: &VenueError| step_of(error, KeyCheckStep::Account, Asked::ToRead);
         match venue.account_settings().await {
             Ok(settings) if settings.margin_mode.is_none() => {
                 let detail = "The account's margin mode is neither isolated nor cross.";
                 let step =
-                    Step::new(KeyCheckStep::Account, ReasonCode::MarginModeUnsupported, detail.to_owned());
+                    Failure::new(KeyCheckStep::Account, ReasonCode::MarginModeUnsupported, detail.to_owned());
                 return Err(self.failed(step));
             }
             Ok(_) => {}
@@ -298,7 +298,7 @@ impl Test {
                 Ok(PositionMode::OneWay) => {}
                 Ok(PositionMode::Hedge) => {
                     let detail = format!("{symbol} is set to a long and a short position side by side.");
-                    let step = Step::new(KeyCheckStep::Account, ReasonCode::AccountModeMismatch, detail);
+                    let step = Failure::new(KeyCheckStep::Account, ReasonCode::AccountModeMismatch, detail);
                     return Err(self.failed(step));
                 }
                 Err(error) => return Err(self.failed(wrong(&error))),

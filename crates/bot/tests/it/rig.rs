@@ -25,7 +25,7 @@ use crate::market;
 use crate::server::TestServer;
 
 pub(crate) const TOKEN: &str = "5f0e8a1c5f0e8a1c5f0e8a1c5f0e8a1c5f0e8a1c5f0e8a1c5f0e8a1c5f0e8a1c";
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Rig {
     pub(crate) venue: FakeBybit,
