@@ -1,8 +1,8 @@
 // The browser of the journeys: how it is started, a passkey device made of software, a collector that fails a journey
-// on any console message, and the accessibility check. Knows no page.
+// on any console message, and the accessibility check. Knows no page and no server.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 
@@ -16,35 +16,32 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+/** How long a page may take for anything on a loaded machine; only ends a hopeless run. */
+const PATIENCE_MS = 60_000;
 
-/** The server under test; journeys are skipped loudly without it. */
-export const baseUrl = process.env.KEYHOLD_URL ?? null;
-/** The one-time claim code, or the whole address the server printed. */
-export const claimCode = process.env.KEYHOLD_CLAIM?.split('#').at(-1) ?? null;
+/** What every browser of the journeys is started with. */
+export const launch = { executablePath: PROGRAM, args: FLAGS };
 
-/** Why a journey cannot run, for node:test's `skip`; false when it can. */
-export function missing(...names) {
-  const absent = names.filter((name) => !process.env[name]);
-  if (!existsSync(PROGRAM)) absent.push(`the browser ${PROGRAM}`);
-  if (absent.length === 0) return false;
-  const text = `SKIPPED: ${absent.join(', ')} not given`;
-  console.error(text);
-  return text;
+/** A browser with one person at one page. More people come by `join`. */
+export async function openBrowser(t, options = {}) {
+  const browser = await chromium.launch(launch);
+  t.after(() => browser.close());
+  const person = await enter(t, await browser.newContext(looks(options)));
+  person.join = async (other = {}) => enter(t, await browser.newContext(looks({ ...options, ...other })));
+  return person;
 }
 
-/**
- * A fresh browser with one page, a passkey device and a collector of messages.
- *
- * `expected` lists patterns of messages that the journey provokes on purpose, for example a refused sign-in.
- */
-export async function open({ width = 1360, height = 900, theme = 'dark', passkeys = 'device' } = {}) {
-  const browser = await chromium.launch({ executablePath: PROGRAM, args: FLAGS });
-  const context = await browser.newContext({
-    viewport: { width, height },
-    colorScheme: theme,
-    baseURL: baseUrl,
-  });
-  const page = await context.newPage();
+const looks = ({ url, width = 1360, height = 850, theme = 'dark' }) => ({
+  baseURL: url,
+  viewport: { width, height },
+  colorScheme: theme,
+  permissions: ['clipboard-read', 'clipboard-write'],
+});
+
+/** A person at the first page of a browser context: counted clicks and fields, a passkey device, ears for messages. */
+export async function enter(t, context) {
+  const page = context.pages()[0] ?? (await context.newPage());
+  context.setDefaultTimeout(PATIENCE_MS);
   const messages = [];
   page.on('console', (message) =>
     messages.push(`${message.type()}: ${message.text()} (${message.location().url})`),
@@ -52,41 +49,53 @@ export async function open({ width = 1360, height = 900, theme = 'dark', passkey
   page.on('pageerror', (error) => messages.push(`uncaught: ${error.message}`));
   // One session for everything: closing a second one would switch the passkey device off.
   const session = await context.newCDPSession(page);
-  const device = passkeys === 'device' ? await passkeyDevice(session) : null;
+  const device = await passkeyDevice(session);
   let clicks = 0;
+  let fields = 0;
   return {
     page,
     context,
     device,
-    /** Clicks like a person and counts it; the first-run budget is measured in clicks. */
+    session,
+    /** Clicks like a person and counts it; the first minutes are measured in clicks. */
     async click(target) {
       clicks += 1;
       await target.click();
     },
-    get clicks() {
-      return clicks;
+    /** Types into a field and counts it. */
+    async fill(target, text) {
+      fields += 1;
+      await target.fill(text);
     },
-    /** Fails when the page said anything that was not expected. */
-    quiet(...expected) {
-      const rest = messages.filter((message) => !expected.some((pattern) => pattern.test(message)));
-      assert.deepEqual(rest, [], 'the page wrote to the console');
+    effort: () => ({ clicks, fields }),
+    /** Fails when the page said anything that was not expected; what was said is forgotten. */
+    quiet(where, ...expected) {
+      const rest = messages.splice(0).filter((message) => !expected.some((pattern) => pattern.test(message)));
+      assert.deepEqual(rest, [], `${where}: the page wrote to the console`);
     },
     accessible: (name) => accessible(session, name),
-    /** Runs named steps; the first failure ends the journey and says what the page showed. */
-    steps: (t) => async (name, action) => {
+    /** Everything that assistive technology is told, as one text. */
+    async spoken() {
+      const { nodes } = await session.send('Accessibility.getFullAXTree');
+      return JSON.stringify(nodes);
+    },
+    /** One step of a journey; its failure says where the page was and what it showed. */
+    async step(name, action) {
+      const started = Date.now();
       try {
         await action();
-        t.diagnostic(`ok: ${name}`);
       } catch (error) {
-        const shown = await page
+        const alerts = await page
           .locator('[role="alert"]')
           .allInnerTexts()
           .catch(() => []);
-        error.message = `${name}: ${error.message}\n  at ${page.url()}, alerts: ${JSON.stringify(shown)}`;
+        error.message = `${name}: ${error.message}\n  at ${page.url()}, alerts: ${JSON.stringify(alerts)}`;
+        const folder = process.env.KEYHOLD_E2E_PICTURES;
+        if (folder) await page.screenshot({ path: `${folder}/failed.png` }).catch(() => undefined);
         throw error;
       }
+      t.diagnostic(`${name}: ${((Date.now() - started) / 1000).toFixed(1)} s`);
     },
-    close: () => browser.close(),
   };
 }
 
@@ -137,17 +146,6 @@ async function accessible(session, name) {
       result.violations.map((rule) => rule.id + ': ' + rule.nodes.map((node) => node.target.join(' ')).join(', '))))`),
   );
   assert.deepEqual(found, [], `accessibility of ${name}`);
-}
-
-/** Waits until a condition holds; fails with its name after the limit. */
-export async function eventually(name, condition, limitMs = 30_000) {
-  const limit = Date.now() + limitMs;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > limit) assert.fail(`not within ${limitMs} ms: ${name}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
 }
 
 /** Messages of the network layer about answers that a journey provokes on purpose. */
