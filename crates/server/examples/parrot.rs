@@ -189,9 +189,9 @@ impl Parrot {
 }
 
 fn position(size: &str) -> Result<Report, Failure> {
-    Ok(serde_json::from_value(json!({
-        "type": "position", "symbol": "BTCUSDT", "size": size, "entry": "60000", "mark": "60100",
+    Ok(Report::Position(serde_json::from_value(json!({
+        "symbol": "BTCUSDT", "size": size, "entry": "60000", "mark": "60100",
         "unrealized": "50", "settle": "USDT", "stop": "59000", "stop_at_venue": "venue", "target": null,
         "liquidation": null, "opened_at": NOW
-    }))?)
+    }))?))
 }

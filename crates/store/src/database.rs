@@ -66,6 +66,7 @@ macro_rules! bound {
 impl Database {
     /// Opens or makes the file. Pragmas that deletion and durability rest on are read back, not assumed.
     pub(crate) async fn open_sqlite(file: &Path) -> Result<Self, StoreError> {
+        make_private(file).map_err(StoreError::Folder)?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -161,6 +162,14 @@ impl Database {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Makes the file readable by its owner only. SQLite gives the write-ahead log the same permissions.
+fn make_private(file: &Path) -> Result<(), std::io::Error> {
+    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+    let opened =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file)?;
+    opened.set_permissions(std::fs::Permissions::from_mode(0o600))
 }
 
 /// Reads back what deletion and durability rest on.

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use keyhold_domain::{DeploymentId, WorkspaceId};
 use tokio::net::UnixListener;
 use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
 
 use crate::app::Shared;
 
@@ -85,15 +86,18 @@ pub(crate) fn listen(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Accepts bots until the process ends.
+/// Accepts bots until it is aborted, which ends every conversation as well.
 pub(crate) async fn serve(app: Shared, listener: UnixListener) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut talks = JoinSet::new();
     loop {
+        // Conversations that have ended are forgotten, or the set would grow for ever.
+        while talks.try_join_next().is_some() {}
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let app = Arc::clone(&app);
-                tokio::spawn(async move {
+                talks.spawn(async move {
                     if let Err(error) = connection::talk(&app, stream).await {
                         tracing::info!(error = &error as &dyn std::error::Error, "a bot's connection ended");
                     }

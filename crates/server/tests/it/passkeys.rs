@@ -22,15 +22,15 @@ type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 impl UserValidationMethod for User {
     type PasskeyItem = Passkey;
 
-    fn check_user<'me, 'a, 'later>(
+    fn check_user<'a, 'me, 'later>(
         &'me self,
         _hint: UiHint<'a, Passkey>,
         _presence: bool,
         verification: bool,
     ) -> Later<'later, Result<UserCheck, Ctap2Error>>
     where
-        'me: 'later,
         'a: 'later,
+        'me: 'later,
         Self: 'later,
     {
         Box::pin(async move { Ok(UserCheck { presence: true, verification }) })

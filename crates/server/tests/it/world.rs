@@ -96,7 +96,13 @@ impl World {
         // Bots run as other users and must be able to pass.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
         let socket = folder.path().join("keeper.sock");
-        let keeper = keeper.map(|program| start_keeper(&program, &folder.path().join("keeper"), &socket));
+        let keeper = match keeper {
+            Some(program) => Some(start_keeper(&program, &folder.path().join("keeper"), &socket)),
+            None => {
+                stand_in_keeper(&socket);
+                None
+            }
+        };
         let config = Config {
             data: folder.path().join("data"),
             database_url: None,
@@ -178,6 +184,37 @@ impl Drop for World {
             let _killed = keeper.kill().and_then(|()| keeper.wait());
         }
     }
+}
+
+/// Answers which installation it serves and refuses everything else: for tests in which no key plays a part.
+fn stand_in_keeper(socket: &Path) {
+    use keyhold_protocol::frame::{self, Deadline};
+    use keyhold_protocol::keeper::{Answer as Said, PublicKey, RULES, Refusal, Request};
+    let listener = tokio::net::UnixListener::bind(socket).unwrap();
+    let mut point = [0; 32];
+    point[0] = 9;
+    let public_key = keyhold_seal::KeeperPublicKey::from_bytes(&point).unwrap();
+    let limit = Duration::from_secs(5);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let deadline = Deadline::Within(limit);
+            let Ok(Some(asked)) = frame::read_message::<Request, _>(&mut stream, RULES, deadline).await
+            else {
+                continue;
+            };
+            let answer = match asked.body {
+                Request::PublicKey => Said::PublicKey(PublicKey {
+                    install: keyhold_domain::InstallId::from_u128(1),
+                    key_id: public_key.id(),
+                    fingerprint: public_key.id().fingerprint(),
+                    public_key: public_key.clone(),
+                }),
+                _ => Said::Refused { code: Refusal::StorageFailed, pointer: None },
+            };
+            // A server that has gone away does not mind.
+            let _sent = frame::write_message(&mut stream, RULES, asked.id, &answer, limit).await;
+        }
+    });
 }
 
 fn start_keeper(program: &Path, folder: &Path, socket: &Path) -> Child {

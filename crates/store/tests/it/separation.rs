@@ -39,3 +39,18 @@ async fn the_same_exchange_key_is_refused_across_workspaces() {
         assert!(bob.intent(KeyId::from_u128(2), NOW).await.is_ok(), "the intent can be used again");
     }
 }
+
+#[tokio::test]
+async fn other_users_of_the_machine_cannot_read_the_database() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::sqlite().await;
+    add_key(&world.of_alice(), 1).await;
+    let mut seen = 0;
+    for entry in std::fs::read_dir(world.folder.path().join("data")).unwrap() {
+        let path = entry.unwrap().path();
+        let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen >= 2, "database and write-ahead log were looked at");
+}
