@@ -288,3 +288,96 @@ const fn likely(purpose: OrderPurpose) -> &'static str {
         OrderPurpose::Entry | OrderPurpose::Exit => "EXIT_EXTERNAL",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyhold_domain::{Fill, Liquidity, Money};
+    use keyhold_protocol::uplink::FillReport;
+
+    const MINUTE: i64 = 60_000;
+
+    fn candle(minute: i64, close: &str) -> Candle {
+        let price: Price = close.parse().unwrap();
+        Candle {
+            open_time: Timestamp::from_ms(minute * MINUTE),
+            open: price,
+            high: price,
+            low: price,
+            close: price,
+            volume: Decimal::ONE,
+        }
+    }
+
+    fn fill(id: ClientOrderId, price: &str, at: i64) -> FillRow {
+        let fill = Fill {
+            fill_id: at.to_string().parse().unwrap(),
+            client_id: Some(id),
+            venue_order_id: "v".parse().unwrap(),
+            symbol: "BTCUSD".parse().unwrap(),
+            side: Side::Sell,
+            price: price.parse().unwrap(),
+            quantity: "10".parse().unwrap(),
+            fee: Money::zero("BTC".parse().unwrap()),
+            liquidity: Liquidity::Maker,
+            at: Timestamp::from_ms(at),
+        };
+        let report = FillReport { fill, purpose: None, decision_price: None };
+        FillRow { id: at.to_string(), at: fill.at, report }
+    }
+
+    #[test]
+    fn the_bot_s_own_candle_wins_and_the_newest_are_kept() {
+        let told = [candle(1, "1"), candle(2, "2"), candle(3, "3"), candle(4, "4")];
+        let all = merged(&told, &[candle(3, "33")], 3);
+        let closes: Vec<String> = all.iter().map(|candle| candle.close.to_string()).collect();
+        assert_eq!(closes, ["2", "33", "4"]);
+    }
+
+    #[test]
+    fn the_venue_is_asked_unless_decisions_fill_the_chart_up_to_now() {
+        let now = Timestamp::from_ms(4 * MINUTE + 1);
+        let full = [candle(1, "1"), candle(2, "1"), candle(3, "1")];
+        assert!(reaches(&full, Timeframe::M1, 3, now));
+        assert!(!reaches(&full, Timeframe::M1, 4, now), "too few");
+        assert!(!reaches(&[full[0], full[2]], Timeframe::M1, 2, now), "a gap");
+        assert!(!reaches(&full, Timeframe::M1, 3, now.plus_ms(2 * MINUTE)), "too old");
+        assert!(!reaches(&[], Timeframe::M1, 1, now));
+    }
+
+    #[test]
+    fn fills_of_one_order_are_one_mark_at_the_contract_s_average() {
+        let bot = BotId::from_u128(1);
+        let exit = ClientOrderId::new(bot, 0, 1, 2, OrderPurpose::ProtectiveStop).unwrap();
+        let fills = [fill(exit, "100", 5), fill(exit, "50", 6)];
+        let inverse = Contract::Inverse { multiplier: Decimal::ONE };
+        let (entries, exits) = marks(&fills, &[], inverse);
+        assert!(entries.is_empty());
+        assert_eq!(exits.len(), 1);
+        // Inverse contracts average harmonically: 20 / (10/100 + 10/50).
+        assert_eq!(exits[0].price.get().round_dp(4).to_string(), "66.6667");
+        assert_eq!((exits[0].quantity.to_string(), exits[0].at.ms()), ("20".to_owned(), 5));
+        assert_eq!(exits[0].reason.as_deref(), Some("EXIT_HARD_STOP"));
+    }
+
+    #[test]
+    fn a_venue_that_is_away_is_left_alone_for_a_while() {
+        let kept = Kept::default();
+        let question = |count| {
+            let symbol: Symbol = "BTCUSDT".parse().unwrap();
+            (Exchange::Bybit, Environment::Live, ContractType::Linear, symbol, Timeframe::M1, count)
+        };
+        let at = Timestamp::from_ms;
+        assert_eq!(kept.get(&question(1), at(0)), None);
+        kept.put(question(1), at(0), None);
+        assert_eq!(kept.get(&question(1), at(REST_MS - 1)), Some(None));
+        assert_eq!(kept.get(&question(1), at(REST_MS)), None);
+        kept.put(question(2), at(0), Some(Arc::from([candle(1, "1")])));
+        assert!(kept.get(&question(2), at(FRESH_MS - 1)).is_some());
+        assert_eq!(kept.get(&question(2), at(FRESH_MS)), None);
+        for count in 0..200 {
+            kept.put(question(count), at(0), None);
+        }
+        assert_eq!(kept.answers.lock().unwrap().len(), MOST_KEPT, "what is kept is bounded");
+    }
+}

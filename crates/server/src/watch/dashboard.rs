@@ -1,6 +1,7 @@
 //! The overview of one environment: figures, what needs a person, equity. Figures are computed in [`super::kpis`].
 
 use axum::extract::State;
+use keyhold_domain::time::DAY_MS;
 use keyhold_domain::{Environment, Timestamp};
 use keyhold_provision::BotStatus;
 use keyhold_store::{ApiKey, Bot, OpenPosition};
@@ -18,6 +19,9 @@ use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::query::Query;
+
+/// A decision older than this says nothing about now; the longest candles last a day.
+const HEADLINES_MS: i64 = 3 * DAY_MS;
 
 /// Which overview.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -86,7 +90,7 @@ pub(crate) async fn dashboard(
     let positions: Vec<&OpenPosition> =
         positions.iter().filter(|position| bots.iter().any(|one| one.bot.id == position.bot)).collect();
     let keys: Vec<&ApiKey> = keys.iter().filter(|key| key.environment == environment).collect();
-    let headlines = store.headlines().await?;
+    let headlines = store.headlines(now.plus_ms(-HEADLINES_MS)).await?;
 
     let counted = holders(&all, environment);
     let held = held(&store.latest_equity(Some(environment)).await?, &counted);

@@ -3,7 +3,8 @@
 use keyhold_domain::id::kind;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{
-    Asset, BotId, Decimal, Price, Quantity, ReasonCode, Side, Symbol, TemplateId, Timestamp, TradeId,
+    Asset, BotId, Decimal, OrderPurpose, Price, Quantity, ReasonCode, Side, Symbol, TemplateId, Timestamp,
+    TradeId,
 };
 use keyhold_protocol::uplink::TradeReport;
 use keyhold_store::{OrderRow, TradeFilter, TradeRow};
@@ -174,38 +175,54 @@ pub(crate) async fn get(
     let store = &session.workspace;
     let row = store.trade(id).await?;
     let (bot, symbol) = (row.bot, row.report.symbol);
-    let (from, until) = (decided_at(&row.report), row.report.exited_at);
-    let (orders, fills) = store.executions_between(bot, symbol, from, until).await?;
+    let span = Span::of(&row.report);
+    let (orders, fills) = store.executions_between(bot, symbol, span.from, row.report.exited_at).await?;
     let decision = match row.report.entry_decision {
         Some(at) => store.decision_at(bot, symbol, at).await?,
         None => None,
     };
-    let entered = row.report.entered_at;
     Ok(Json(TradeDetail {
         trade: TradeView::of(row),
         orders: orders
             .into_iter()
-            .filter(|order| belongs(order, entered))
+            .filter(|order| span.holds(order))
             .map(|order| OrderView::of(bot, order))
             .collect(),
         fills: fills
             .into_iter()
-            .filter(|fill| fill.at >= entered)
+            .filter(|fill| fill.at >= span.fills_from)
             .map(|fill| FillView::of(bot, fill))
             .collect(),
         decision: decision.map(|row| DecisionView::new(bot, row.report)),
     }))
 }
 
-/// When the entry was decided, as the engine recorded it.
-fn decided_at(report: &TradeReport) -> Timestamp {
-    let recorded =
-        report.record.get("decided_at").and_then(serde_json::Value::as_i64).map(Timestamp::from_ms);
-    let earliest = report.entered_at.plus_ms(-DECIDED_BEFORE_MS);
-    recorded.filter(|at| *at <= report.entered_at).unwrap_or(earliest)
+/// The time of a trade's orders and fills. Bot and venue have clocks of their own, so that what is known exactly, the
+/// entry's decision by the bot's clock, decides where it can.
+struct Span {
+    from: Timestamp,
+    fills_from: Timestamp,
+    /// Where the decision's time is not recorded: before this only the entry's own order belongs to the trade.
+    others_from: Option<Timestamp>,
 }
 
-/// Before the first fill only the entry's own order can belong to a trade; the rest is of the trade before.
-fn belongs(order: &OrderRow, entered: Timestamp) -> bool {
-    order.at > entered || order.report.order.purpose == keyhold_domain::OrderPurpose::Entry
+impl Span {
+    fn of(report: &TradeReport) -> Self {
+        let entered = report.entered_at;
+        let recorded = report.record.get("decided_at").and_then(serde_json::Value::as_i64);
+        match recorded.map(Timestamp::from_ms).filter(|at| *at <= entered) {
+            // One position at a time: whatever was ordered since belongs to it.
+            Some(decided) => Self { from: decided, fills_from: decided, others_from: None },
+            None => Self {
+                from: entered.plus_ms(-DECIDED_BEFORE_MS),
+                fills_from: entered,
+                others_from: Some(entered),
+            },
+        }
+    }
+
+    fn holds(&self, order: &OrderRow) -> bool {
+        let is_entry = order.report.order.purpose == OrderPurpose::Entry;
+        is_entry || self.others_from.is_none_or(|from| order.at >= from)
+    }
 }

@@ -12,4 +12,5 @@ mod edge;
 mod keys;
 mod passkeys;
 mod stream;
+mod watch;
 mod world;
