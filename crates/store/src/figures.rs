@@ -20,9 +20,11 @@ statements! {
          AND ($2 = '' OR n.bot_id = $2) AND ($3 = '' OR n.environment = $3) AND n.at >= $4 \
          GROUP BY n.bot_id, n.asset, n.at / $5) t ON t.bot_id = e.bot_id AND t.asset = e.asset AND t.newest = e.at \
          WHERE e.workspace_id = $1 ORDER BY e.at DESC, e.bot_id, e.asset LIMIT $6";
-    HEADLINES = "SELECT d.bot_id, d.symbol, d.at, d.code FROM decisions d WHERE d.workspace_id = $1 \
-         AND d.at = (SELECT MAX(n.at) FROM decisions n WHERE n.workspace_id = d.workspace_id AND n.bot_id = d.bot_id \
-         AND n.symbol = d.symbol) ORDER BY d.bot_id, d.at DESC, d.symbol";
+    HEADLINES = "SELECT d.bot_id, d.symbol, d.at, d.code FROM decisions d JOIN \
+         (SELECT n.bot_id, n.symbol, MAX(n.at) AS newest FROM bots b JOIN decisions n \
+         ON n.workspace_id = b.workspace_id AND n.bot_id = b.id WHERE b.workspace_id = $1 AND n.at >= $2 \
+         GROUP BY n.bot_id, n.symbol) t ON t.bot_id = d.bot_id AND t.symbol = d.symbol AND t.newest = d.at \
+         WHERE d.workspace_id = $1 ORDER BY d.bot_id, d.at DESC, d.symbol";
     HEADLINE_COUNTS = "SELECT code, COUNT(*) AS found FROM decisions WHERE workspace_id = $1 AND bot_id = $2 \
          AND symbol = $3 AND at >= $4 GROUP BY code";
     BOT_LABELS = "SELECT id, label FROM bots WHERE workspace_id = $1";
@@ -108,12 +110,12 @@ impl WorkspaceStore {
         self.database.all(EQUITY_THINNED, values).await?.iter().rev().map(equity).collect()
     }
 
-    /// The newest decision of every bot in every instrument.
+    /// The newest decision of every bot in every instrument, on candles that opened at or after `since`.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn headlines(&self) -> Result<Vec<Headline>, StoreError> {
-        let rows = self.database.all(HEADLINES, args![self.workspace]).await?;
+    pub async fn headlines(&self, since: Timestamp) -> Result<Vec<Headline>, StoreError> {
+        let rows = self.database.all(HEADLINES, args![self.workspace, since]).await?;
         rows.iter()
             .map(|row| {
                 Ok(Headline {

@@ -30,9 +30,10 @@ statements! {
     EQUITY = "SELECT bot_id, asset, at, environment, wallet, equity FROM equity WHERE workspace_id = $1 \
          AND ($2 = '' OR bot_id = $2) AND ($3 = '' OR environment = $3) AND at >= $4 ORDER BY at DESC, bot_id, asset \
          LIMIT $5";
-    LATEST_EQUITY = "SELECT e.bot_id, e.asset, e.at, e.environment, e.wallet, e.equity FROM equity e \
-         WHERE e.workspace_id = $1 AND ($2 = '' OR e.environment = $2) AND e.at = (SELECT MAX(n.at) FROM equity n \
-         WHERE n.workspace_id = e.workspace_id AND n.bot_id = e.bot_id AND n.asset = e.asset) ORDER BY e.bot_id, e.asset";
+    LATEST_EQUITY = "SELECT e.bot_id, e.asset, e.at, e.environment, e.wallet, e.equity FROM equity e JOIN \
+         (SELECT n.bot_id, n.asset, MAX(n.at) AS newest FROM equity n WHERE n.workspace_id = $1 \
+         GROUP BY n.bot_id, n.asset) t ON t.bot_id = e.bot_id AND t.asset = e.asset AND t.newest = e.at \
+         WHERE e.workspace_id = $1 AND ($2 = '' OR e.environment = $2) ORDER BY e.bot_id, e.asset";
     EVENTS = "SELECT id, at, severity, code, text, bot_id, key_id, symbol FROM events WHERE workspace_id = $1 \
          AND ($2 = '' OR bot_id = $2) AND (at < $3 OR (at = $3 AND id < $4)) ORDER BY at DESC, id DESC LIMIT $5";
     ADD_EVENT = "INSERT INTO events (workspace_id, id, at, severity, code, text, bot_id, key_id, symbol) \

@@ -101,6 +101,8 @@ async fn figures_agree_with_the_rows() {
         let nets: Vec<String> =
             results.iter().map(|result| format!("{} {}", result.net, result.asset)).collect();
         assert_eq!(nets, ["2 USDT", "-1.5 USDT"], "newest first");
+        let latest = store.latest_equity(Some(Environment::Simulated)).await.unwrap();
+        assert_eq!(latest.iter().map(|point| point.at).collect::<Vec<_>>(), [at(61)]);
         assert_eq!(store.trade_results(Environment::Simulated, at(3)).await.unwrap().len(), 1);
         assert!(store.trade_results(Environment::Live, at(0)).await.unwrap().is_empty());
 
@@ -110,9 +112,10 @@ async fn figures_agree_with_the_rows() {
         let first_hour_has_one = at(0).ms() / hour == at(1).ms() / hour;
         assert_eq!(values, if first_hour_has_one { vec!["101", "102"] } else { vec!["100", "101", "102"] });
 
-        let headlines = store.headlines().await.unwrap();
+        let headlines = store.headlines(at(0)).await.unwrap();
         assert_eq!(headlines.len(), 1);
         assert_eq!((headlines[0].at, headlines[0].code.as_str()), (at(3), "FILTER_BLOCKED"));
+        assert!(store.headlines(at(4)).await.unwrap().is_empty(), "older ones say nothing about now");
         let counts = store.headline_counts(new.id, btc, at(2)).await.unwrap();
         assert_eq!(counts["NO_SIGNAL"], 1);
         assert_eq!(counts["FILTER_BLOCKED"], 1);
@@ -123,7 +126,7 @@ async fn figures_agree_with_the_rows() {
         let other = world.of_bob();
         assert!(other.trade_results(Environment::Simulated, at(0)).await.unwrap().is_empty());
         assert!(other.equity_thinned(None, None, at(0), hour).await.unwrap().is_empty());
-        assert!(other.headlines().await.unwrap().is_empty());
+        assert!(other.headlines(at(0)).await.unwrap().is_empty());
         assert!(other.headline_counts(new.id, btc, at(0)).await.unwrap().is_empty());
         assert_eq!(other.labels().await.unwrap(), keyhold_store::Labels::default());
     }
