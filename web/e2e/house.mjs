@@ -75,7 +75,10 @@ class House {
 
   /** Tells the made-up exchange to do something: `down`, `up`, `price`, … */
   async venue(order, body = {}) {
-    const answer = await fetch(`http://${this.control}/${order}`, { method: 'POST', body: JSON.stringify(body) });
+    const answer = await fetch(`http://${this.control}/${order}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
     assert.ok(answer.ok, `the exchange refused ${order}: ${await answer.clone().text()}`);
     return answer.json();
   }

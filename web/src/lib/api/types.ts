@@ -13,7 +13,8 @@ export type Known = 'yes' | 'no' | 'unknown';
 export type Severity = 'info' | 'warning' | 'critical';
 
 export interface Money {
-  amount: DecimalText;
+  /** Null when a part of the sum is not known. */
+  amount: DecimalText | null;
   asset: string;
 }
 
