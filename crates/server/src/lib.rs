@@ -10,7 +10,6 @@ pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod config;
-pub mod fleet;
 mod http;
 mod keeper;
 mod live;
