@@ -191,19 +191,23 @@ impl Mind {
 
     /// Orders whose outcome is still to come by itself: whatever does not rest at the venue until something happens.
     pub fn unsettled(&self) -> usize {
-        let is_unsettled = |tracked: &&Tracked| match tracked.state {
-            OrderState::InFlight | OrderState::Waiting | OrderState::Unknown | OrderState::Canceling => true,
-            OrderState::Working | OrderState::PartlyFilled => match tracked.order.kind {
-                OrderKind::Market => true,
-                OrderKind::Limit { time_in_force, .. } => {
-                    matches!(time_in_force, TimeInForce::Ioc | TimeInForce::Fok)
-                }
-                OrderKind::StopMarket { .. } => false,
-            },
-            OrderState::Filled | OrderState::Canceled | OrderState::Refused => false,
-        };
+        self.count_orders(|tracked| match tracked.order.kind {
+            OrderKind::Market => is_at_venue(tracked) || is_unanswered(tracked),
+            OrderKind::Limit { time_in_force: TimeInForce::Ioc | TimeInForce::Fok, .. } => {
+                is_at_venue(tracked) || is_unanswered(tracked)
+            }
+            OrderKind::Limit { .. } | OrderKind::StopMarket { .. } => is_unanswered(tracked),
+        })
+    }
+
+    /// Orders about which the venue still has to say something.
+    pub fn unanswered(&self) -> usize {
+        self.count_orders(is_unanswered)
+    }
+
+    fn count_orders(&self, wanted: impl Fn(&Tracked) -> bool) -> usize {
         let states = self.plans().filter_map(|(slot, _)| self.state(slot));
-        states.map(|state| state.orders().live().iter().filter(is_unsettled).count()).sum()
+        states.map(|state| state.orders().live().iter().filter(|tracked| wanted(tracked)).count()).sum()
     }
 
     /// Whether nobody knows if the venue has this order.
@@ -337,6 +341,21 @@ impl Mind {
             }
         }
     }
+}
+
+fn is_unanswered(tracked: &Tracked) -> bool {
+    match tracked.state {
+        OrderState::InFlight | OrderState::Waiting | OrderState::Unknown | OrderState::Canceling => true,
+        OrderState::Working
+        | OrderState::PartlyFilled
+        | OrderState::Filled
+        | OrderState::Canceled
+        | OrderState::Refused => false,
+    }
+}
+
+fn is_at_venue(tracked: &Tracked) -> bool {
+    matches!(tracked.state, OrderState::Working | OrderState::PartlyFilled)
 }
 
 /// What a new setup changes, and with it what of the engine's memory can go on.

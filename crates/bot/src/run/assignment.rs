@@ -3,7 +3,7 @@
 //! [`Bot::reconsider`] runs after every happening and starts what is missing, so an assignment that must wait (for a flat
 //! position, for a ticket) is followed as soon as it can be. Each step is an errand that comes back as news.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use keyhold_domain::{Environment, Instrument, KeyId, ReasonCode};
@@ -22,6 +22,7 @@ use crate::mind::record::{Obstacle, Record, Setup, Standing};
 use crate::mind::{self, Change, Mind};
 use crate::program::chain;
 use crate::session::{self, Prepared, Session, SessionError, Wanted};
+use crate::signer::KeySigner;
 
 /// How often the keeper is dialed before the ticket counts as lost.
 const DIALS: u32 = 40;
@@ -170,27 +171,35 @@ impl Bot {
                 return self.tell_as(Severity::Critical, ReasonCode::KeyInactive, text, None);
             }
         };
+        self.session_number += 1;
+        self.redials = 0;
+        self.redial = None;
+        self.lease_lost = None;
+        let same = |open: &&Session| (open.key, open.version) == (session.key, session.version);
+        if let Some(open) = self.session.as_ref().filter(same) {
+            // The keeper was away and knows this process again. The credential in use is the same one; the copy just
+            // opened is wiped here, and trading does not notice.
+            tracing::info!("the key is leased again");
+            let signer = Arc::downgrade(&open.signer);
+            self.keep_lease(lease, signer);
+            return self.obstacle(Obstacle::LeaseLost, Standing::Gone);
+        }
         tracing::info!("the key is open");
         self.market = None;
         self.account = None;
-        self.session_number += 1;
-        self.keep_lease(lease, &session);
-        self.redials = 0;
-        self.redial = None;
+        self.keep_lease(lease, Arc::downgrade(&session.signer));
         self.time = market_time(session.environment, &self.mind);
         self.session = Some(session);
-        self.lease_lost = None;
         self.followed = None;
         self.stage = Stage::Connecting;
         self.obstacle(Obstacle::LeaseLost, Standing::Gone)
     }
 
     /// The lease lives beside the errands, which may be ended all at once.
-    fn keep_lease(&mut self, lease: Lease, session: &Session) {
+    fn keep_lease(&mut self, lease: Lease, signer: Weak<KeySigner>) {
         let (give_back, wanted) = oneshot::channel();
         self.give_back = Some(give_back);
         let (number, bring) = (self.session_number, self.bring.clone());
-        let signer = Arc::downgrade(&session.signer);
         tokio::spawn(async move {
             if lease.keep(wanted, || signer.strong_count() == 0).await == LeaseEnd::Lost {
                 // The loop has ended when nobody takes it.

@@ -82,10 +82,14 @@ impl Bot {
         }
     }
 
-    /// A heartbeat when it is due, when the phase has changed, and as soon as everything is settled after progress.
+    /// A heartbeat when it is due, when the phase has changed, and as soon as everything is answered after something
+    /// happened.
     fn beat(&mut self) {
-        let (phase, quiet) = (self.phase(), self.in_flight() == 0);
+        let (phase, quiet) = (self.phase(), self.is_quiet());
         let progress = self.mind.progress();
+        if let (Some((_, was_quiet, _)), false) = (&mut self.last_beat, quiet) {
+            *was_quiet = false;
+        }
         let news = match &self.last_beat {
             None => true,
             Some((told, was_quiet, known)) => *told != phase || (quiet && (!was_quiet || *known != progress)),
@@ -108,10 +112,19 @@ impl Bot {
 
     /// Orders whose outcome is still to come, and questions whose answers may lead to more.
     pub(super) fn in_flight(&self) -> u32 {
-        let questions = self.slots.values().filter(|work| work.lanes.is_asking()).count();
+        u32::try_from(self.mind.unsettled() + self.questions()).unwrap_or(u32::MAX)
+    }
+
+    /// Nothing is on its way between bot and venue. Orders that the venue has taken may still wait there for a price.
+    fn is_quiet(&self) -> bool {
+        let requests: usize = self.slots.values().map(|work| work.lanes.requests()).sum();
+        requests + self.mind.unanswered() + self.questions() == 0
+    }
+
+    fn questions(&self) -> usize {
+        let asked = self.slots.values().filter(|work| work.lanes.is_asking()).count();
         let waits = self.slots.values().filter(|work| work.held_back.is_some()).count();
-        let account = usize::from(self.account_view != AccountView::Current);
-        u32::try_from(self.mind.unsettled() + questions + waits + account).unwrap_or(u32::MAX)
+        asked + waits + usize::from(self.account_view != AccountView::Current)
     }
 
     fn phase(&self) -> Phase {

@@ -154,6 +154,7 @@ impl Bot {
                 Ok(())
             }
             MarketEvent::Resynced { .. } => {
+                tracing::debug!("the stream of candles stands");
                 if self.stage == Stage::Subscribing {
                     tracing::info!("online");
                     self.stage = Stage::Online;

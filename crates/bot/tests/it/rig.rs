@@ -30,7 +30,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 pub(crate) struct Rig {
     pub(crate) venue: FakeBybit,
     pub(crate) server: TestServer,
-    keeper: Arc<TestKeeper>,
+    pub(crate) keeper: Arc<TestKeeper>,
     bot: BotId,
     child: Option<Child>,
     pub(crate) folder: TempDir,
@@ -97,6 +97,10 @@ impl Rig {
         server.up();
         let bot = BotId::from_u128((u128::from(seed) + 1) << 90);
         Self { venue, server, keeper, bot, child: None, folder, steps: 0, port: None }
+    }
+
+    pub(crate) fn log_text(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap()
     }
 
     fn log(&self) -> PathBuf {

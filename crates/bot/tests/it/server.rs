@@ -145,7 +145,7 @@ async fn serve(stream: UnixStream, inner: Arc<Inner>) {
     };
     let mut assignment = inner.assignment.lock().unwrap().clone();
     if let Some(account) = &mut assignment.account {
-        account.key.ticket = Some(inner.keeper.ticket(&inner.context, bot).await);
+        account.key.ticket = inner.keeper.ticket(&inner.context, bot).await;
     }
     let (line, mut messages) = mpsc::unbounded_channel();
     line.send(ServerMessage::Welcome { acknowledged }).unwrap();

@@ -167,3 +167,65 @@ async fn settings_and_template_change_while_it_runs() {
     rig.terminate();
     assert_eq!(rig.ended().await, Some(0), "SIGTERM ends it in order");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_trades_on_without_the_keeper_and_leases_again_when_it_is_back() {
+    let mut rig = Rig::trading(5).await;
+    online(&mut rig).await;
+    while rig.venue_size().is_zero() {
+        rig.step().await;
+    }
+    rig.keeper.down();
+    let told = |rig: &Rig, wanted: ReasonCode| {
+        rig.server.heard(|heard| {
+            let is = |report: &&Report| matches!(report, Report::Event(event) if event.code == wanted);
+            heard.reports.iter().filter(is).count()
+        })
+    };
+    rig.until("the loss is told", || (told(&rig, ReasonCode::KeyInactive) == 1).then_some(())).await;
+    let trades = rig.trades().len();
+    while rig.trades().len() < trades + 2 {
+        rig.step().await;
+    }
+    rig.keeper.up();
+    rig.until("the key is leased again", || rig.log_text().contains("the key is leased again").then_some(()))
+        .await;
+    let trades = rig.trades().len();
+    while rig.trades().len() < trades + 2 {
+        rig.step().await;
+    }
+    assert_told_once(&rig);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_connections_lose_no_candle_and_no_fill() {
+    let mut rig = Rig::trading(6).await;
+    online(&mut rig).await;
+    let stands = |rig: &Rig| rig.log_text().matches("the stream of candles stands").count();
+    for round in 0..4 {
+        rig.step().await;
+        rig.step().await;
+        let before = stands(&rig);
+        rig.control("cut", &serde_json::json!(null));
+        if round % 2 == 0 {
+            // A candle that nobody hears of: it must be fetched before the next is decided on.
+            rig.play();
+        }
+        rig.until("the stream is back", || (stands(&rig) > before).then_some(())).await;
+        rig.step().await;
+    }
+    let candles: Vec<i64> = rig.server.heard(|heard| {
+        let candle = |report: &Report| match report {
+            Report::Decision(decision) => Some(decision.candle.open_time.ms()),
+            _ => None,
+        };
+        heard.reports.iter().filter_map(candle).collect()
+    });
+    assert_eq!(candles.len(), rig.steps, "every candle is decided on");
+    assert!(
+        candles.windows(2).all(|pair| pair[1] - pair[0] == 60_000),
+        "in order, without gaps: {candles:?}"
+    );
+    assert!(!rig.trades().is_empty());
+    assert_told_once(&rig);
+}
