@@ -49,23 +49,15 @@ pub struct Options {
     /// What to do where the kernel lacks a protection.
     #[arg(long, value_enum, default_value_t = IsolationOption::Required)]
     pub isolation: IsolationOption,
-    /// Whether host names can be looked up; refused by default when a simulated port is given, else allowed.
-    #[arg(long, value_enum)]
-    pub names: Option<NamesOption>,
+    /// Whether host names can be looked up. A bot whose key is simulated needs none: its venue is dialed by address.
+    #[arg(long, value_enum, default_value_t = NamesOption::Allowed)]
+    pub names: NamesOption,
     /// How much is logged to standard error, in the notation of tracing's filters.
     #[arg(long, default_value = "info")]
     pub log: String,
     /// In which form.
     #[arg(long, value_enum, default_value_t = LogForm::Text)]
     pub log_form: LogForm,
-}
-
-impl Options {
-    /// Whether host names are looked up: venues run by Keyhold are dialed by address.
-    pub fn names(&self) -> NamesOption {
-        let usual = if self.simulated_ports.is_empty() { NamesOption::Allowed } else { NamesOption::Refused };
-        self.names.unwrap_or(usual)
-    }
 }
 
 /// Whether host names can be looked up. Where they can, data can also leave by UDP.

@@ -121,7 +121,7 @@ impl Rig {
             .arg("--folder")
             .arg(self.folder.path().join("bot"))
             .args(["--simulated-port", &self.port.unwrap_or(self.venue.address().port()).to_string()])
-            .args(["--isolation", isolation(), "--log", "info,keyhold_bot=debug"])
+            .args(["--names", "refused", "--isolation", isolation(), "--log", "info,keyhold_bot=debug"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)

@@ -1,0 +1,54 @@
+//! Live equals backtest: one recording of a market is played to a real bot process and given to the backtester; decisions
+//! and trades must be the same, number by number.
+//!
+//! The bot is the program itself with a real keeper, the venue speaks its wire protocol, orders travel over HTTP and fills
+//! over WebSocket. What is compared is what the bot reported over its uplink. [`replay`] drives, [`compare`] judges;
+//! docs/decisions/0011-live-equals-backtest.md says what each of the two ways of playing proves.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "helpers of tests fail the test by panicking and say what they found"
+)]
+
+mod compare;
+mod data;
+#[allow(dead_code, reason = "the keeper of the other tests can also go away")]
+#[path = "../it/keeper.rs"]
+mod keeper;
+mod replay;
+mod rig;
+mod uplink;
+
+use compare::Difference;
+use data::Case;
+use replay::Pace;
+
+/// Every decision and every trade is the same, to the last digit, when the venue waits for the bot's orders between the
+/// close of a candle and the next open, which is what the backtester assumes.
+async fn same(case: Case) {
+    let run = replay::live(&case, Pace::OrdersBeforeOpen).await;
+    let expected = compare::backtest(&case, &run);
+    let found = compare::compare(&case.name, &run, &expected);
+    assert!(run.trades.len() >= case.least_trades, "only {} trades: this proves little", run.trades.len());
+    assert!(found.is_none(), "{}", found.as_ref().map(Difference::in_full).unwrap_or_default());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn made_up_market_trend_follower() {
+    same(data::made_up("trend-follower")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn made_up_market_mean_reversion_with_limits() {
+    same(data::made_up("mean-reversion")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_month_of_bitcoin_trend_follower() {
+    if let Some(case) = data::month("trend-follower") {
+        same(case).await;
+    }
+}
