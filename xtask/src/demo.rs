@@ -39,6 +39,7 @@ pub fn run(options: &Options) -> Result<(), TaskError> {
         Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| TaskError::Failed(error.to_string()))?;
     let mut stack = Stack::start(&StackOptions {
         candles: options.candles.clone(),
+        start_ms: None,
         speed: options.speed,
         seed: options.seed,
         port: options.port,

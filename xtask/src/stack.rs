@@ -17,6 +17,8 @@ use crate::{TaskError, paths};
 pub struct StackOptions {
     /// A candle file instead of a made-up market.
     pub candles: Option<PathBuf>,
+    /// When the first played candle of a recording opens, in ms; without it the replay's clock begins now.
+    pub start_ms: Option<i64>,
     /// Candles per second; 0 waits for the control interface.
     pub speed: f64,
     /// Seed of the made-up market.
@@ -49,6 +51,8 @@ pub struct Stack {
     pub claim_code: String,
     /// The fake exchange's control address.
     pub control: String,
+    /// The fake exchange's REST and stream addresses.
+    pub venue: (String, String),
     /// The fake exchange's keys.
     pub keys: Vec<TestKey>,
     programs: Vec<Program>,
@@ -75,12 +79,14 @@ impl Stack {
             url: String::new(),
             claim_code: String::new(),
             control: String::new(),
+            venue: (String::new(), String::new()),
             keys: make_keys()?,
             programs: Vec::new(),
         };
-        stack.start_keeper()?;
-        let venue = stack.start_venue(options)?;
-        stack.start_server(options.port, &venue)?;
+        stack.make_keeper()?;
+        stack.start_keeper(&[])?;
+        stack.venue = stack.start_venue(options)?;
+        stack.start_server(options.port)?;
         Ok(stack)
     }
 
@@ -104,7 +110,7 @@ impl Stack {
 
 // The programs, one function each: what they are given is what an operator would give them.
 impl Stack {
-    fn start_keeper(&mut self) -> Result<(), TaskError> {
+    fn make_keeper(&self) -> Result<(), TaskError> {
         let folder = self.folder.join("keeper");
         let made = Command::new(paths::program("keyhold-keeper"))
             .arg("init")
@@ -116,9 +122,15 @@ impl Stack {
         if !made.status.success() {
             return Err(TaskError::Failed(String::from_utf8_lossy(&made.stderr).into_owned()));
         }
-        let socket = self.keeper_socket();
+        Ok(())
+    }
+
+    fn start_keeper(&mut self, more: &[&str]) -> Result<(), TaskError> {
+        let (folder, socket) = (self.folder.join("keeper"), self.keeper_socket());
+        // A killed keeper leaves its socket; the new one's is what shows that it is up.
+        remove_if_there(&socket)?;
         let mut command = Command::new(paths::program("keyhold-keeper"));
-        command.arg("serve").arg("--dir").arg(&folder).arg("--socket").arg(&socket);
+        command.arg("serve").arg("--dir").arg(&folder).arg("--socket").arg(&socket).args(more);
         if isolation_is_degraded() {
             command.args(["--isolation", "degraded"]);
         }
@@ -150,13 +162,16 @@ impl Stack {
         if let Some(candles) = &options.candles {
             command.arg("--candles").arg(candles);
         }
+        if let Some(start) = options.start_ms {
+            command.args(["--start-ms", &start.to_string()]);
+        }
         let mut output = self.spawn("keyhold-fake-venue", command, Stdio::piped())?;
         let line = first_line(&mut output, "keyhold-fake-venue", |line| line.starts_with('{'))?;
         self.control = json_text(&line, "control")?;
         Ok((json_text(&line, "rest")?, json_text(&line, "ws")?))
     }
 
-    fn start_server(&mut self, port: u16, venue: &(String, String)) -> Result<(), TaskError> {
+    fn start_server(&mut self, port: u16) -> Result<(), TaskError> {
         let port = free_port(port)?;
         self.url = format!("http://localhost:{port}");
         let settings = self.folder.join("keyhold.toml");
@@ -171,21 +186,28 @@ impl Stack {
             keeper = self.keeper_socket().display(),
             bot = paths::program("keyhold-bot").display(),
             isolation = if isolation_is_degraded() { "degraded" } else { "required" },
-            rest = venue.0,
-            stream = venue.1,
+            rest = self.venue.0,
+            stream = self.venue.1,
             key = good.key,
             secret = good.secret,
         );
         write_private(&settings, &text)?;
+        let line = self.run_server(|line| line.contains("/claim#"))?;
+        let code = line.split("/claim#").nth(1).unwrap_or("").trim();
+        code.clone_into(&mut self.claim_code);
+        Ok(())
+    }
+
+    /// Runs the server with the settings that are there, until it prints a line that is wanted.
+    fn run_server(&mut self, wanted: impl Fn(&str) -> bool) -> Result<String, TaskError> {
+        let settings = self.folder.join("keyhold.toml");
         let mut command = Command::new(paths::program("keyhold"));
         command.arg("serve").arg("--config").arg(&settings).arg("--stop-bots-on-exit");
         let mut output = self.spawn("keyhold", command, Stdio::piped())?;
-        let line = first_line(&mut output, "keyhold", |line| line.contains("/claim#"))?;
-        let code = line.split("/claim#").nth(1).unwrap_or("").trim();
-        code.clone_into(&mut self.claim_code);
+        let line = first_line(&mut output, "keyhold", wanted)?;
         // Nobody reads the rest; a full pipe would stop the server.
         std::thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
-        Ok(())
+        Ok(line)
     }
 
     /// Starts a program with its log in the folder; answers its standard output when that is piped.
@@ -196,7 +218,9 @@ impl Stack {
         output: Stdio,
     ) -> Result<BufReader<Box<dyn Read + Send>>, TaskError> {
         let log = self.folder.join(format!("{name}.log"));
-        let file = std::fs::File::create(&log).map_err(|error| TaskError::file(&log, error))?;
+        // A program that is started again goes on in its log.
+        let file = std::fs::File::options().create(true).append(true).open(&log);
+        let file = file.map_err(|error| TaskError::file(&log, error))?;
         command.stdin(Stdio::null()).stdout(output).stderr(file).process_group(0);
         let mut child =
             command.spawn().map_err(|source| TaskError::Start { program: name.to_owned(), source })?;
@@ -239,7 +263,52 @@ impl Stack {
             }
         }
         self.programs.clear();
+        self.end_orphans();
         killed
+    }
+}
+
+// What outages are made of.
+impl Stack {
+    /// Kills a program on the spot, as a crash or a loss of power would. Bots go on.
+    pub fn kill(&mut self, name: &str) -> Result<(), TaskError> {
+        let place = self.programs.iter().position(|program| program.name == name);
+        let place = place.ok_or_else(|| TaskError::Failed(format!("{name} does not run")))?;
+        let mut program = self.programs.remove(place);
+        let killed = program.child.kill().and_then(|()| program.child.wait());
+        killed.map(drop).map_err(|error| TaskError::Failed(format!("killing {name}: {error}")))
+    }
+
+    /// Starts a killed server again on the same data, settings and address.
+    pub fn restart_server(&mut self) -> Result<(), TaskError> {
+        self.run_server(|line| line.contains("listens on")).map(drop)
+    }
+
+    /// Starts a killed keeper again on the same folder, with further arguments.
+    pub fn restart_keeper(&mut self, more: &[&str]) -> Result<(), TaskError> {
+        self.start_keeper(more)
+    }
+
+    /// Processes of bots and key tests of this house, as the kernel lists them.
+    pub fn bots(&self) -> Vec<u32> {
+        let programs = self.folder.join("run").join("programs");
+        let is_ours = |pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            line.starts_with(programs.as_os_str().as_encoded_bytes())
+        };
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter(is_ours).collect()
+    }
+
+    /// Bots whose server was killed are nobody's any more.
+    fn end_orphans(&self) {
+        for pid in self.bots() {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+                // An error means that it is gone already.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
     }
 }
 
@@ -290,6 +359,13 @@ fn make_folder(wanted: Option<&Path>) -> Result<PathBuf, TaskError> {
         std::fs::set_permissions(&path, passable).map_err(|error| TaskError::file(&path, error))?;
     }
     Ok(folder)
+}
+
+fn remove_if_there(path: &Path) -> Result<(), TaskError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(TaskError::file(path, error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 fn write_private(path: &Path, text: &str) -> Result<(), TaskError> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use keyhold_domain::{ContractType, Environment, Exchange};
 use keyhold_seal::{Context, KeeperPublicKey, PlainSecret};
 use serde_json::{Value, json};
-use xtask::stack::{Stack, StackOptions};
+use xtask::stack::{Stack, StackOptions, TestKey};
 
 use crate::http::{Answer, Client};
 
@@ -20,6 +20,8 @@ pub struct House {
     pub stack: Stack,
     /// The owner's browser.
     pub owner: Client,
+    /// The recording that the exchange plays; removed with the house.
+    candles: Option<tempfile::TempPath>,
 }
 
 /// The password of the owner: long, and on no list.
@@ -53,7 +55,45 @@ pub struct Secret<'a> {
     pub secret: &'a str,
 }
 
+/// A credential sealed for this installation, ready to be stored.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// Where it is put.
+    pub path: String,
+    /// What is put there.
+    pub body: Value,
+}
+
+impl Sealed {
+    /// The ciphertext as it is stored.
+    ///
+    /// # Panics
+    /// Never: a sealed credential has one.
+    pub fn envelope(&self) -> &str {
+        self.body["envelope"].as_str().expect("it was sealed with one")
+    }
+}
+
 impl House {
+    /// A house whose market is a wave that moves only when told: [`crate::market`].
+    ///
+    /// # Panics
+    /// When a program does not come up.
+    pub fn stepping() -> Self {
+        let candles = crate::market::wave_file().expect("the temporary folder is writable");
+        let options = StackOptions {
+            candles: Some(candles.to_path_buf()),
+            start_ms: Some(crate::market::PLAY_MS),
+            speed: 0.0,
+            seed: 11,
+            port: 0,
+            folder: None,
+        };
+        let mut house = Self::open(&options);
+        house.candles = Some(candles);
+        house
+    }
+
     /// Starts everything and claims it.
     ///
     /// # Panics
@@ -69,11 +109,20 @@ impl House {
         let mut owner = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), &stack.url);
         let claim = json!({ "code": stack.claim_code, "email": "owner@example.org", "password": PASSWORD });
         owner.post("/api/v1/claim", &claim).ok();
-        Self { stack, owner }
+        Self { stack, owner, candles: None }
     }
 
-    /// Seals a key for this server's keeper and stores it, without testing it.
+    /// Seals a key for this server's keeper and stores it; the server begins to test it.
     pub fn put_key(&mut self, label: &str, contract: ContractType, secret: Secret<'_>) -> Answer {
+        let sealed = self.seal(label, contract, secret);
+        self.owner.put(&sealed.path, &sealed.body)
+    }
+
+    /// Seals a key for this server's keeper, as a browser does.
+    ///
+    /// # Panics
+    /// When the server does not say what to seal it to.
+    pub fn seal(&mut self, label: &str, contract: ContractType, secret: Secret<'_>) -> Sealed {
         let intent = self
             .owner
             .post(
@@ -107,7 +156,7 @@ impl House {
             "hint": keyhold_seal::hint(secret.key),
             "fingerprint": fingerprint.to_text(),
         });
-        self.owner.put(&format!("/api/v1/keys/{}", context.key), &body)
+        Sealed { path: format!("/api/v1/keys/{}", context.key), body }
     }
 
     /// Adds the fake exchange's key with this name, tests it, chooses the symbol and switches it on. Answers its id.
@@ -115,7 +164,7 @@ impl House {
     /// # Panics
     /// When a step is refused.
     pub fn add_sound_key(&mut self, name: &'static str, contract: ContractType, symbol: &str) -> String {
-        let key = self.stack.key(name).expect("a key of this name").clone();
+        let key = self.known(name);
         let stored = self.put_key(name, contract, Secret { key: &key.key, secret: &key.secret }).ok();
         let id = stored["id"].as_str().expect("an id").to_owned();
         let tested = self.test_key(&id);
@@ -123,6 +172,14 @@ impl House {
         self.owner.put(&format!("/api/v1/keys/{id}/instruments"), &json!({ "symbols": [symbol] })).ok();
         self.owner.patch(&format!("/api/v1/keys/{id}"), &json!({ "active": true })).ok();
         id
+    }
+
+    /// A key that the fake exchange knows.
+    ///
+    /// # Panics
+    /// When there is none of this name.
+    pub fn known(&self, name: &str) -> TestKey {
+        self.stack.key(name).expect("a key of this name").clone()
     }
 
     /// Waits for the key's connection test and answers the key.
@@ -151,9 +208,11 @@ impl House {
 }
 
 impl Drop for House {
-    /// A failed test shows what the programs and bots had to say.
+    /// Ends everything and removes what it wrote. A failed test shows what the programs and bots had to say.
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            self.stack.stop();
+            std::fs::remove_dir_all(self.folder()).expect("the house's folder can be removed");
             return;
         }
         for name in ["keyhold", "keyhold-keeper", "keyhold-fake-venue"] {
