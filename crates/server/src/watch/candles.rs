@@ -93,24 +93,33 @@ pub(crate) struct Mark {
 /// What a venue was asked for.
 type Question = (Exchange, Environment, ContractType, Symbol, Timeframe, u32);
 
-/// A venue's answer, or that there was none.
-type Answer = (Timestamp, Option<Arc<[Candle]>>);
+/// What a venue answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Answer {
+    /// Candles, oldest first.
+    Told(Arc<[Candle]>),
+    /// Nothing in time, or a refusal.
+    Away,
+}
 
 /// Answers of venues, kept for seconds, so that charts that many people look at cost a venue one question.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    answers: Mutex<BTreeMap<Question, Answer>>,
+    answers: Mutex<BTreeMap<Question, (Timestamp, Answer)>>,
 }
 
 impl Kept {
-    fn get(&self, question: &Question, now: Timestamp) -> Option<Option<Arc<[Candle]>>> {
+    fn get(&self, question: &Question, now: Timestamp) -> Option<Answer> {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, answer) = answers.get(question)?;
-        let good_for = if answer.is_some() { FRESH_MS } else { REST_MS };
+        let good_for = match answer {
+            Answer::Told(_) => FRESH_MS,
+            Answer::Away => REST_MS,
+        };
         (now.since_ms(*at) < good_for).then(|| answer.clone())
     }
 
-    fn put(&self, question: Question, now: Timestamp, answer: Option<Arc<[Candle]>>) {
+    fn put(&self, question: Question, now: Timestamp, answer: Answer) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.retain(|_, (at, _)| now.since_ms(*at) < REST_MS);
         if answers.len() < MOST_KEPT {
@@ -154,9 +163,13 @@ pub(crate) async fn candles(
             let question = (key.exchange, key.environment, key.contract_type, symbol, timeframe, count);
             history(&app, &kept, question).await
         }
-        Some(_) | None => None,
+        Some(_) | None => Answer::Away,
     };
-    let candles = merged(told.as_deref().unwrap_or_default(), &decided, count);
+    let told: &[Candle] = match &told {
+        Answer::Told(candles) => candles,
+        Answer::Away => &[],
+    };
+    let candles = merged(told, &decided, count);
     let (entries, exits) = match candles.first() {
         Some(candle) => {
             let from = candle.open_time;
@@ -201,8 +214,8 @@ fn reaches(decided: &[Candle], timeframe: Timeframe, count: u32, now: Timestamp)
     complete && now.since_ms(last.open_time) <= 2 * timeframe.ms()
 }
 
-/// The venue's candles, as kept or asked for now; `None` while it is away.
-async fn history(app: &App, kept: &Kept, question: Question) -> Option<Arc<[Candle]>> {
+/// The venue's candles, as kept or asked for now.
+async fn history(app: &App, kept: &Kept, question: Question) -> Answer {
     let now = app.clock.now();
     if let Some(answer) = kept.get(&question, now) {
         return answer;
@@ -210,12 +223,11 @@ async fn history(app: &App, kept: &Kept, question: Question) -> Option<Arc<[Cand
     let (exchange, environment, contract_type, symbol, timeframe, count) = question;
     let wanted = Wanted { exchange, environment, contract_type, symbol, timeframe, count };
     let asking = tokio::time::timeout(VENUE_PATIENCE, venues::candles(app, &wanted));
-    let answer = match asking.await {
-        Ok(Ok(candles)) => Some(Arc::from(candles)),
-        Ok(Err(_)) | Err(_) => {
-            tracing::debug!(%exchange, %environment, "the venue did not give candles; the bot's own are shown");
-            None
-        }
+    let answer = if let Ok(Ok(candles)) = asking.await {
+        Answer::Told(Arc::from(candles))
+    } else {
+        tracing::debug!(%exchange, %environment, "the venue did not give candles; the bot's own are shown");
+        Answer::Away
     };
     kept.put(question, now, answer.clone());
     answer
@@ -369,14 +381,14 @@ mod tests {
         };
         let at = Timestamp::from_ms;
         assert_eq!(kept.get(&question(1), at(0)), None);
-        kept.put(question(1), at(0), None);
-        assert_eq!(kept.get(&question(1), at(REST_MS - 1)), Some(None));
+        kept.put(question(1), at(0), Answer::Away);
+        assert_eq!(kept.get(&question(1), at(REST_MS - 1)), Some(Answer::Away));
         assert_eq!(kept.get(&question(1), at(REST_MS)), None);
-        kept.put(question(2), at(0), Some(Arc::from([candle(1, "1")])));
+        kept.put(question(2), at(0), Answer::Told(Arc::from([candle(1, "1")])));
         assert!(kept.get(&question(2), at(FRESH_MS - 1)).is_some());
         assert_eq!(kept.get(&question(2), at(FRESH_MS)), None);
         for count in 0..200 {
-            kept.put(question(count), at(0), None);
+            kept.put(question(count), at(0), Answer::Away);
         }
         assert_eq!(kept.answers.lock().unwrap().len(), MOST_KEPT, "what is kept is bounded");
     }

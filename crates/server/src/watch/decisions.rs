@@ -112,7 +112,7 @@ pub(crate) struct OrderView {
 }
 
 impl OrderView {
-    pub(crate) fn new(bot_id: BotId, report: OrderReport, updated_at: Timestamp) -> Self {
+    pub(crate) fn new(bot_id: BotId, report: &OrderReport, updated_at: Timestamp) -> Self {
         Self {
             id: report.order.client_id.to_string(),
             bot_id,
@@ -133,8 +133,8 @@ impl OrderView {
         }
     }
 
-    pub(crate) fn of(bot_id: BotId, row: OrderRow) -> Self {
-        Self::new(bot_id, row.report, row.updated_at)
+    pub(crate) fn of(bot_id: BotId, row: &OrderRow) -> Self {
+        Self::new(bot_id, &row.report, row.updated_at)
     }
 }
 
@@ -156,7 +156,7 @@ pub(crate) struct FillView {
 }
 
 impl FillView {
-    pub(crate) fn new(bot_id: BotId, report: FillReport) -> Self {
+    pub(crate) fn new(bot_id: BotId, report: &FillReport) -> Self {
         Self {
             id: report.fill.fill_id.to_string(),
             bot_id,
@@ -167,8 +167,8 @@ impl FillView {
         }
     }
 
-    pub(crate) fn of(bot_id: BotId, row: FillRow) -> Self {
-        Self::new(bot_id, row.report)
+    pub(crate) fn of(bot_id: BotId, row: &FillRow) -> Self {
+        Self::new(bot_id, &row.report)
     }
 }
 
@@ -242,7 +242,7 @@ pub(crate) async fn orders(
     session.workspace.bot(id).await?;
     let request = query.page()?;
     let rows = session.workspace.orders(id, &request).await?;
-    Ok(Json(page(rows, &request, |row| (row.at, row.id.clone()), |row| OrderView::of(id, row))))
+    Ok(Json(page(rows, &request, |row| (row.at, row.id.clone()), |row| OrderView::of(id, &row))))
 }
 
 /// Fills, newest first.
@@ -256,7 +256,7 @@ pub(crate) async fn fills(
     session.workspace.bot(id).await?;
     let request = query.page()?;
     let rows = session.workspace.fills(id, &request).await?;
-    Ok(Json(page(rows, &request, |row| (row.at, row.id.clone()), |row| FillView::of(id, row))))
+    Ok(Json(page(rows, &request, |row| (row.at, row.id.clone()), |row| FillView::of(id, &row))))
 }
 
 /// The newest 200 runs, newest first.

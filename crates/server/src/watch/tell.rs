@@ -47,9 +47,9 @@ pub(crate) async fn tell(live: &Live, store: &WorkspaceStore, news: News<'_>) ->
             live.publish(workspace, "decision", &DecisionView::new(bot, report.clone()));
         }
         Report::Order(report) => {
-            live.publish(workspace, "order", &OrderView::new(bot, report.clone(), news.at));
+            live.publish(workspace, "order", &OrderView::new(bot, report, news.at));
         }
-        Report::Fill(report) => live.publish(workspace, "fill", &FillView::new(bot, report.clone())),
+        Report::Fill(report) => live.publish(workspace, "fill", &FillView::new(bot, report)),
         Report::Position(report) => {
             let bot = store.bot(bot).await?;
             live.publish(workspace, "position", &PositionView::new(&bot, report, news.at));

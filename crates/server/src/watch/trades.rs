@@ -186,12 +186,12 @@ pub(crate) async fn get(
         orders: orders
             .into_iter()
             .filter(|order| span.holds(order))
-            .map(|order| OrderView::of(bot, order))
+            .map(|order| OrderView::of(bot, &order))
             .collect(),
         fills: fills
             .into_iter()
             .filter(|fill| fill.at >= span.fills_from)
-            .map(|fill| FillView::of(bot, fill))
+            .map(|fill| FillView::of(bot, &fill))
             .collect(),
         decision: decision.map(|row| DecisionView::new(bot, row.report)),
     }))
