@@ -13,6 +13,6 @@ mod venue;
 
 pub use export::{equity_csv, json, trades_csv};
 pub use report::{Assumptions, Finding, Gap, OpenAtEnd, Report};
-pub use run::{BacktestError, Control, Progress, run};
+pub use run::{BacktestError, Control, Progress, run, run_recorded};
 pub use spec::{DecisionFill, Fills, Funding, LimitUse, ProtectFrom, Spec, Unsupported};
 pub use text::text;

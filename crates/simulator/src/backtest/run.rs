@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyhold_domain::{BotId, Decimal, Rate, Timestamp};
+use keyhold_engine::decision::Decision;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::problem::Problem;
@@ -107,16 +108,40 @@ pub fn run(
     candles: &[ClosedCandle],
     watch: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Report, BacktestError> {
+    all(spec, candles, watch, None)
+}
+
+/// The same as [`run`], and tells every decision when it is made, also those that do nothing. Slower: each is recorded
+/// in full.
+pub fn run_recorded(
+    spec: &Spec,
+    candles: &[ClosedCandle],
+    watch: &mut dyn FnMut(Progress) -> Control,
+    told: &mut dyn FnMut(Decision),
+) -> Result<Report, BacktestError> {
+    all(spec, candles, watch, Some(told))
+}
+
+/// Whom decisions are told.
+type Listener<'a> = Option<&'a mut dyn FnMut(Decision)>;
+
+fn all(
+    spec: &Spec,
+    candles: &[ClosedCandle],
+    watch: &mut dyn FnMut(Progress) -> Control,
+    told: Listener<'_>,
+) -> Result<Report, BacktestError> {
     let mut findings = Vec::new();
     let template = supported(spec, &mut findings)?;
-    let plan = compile(spec, &template)?;
+    let recording = if told.is_some() { Recording::Everything } else { Recording::Actions };
+    let plan = compile(spec, &template, recording)?;
     let candles = in_range(spec, candles)?;
     let first = first_decision(spec, &plan, candles)?;
     let gaps = find_gaps(&plan, candles, &mut findings)?;
     let exchange = market(spec, &plan)?;
     let plan = BotPlan { plans: vec![plan] };
     let mut run = Run::new(spec, &plan, exchange, candles, first);
-    run.all(candles, first, watch)?;
+    run.all(candles, first, watch, told)?;
     Ok(run.report(candles, first, findings, gaps))
 }
 
@@ -153,12 +178,12 @@ fn lacks(spec: &Spec, needs: keyhold_engine::catalog::DataNeeds) -> bool {
     needs.funding && spec.funding == Funding::Off
 }
 
-fn compile(spec: &Spec, template: &Template) -> Result<Plan, BacktestError> {
+fn compile(spec: &Spec, template: &Template, recording: Recording) -> Result<Plan, BacktestError> {
     if spec.start_equity <= Decimal::ZERO {
         return Err(BacktestError::NoEquity);
     }
     let mut settings = spec.settings.clone();
-    settings.recording = Recording::Actions;
+    settings.recording = recording;
     if spec.limits == LimitUse::Off {
         settings.limits = Limits::default();
     }
@@ -292,6 +317,7 @@ impl<'a> Run<'a> {
         candles: &[ClosedCandle],
         first: usize,
         watch: &mut dyn FnMut(Progress) -> Control,
+        mut told: Listener<'_>,
     ) -> Result<(), BacktestError> {
         for candle in &candles[..first] {
             self.recorded_rates(candle.candle.open_time);
@@ -308,6 +334,11 @@ impl<'a> Run<'a> {
                 return Err(BacktestError::Canceled);
             }
             self.one(candle)?;
+            if let Some(decision) = self.lane.decision.take()
+                && let Some(told) = &mut told
+            {
+                told(*decision);
+            }
         }
         watch(Progress { done: candles.len(), all: candles.len() });
         Ok(())

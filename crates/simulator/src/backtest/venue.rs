@@ -8,6 +8,7 @@ use keyhold_domain::{
     AccountSnapshot, Balance, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Symbol, Timestamp,
 };
 use keyhold_engine::action::{Action, Note};
+use keyhold_engine::decision::Decision;
 use keyhold_engine::event::{Event, Outcome, Reconciliation, Request};
 use keyhold_engine::trade::Trade;
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState};
@@ -43,6 +44,8 @@ pub(super) struct Loop<'a> {
     actions: Vec<BotAction>,
     funds: Funds,
     pub(super) trades: Vec<Trade>,
+    /// What was decided on the newest candle, where that is recorded.
+    pub(super) decision: Option<Box<Decision>>,
     pub(super) liquidations: u64,
     pub(super) overflows: u64,
     /// Positions whose stop lay beyond the price of their liquidation.
@@ -73,6 +76,7 @@ impl<'a> Loop<'a> {
             actions: Vec::new(),
             funds: Funds::Changed,
             trades: Vec::new(),
+            decision: None,
             liquidations: 0,
             overflows: 0,
             bare_stops: 0,
@@ -216,7 +220,8 @@ impl<'a> Loop<'a> {
             }
             Action::TradeClosed(trade) => self.trades.push(*trade),
             Action::Note(Note::Overflow) => self.overflows += 1,
-            Action::Note(_) | Action::Record(_) => {}
+            Action::Record(decision) => self.decision = Some(decision),
+            Action::Note(_) => {}
         }
     }
 
