@@ -8,6 +8,7 @@
 //! | `pause`, `resume` | `{"pace": "10"}` optional | stops the replay; goes on (at a new pace) |
 //! | `step` | `{"candles": 1}` | plays base candles in lockstep: the forming candle's path and close, then the next open |
 //! | `truth` | `{"account": 1}` | positions, open orders, fills, wallets, realized profit of an account |
+//! | `tally` | `{"account": 1}` | the same as numbers only, cheap at any age: fills, open orders, wallets |
 //! | `price` | `{"symbol", "price"}` | moves a price, touching everything on the way |
 //! | `funding` | `{"symbol", "rate"}` | sets the coming funding rate |
 //! | `fills` | `{"depth": "0.1", "slippage_bps": "2"}` | most that fills at once (null: all), slippage |
@@ -30,7 +31,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use keyhold_domain::{Asset, Price, Quantity, Rate, Symbol};
+use keyhold_domain::{Asset, OrderKind, Price, Quantity, Rate, Symbol};
 use keyhold_simulator::exchange::{AccountId, Slippage};
 use keyhold_simulator::faults::FaultPlan;
 use serde::Deserialize;
@@ -167,6 +168,7 @@ pub(crate) fn act(shared: &Shared, name: &str, body: &Value) -> Result<Value, St
     match name {
         "status" => return Ok(status(&state)),
         "truth" => return truth(&state, read(body)?),
+        "tally" => return tally(&state, read(body)?),
         "imbalance" => return Ok(imbalance(&state)),
         "pause" => set_pace(&mut state, shared, Pace::Lockstep),
         "resume" => {
@@ -277,6 +279,27 @@ fn truth(state: &State, body: AccountBody) -> Result<Value, String> {
     Ok(json!({
         "positions": positions, "balances": balances, "open_orders": orders, "orders": all_orders, "fills": fills,
         "funding_payments": records.funding.len(), "liquidations": records.liquidations.len(),
+    }))
+}
+
+fn tally(state: &State, body: AccountBody) -> Result<Value, String> {
+    let account = AccountId(body.account);
+    let world = &state.world;
+    let records = world.records.get(&account).ok_or("no such account")?;
+    let (mut resting, mut waiting) = (0_u32, 0_u32);
+    for order in world.exchange.open_orders(account) {
+        match order.kind {
+            OrderKind::Market => waiting += 1,
+            OrderKind::Limit { .. } | OrderKind::StopMarket { .. } => resting += 1,
+        }
+    }
+    let balances = world.exchange.balances(account).map_err(|refusal| refusal.to_string())?;
+    let wallets: serde_json::Map<String, Value> = balances
+        .into_iter()
+        .map(|balance| (balance.asset.to_string(), json!(shapes::number(balance.wallet))))
+        .collect();
+    Ok(json!({
+        "fills": records.filled, "resting_orders": resting, "market_orders": waiting, "wallets": wallets,
     }))
 }
 

@@ -25,3 +25,4 @@ mod world;
 
 pub use bybit::instruments::{parse as parse_instrument, start_price};
 pub use venue::{FakeBybit, StartError};
+pub use world::Part;

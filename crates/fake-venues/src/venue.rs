@@ -11,7 +11,7 @@ use crate::bybit::state::State;
 use crate::config::{ConfigError, ControlAddress, Pace, VenueConfig};
 use crate::server::{Reach, Shared};
 use crate::trouble::Trouble;
-use crate::world::World;
+use crate::world::{Part, World};
 use crate::{control, replay, server};
 
 /// Why a venue did not start.
@@ -110,6 +110,17 @@ impl FakeBybit {
         let mut state = self.shared.lock();
         let news = state.world.step();
         state.publish(&news);
+    }
+
+    /// Plays one part of [`Self::step`], for programs that want to wait in between as time does: what happens inside a
+    /// candle is known before its close, and the close before the next open. A part that is not the next one does
+    /// nothing. Answers how many things have happened to accounts.
+    pub fn play(&self, part: Part) -> usize {
+        let mut state = self.shared.lock();
+        let news = state.world.play(part);
+        let happened = state.world.happened();
+        state.publish(&news);
+        happened
     }
 
     /// Ends the venue and waits until its tasks are gone.

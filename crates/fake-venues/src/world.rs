@@ -20,6 +20,8 @@ const MAX_RECORDS: usize = 10_000;
 /// What happened to one account, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
+    /// Executions since the start, also those that are forgotten.
+    pub(crate) filled: u64,
     /// Every order's latest state.
     pub(crate) orders: BTreeMap<VenueOrderId, Order>,
     /// The same orders in the order of their arrival.
@@ -49,6 +51,7 @@ impl Records {
                 }
             }
             ExchangeEvent::Fill(_, report) => {
+                self.filled += 1;
                 let _oldest = remember(&mut self.fills, *report);
             }
             ExchangeEvent::Funding(_, payment) => {
@@ -71,6 +74,18 @@ pub(crate) enum MarketNews {
     Closed(Symbol, Candle),
 }
 
+/// One part of a base candle in lockstep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The way of the price through the rest of the forming candles. Afterwards the market waits for the next open, and
+    /// orders that come now wait with it.
+    Path,
+    /// The closed candles are told.
+    Close,
+    /// The next candles open.
+    Open,
+}
+
 /// How much of the forming candles has been played, in thousandths.
 type Share = u32;
 
@@ -91,6 +106,10 @@ pub(crate) struct World {
     pub(crate) ended: bool,
     share: Share,
     events: Vec<ExchangeEvent>,
+    /// Candles that have been played to their end and were not told.
+    untold: Vec<MarketNews>,
+    /// Which part of the candle comes next.
+    next: Part,
 }
 
 const WHOLE: Share = 1_000;
@@ -126,6 +145,8 @@ impl World {
             ended: false,
             share: 0,
             events: Vec::new(),
+            untold: Vec::new(),
+            next: Part::Path,
         };
         world.open_accounts(config)?;
         world.begin();
@@ -186,13 +207,38 @@ impl World {
 
     /// Plays what is left of the forming candles, closes them and begins the next ones.
     pub(crate) fn step(&mut self) -> Vec<MarketNews> {
-        if self.ended {
+        let mut news = self.play(Part::Path);
+        news.extend(self.play(Part::Close));
+        news.extend(self.play(Part::Open));
+        news
+    }
+
+    /// Plays one part of the candles. A part that is not the next one does nothing.
+    pub(crate) fn play(&mut self, part: Part) -> Vec<MarketNews> {
+        if self.ended || self.next != part {
             return Vec::new();
         }
-        let mut news = self.finish();
-        self.begin();
-        news.extend(self.feeds.iter().map(|feed| MarketNews::Price(feed.instrument.symbol)));
-        news
+        match part {
+            Part::Path => {
+                self.untold = self.finish();
+                self.next = Part::Close;
+                Vec::new()
+            }
+            Part::Close => {
+                self.next = Part::Open;
+                std::mem::take(&mut self.untold)
+            }
+            Part::Open => {
+                self.next = Part::Path;
+                self.begin();
+                self.feeds.iter().map(|feed| MarketNews::Price(feed.instrument.symbol)).collect()
+            }
+        }
+    }
+
+    /// Things that have happened to accounts and were not told.
+    pub(crate) fn happened(&self) -> usize {
+        self.events.len()
     }
 
     /// Shows the next of `parts` prices of the forming candles; the last part is a [`Self::step`].
@@ -201,7 +247,7 @@ impl World {
         // The share is a rounded down multiple of one part; the nearest multiple says how many parts are done.
         let done = (self.share * parts + WHOLE / 2) / WHOLE;
         let next = (done + 1) * WHOLE / parts;
-        if next >= WHOLE || self.ended {
+        if next >= WHOLE || self.ended || self.next != Part::Path {
             return self.step();
         }
         let from = self.events.len();
@@ -373,6 +419,21 @@ mod tests {
             assert_eq!(seen, ["50000", "50500", "49400", "50200"], "{parts} parts");
             assert_eq!(world.now, Timestamp::from_ms(60_000));
         }
+    }
+
+    /// Between path and open the market waits: nothing is told and nothing moves but what was asked for.
+    #[test]
+    fn the_parts_of_a_candle_make_a_step() {
+        let (mut whole, mut parts) =
+            (world(["50000", "50500", "49400", "50200"]), world(["50000", "50500", "49400", "50200"]));
+        let expected = whole.step();
+        let mut news = parts.play(Part::Path);
+        assert_eq!((news.len(), parts.play(Part::Open).len(), parts.played), (0, 0, 1));
+        news.extend(parts.play(Part::Close));
+        assert!(matches!(news.as_slice(), [MarketNews::Closed(..)]));
+        assert_eq!(parts.exchange.last_price("BTCUSDT".parse().unwrap()).unwrap().to_string(), "50200");
+        news.extend(parts.play(Part::Open));
+        assert_eq!((news, parts.now), (expected, whole.now));
     }
 
     /// A step in the middle plays only what is left: an extreme that was visited is not visited again.
