@@ -96,7 +96,7 @@ class House {
   }
 
   /** The processes of bots, also of those that only test a key. */
-  bots = () => this.processes().filter(({ line }) => /^\S*keyhold-bot /.test(line));
+  bots = () => this.processes().filter(({ line }) => /^\S*keyhold-bot-\w+ /.test(line));
 
   /** What the instances of bots wrote: folders, sockets, files. */
   remains() {

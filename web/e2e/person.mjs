@@ -35,6 +35,13 @@ export async function sealKey(person, { label, key, secret }) {
   await page.getByRole('button', { name: 'Seal and test key' }).click();
 }
 
+/** Chooses the entry of a list that contains a text. */
+export async function choose(list, text) {
+  const entry = list.locator('option', { hasText: text });
+  await entry.waitFor({ state: 'attached' });
+  await list.selectOption(await entry.getAttribute('value'));
+}
+
 /** Waits until a page shows its heading and nothing is loading any more. */
 export async function settled(person) {
   const { page } = person;

@@ -1,13 +1,13 @@
 // The whole way of a person: from an unclaimed server over a key, a template and a bot to trades and a clean end.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { openBrowser, refusal } from '../browser.mjs';
 import { eventually, startHouse } from '../house.mjs';
-import { api, claim, sealKey, settled } from '../person.mjs';
+import { api, choose, claim, sealKey, settled } from '../person.mjs';
 
+/** The picture of the README; written only when asked for, so that test runs leave the tree alone. */
 const SCREENSHOT = fileURLToPath(new URL('../../../docs/screenshot.png', import.meta.url));
 
 /** Crosses often and never stays long, so that trades come within seconds of the replay. */
@@ -119,21 +119,25 @@ async function soundKey(person, house) {
   assert.deepEqual(await left.allInnerTexts(), [], 'every check passed');
   const balance = page.getByRole('table', { name: 'Balances' }).getByRole('row', { name: /^USDT/ });
   assert.match(await balance.innerText(), /10,000/);
+  await person.accessible('tested key');
   const rights = page.locator('section', { has: page.getByRole('heading', { name: 'Permissions found' }) });
   assert.match(await rights.innerText(), /Withdraw\s+✓ No\s/);
-  await page.getByRole('button', { name: 'Activate key' }).click();
   await page.getByText('It is active: a bot may use it.').waitFor();
   await page.getByRole('checkbox', { name: /^BTCUSDT/ }).check();
   await page.getByRole('button', { name: 'Save markets' }).click();
-  await page.getByRole('link', { name: 'Deploy a bot with this key' }).waitFor();
+  await page.getByRole('link', { name: 'Open key' }).click();
+  const active = page.getByRole('switch', { name: 'Key active' });
+  await active.and(page.locator('[aria-checked="true"]')).click();
+  await active.and(page.locator('[aria-checked="false"]')).click();
+  await active.and(page.locator('[aria-checked="true"]')).waitFor();
 }
 
 async function writeTemplate(person) {
   const { page } = person;
   await page.goto('/templates/new');
   await page.getByRole('button', { name: 'Edit as JSON' }).click();
-  await page.getByLabel('Document').fill(JSON.stringify(QUICK));
-  await page.getByLabel('Document').blur();
+  await page.getByRole('textbox', { name: 'Document' }).fill(JSON.stringify(QUICK));
+  await page.getByRole('textbox', { name: 'Document' }).blur();
   await page.getByRole('button', { name: 'Create template' }).click();
   await page.getByRole('heading', { name: QUICK.name, level: 1 }).waitFor();
 }
@@ -141,7 +145,11 @@ async function writeTemplate(person) {
 async function deployBot(person) {
   const { page } = person;
   await page.goto('/bots');
-  await page.getByRole('link', { name: 'Deploy bot' }).or(page.getByRole('button', { name: 'Deploy bot' })).first().click();
+  await page
+    .getByRole('link', { name: 'Deploy bot' })
+    .or(page.getByRole('button', { name: 'Deploy bot' }))
+    .first()
+    .click();
   const dialog = page.getByRole('dialog', { name: 'Deploy bot' });
   await dialog.getByLabel('Name').fill('BTC quick');
   await dialog.getByRole('button', { name: 'Deploy bot' }).click();
@@ -158,10 +166,10 @@ const state = ({ page }, status) =>
 async function assign(person) {
   const { page } = person;
   await page.getByRole('link', { name: 'Settings' }).click();
-  await page.getByLabel('API key', { exact: true }).selectOption({ label: /Paper main/ });
+  await choose(page.getByLabel('API key', { exact: true }), 'Paper main');
   await page.getByRole('button', { name: 'Assign key' }).click();
   await page.getByText('An API key is missing.').waitFor({ state: 'detached' });
-  await page.getByLabel('Template', { exact: true }).selectOption({ label: /Quick crossings/ });
+  await choose(page.getByLabel('Template', { exact: true }), QUICK.name);
   await page.getByRole('button', { name: 'Assign template' }).click();
   await page.getByText('A template is missing.').waitFor({ state: 'detached' });
 }
@@ -194,14 +202,14 @@ async function trades(person) {
 async function chart(person) {
   const { page } = person;
   await page.goto(`/bots/${person.bot}`);
-  const label = async () => (await page.getByRole('img', { name: /candles;/ }).getAttribute('aria-label')) ?? '';
-  await eventually('entries and exits on the chart', async () => /[1-9]\d* entries, [1-9]\d* exits/.test(await label()));
+  const label = async () =>
+    (await page.getByRole('img', { name: /candles;/ }).getAttribute('aria-label')) ?? '';
+  await eventually('entries and exits on the chart', async () =>
+    /[1-9]\d* entries, [1-9]\d* exits/.test(await label()),
+  );
   await page.locator('.chart canvas').first().waitFor();
   await settled(person);
   await person.accessible('bot');
-  if (process.env.KEYHOLD_SCREENSHOT !== '1') return;
-  mkdirSync(fileURLToPath(new URL('.', `file://${SCREENSHOT}`)), { recursive: true });
-  await page.screenshot({ path: SCREENSHOT });
 }
 
 async function pauseAndResume(person) {
@@ -226,25 +234,32 @@ async function freezeInPosition(person, house) {
     // What was under way when the market stopped arrives now.
     await new Promise((resolve) => setTimeout(resolve, 500));
     if (await open()) return true;
-    await house.venue('resume');
+    await house.venue('resume', { pace: '20' });
     return false;
   });
+}
+
+/** The positions that the exchange itself knows of. */
+async function openAtExchange(house) {
+  const { positions } = await house.venue('truth', { account: 1 });
+  return positions.filter(({ size }) => Number(size) !== 0);
 }
 
 async function flatten(person, house) {
   const { page } = person;
   await freezeInPosition(person, house);
   await page.getByRole('table', { name: 'Open positions' }).waitFor();
+  if (process.env.KEYHOLD_SCREENSHOT === '1') await page.screenshot({ path: SCREENSHOT });
   await page.getByRole('button', { name: 'Flatten…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Flatten BTC quick' });
   await dialog.getByRole('button', { name: 'Flatten 1 position' }).click();
   await dialog.getByText(/^Flat at \d/).waitFor();
   await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
   await state(person, 'paused');
-  assert.deepEqual((await house.venue('truth', { account: 1 })).positions, [], 'the exchange agrees');
+  assert.deepEqual(await openAtExchange(house), [], 'the exchange agrees');
   await page.getByRole('button', { name: 'Resume', exact: true }).click();
   await state(person, 'online');
-  await house.venue('resume');
+  await house.venue('resume', { pace: '20' });
 }
 
 async function stop(person, house) {
@@ -252,6 +267,7 @@ async function stop(person, house) {
   await freezeInPosition(person, house);
   await page.getByRole('table', { name: 'Open positions' }).waitFor();
   assert.equal(house.bots().length, 1, 'one bot runs');
+  assert.equal((await openAtExchange(house)).length, 1, 'the exchange knows the position');
   assert.ok(house.remains().length > 0, 'it has a folder');
   await page.getByRole('button', { name: 'Stop…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Stop BTC quick' });
@@ -260,7 +276,7 @@ async function stop(person, house) {
   await dialog.getByRole('radio', { name: /Close them/ }).check();
   await go.click();
   await state(person, 'stopped');
-  assert.deepEqual((await house.venue('truth', { account: 1 })).positions, [], 'the position is closed');
+  assert.deepEqual(await openAtExchange(house), [], 'the position is closed');
   assert.deepEqual(house.bots(), [], 'no process is left');
   assert.deepEqual(house.remains(), [], 'no folder and no socket is left');
 }
