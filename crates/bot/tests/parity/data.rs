@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use keyhold_domain::{Candle, Decimal, Instrument, Timeframe, Timestamp};
 use keyhold_engine::settings::{
-    BotSettings, ConsecutiveLosses, DailyLoss, Limits, LossAmount, LossCounting, NotionalAmount, NotionalLimit, Sizing,
-    WhenHit, WhenLarger,
+    BotSettings, ConsecutiveLosses, DailyLoss, Limits, LossAmount, LossCounting, NotionalAmount,
+    NotionalLimit, Sizing, WhenHit, WhenLarger,
 };
 use keyhold_engine::system_templates;
 use keyhold_engine::template::Template;
@@ -45,8 +45,7 @@ fn template(id: &str) -> Template {
 
 /// Sizes follow the equity, so that a wrong amount anywhere changes every later one. One of the two runs has limits.
 fn settings(id: &str) -> BotSettings {
-    let mut settings =
-        BotSettings::new(Sizing::RiskPerTrade { pct: Decimal::new(2, 1) }, Decimal::from(3));
+    let mut settings = BotSettings::new(Sizing::RiskPerTrade { pct: Decimal::new(2, 1) }, Decimal::from(3));
     if id == "mean-reversion" {
         settings.limits = Limits {
             daily_loss: Some(DailyLoss {
@@ -54,7 +53,11 @@ fn settings(id: &str) -> BotSettings {
                 counting: LossCounting::RealizedAndUnrealized,
                 when_hit: WhenHit::CloseAll,
             }),
-            consecutive_losses: Some(ConsecutiveLosses { count: 3, lookback_candles: 240, cool_off_candles: 30 }),
+            consecutive_losses: Some(ConsecutiveLosses {
+                count: 3,
+                lookback_candles: 240,
+                cool_off_candles: 30,
+            }),
             max_position_notional: Some(NotionalLimit {
                 most: NotionalAmount::PctEquity(Decimal::from(60)),
                 when_larger: WhenLarger::Reduce,
@@ -79,7 +82,7 @@ fn case(name: String, id: &str, candles: Vec<Candle>, least_trades: usize) -> Ca
 }
 
 /// Three thousand candles that exist on every machine.
-pub(crate) fn made_up(id: &str) -> Case {
+pub(crate) fn made_up(id: &str, volatility_ppm: u32) -> Case {
     let candles = Synthetic::new(SyntheticConfig {
         seed: 22,
         stream: 0,
@@ -87,7 +90,7 @@ pub(crate) fn made_up(id: &str) -> Case {
         tick: Decimal::new(5, 1),
         start: Timestamp::from_ms(1_640_991_660_000),
         timeframe: Timeframe::M1,
-        volatility_ppm: 900,
+        volatility_ppm,
     });
     case(format!("{id}, made-up market"), id, candles.take(3_000 + HISTORY).collect(), 15)
 }

@@ -86,10 +86,9 @@ async fn greet(stream: &mut UnixStream, line: &Line, bot: BotId) {
     if let Some(account) = &mut assignment.account {
         account.key.ticket = line.keeper.ticket(&line.context, bot).await;
     }
-    for message in [
-        ServerMessage::Welcome { acknowledged: 0 },
-        ServerMessage::Assignment(Box::new(assignment)),
-    ] {
+    for message in
+        [ServerMessage::Welcome { acknowledged: 0 }, ServerMessage::Assignment(Box::new(assignment))]
+    {
         frame::write_message(stream, RULES, 0, &message, WITHIN).await.unwrap();
     }
 }
