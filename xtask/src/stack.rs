@@ -135,7 +135,8 @@ impl Stack {
             command.args(["--isolation", "degraded"]);
         }
         self.spawn("keyhold-keeper", command, Stdio::null())?;
-        self.wait("keyhold-keeper", || socket.exists().then_some(()))
+        // The socket is there before the vault is open; only an answer shows that it is.
+        self.wait("keyhold-keeper", || (socket.exists() && keeper_answers(&socket)).then_some(()))
     }
 
     fn keeper_socket(&self) -> PathBuf {
@@ -359,6 +360,13 @@ fn make_folder(wanted: Option<&Path>) -> Result<PathBuf, TaskError> {
         std::fs::set_permissions(&path, passable).map_err(|error| TaskError::file(&path, error))?;
     }
     Ok(folder)
+}
+
+fn keeper_answers(socket: &Path) -> bool {
+    let mut command = Command::new(paths::program("keyhold-keeper"));
+    command.arg("status").arg("--socket").arg(socket);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
 }
 
 fn remove_if_there(path: &Path) -> Result<(), TaskError> {
