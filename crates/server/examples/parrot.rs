@@ -101,7 +101,9 @@ impl Parrot {
                     self.next_report().await?;
                 }
                 ServerMessage::Command { id, command } => {
-                    self.flat_if(!matches!(command, Command::Stop { positions: StopPolicy::Leave })).await?;
+                    if !matches!(command, Command::Stop { positions: StopPolicy::Leave }) {
+                        self.close().await?;
+                    }
                     let outcome = CommandOutcome::Completed;
                     self.send(&BotMessage::CommandDone { command: id, outcome }).await?;
                     if matches!(command, Command::Stop { .. }) {
@@ -130,8 +132,8 @@ impl Parrot {
         Ok(())
     }
 
-    async fn flat_if(&mut self, wanted: bool) -> Result<(), Failure> {
-        if wanted && self.has_position {
+    async fn close(&mut self) -> Result<(), Failure> {
+        if self.has_position {
             self.waiting.push_back(position("0")?);
             self.next_report().await?;
             while !self.waiting.is_empty() {

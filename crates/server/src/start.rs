@@ -23,7 +23,7 @@ use crate::uplink::Uplinks;
 use crate::{api, random, supervisor, uplink};
 
 /// How often sessions that can no longer be used are removed.
-const HOUSEKEEPING: std::time::Duration = std::time::Duration::from_secs(600);
+const HOUSEKEEPING: std::time::Duration = std::time::Duration::from_mins(10);
 /// How long requests under way may take when the server ends.
 const DRAIN: std::time::Duration = std::time::Duration::from_secs(5);
 

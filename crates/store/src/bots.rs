@@ -172,15 +172,27 @@ pub struct NewBot {
     pub now: Timestamp,
 }
 
-/// What is to change; `None` leaves a field as it is, `Some(None)` takes the key or template away.
+/// What is to become of a reference.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It is taken away.
+    Clear,
+    /// It becomes this.
+    Set(T),
+}
+
+/// What is to change; an absent field stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct BotChange {
     /// The owner's name for it.
     pub label: Option<String>,
     /// Its key.
-    pub key: Option<Option<KeyId>>,
+    pub key: Change<KeyId>,
     /// Its template.
-    pub template: Option<Option<TemplateId>>,
+    pub template: Change<TemplateId>,
     /// The engine's settings document.
     pub settings: Option<serde_json::Value>,
 }
@@ -357,17 +369,21 @@ impl WorkspaceStore {
         if let Some(label) = &change.label {
             tx.run(SET_LABEL, args![label, self.workspace, id]).await?;
         }
-        if let Some(wanted) = change.key
-            && wanted != current
-        {
-            self.check_no_position(&mut tx, id).await?;
-            match wanted {
-                None => tx.run(UNASSIGN_KEY, args![self.workspace, id]).await.map(drop)?,
-                Some(key) => self.assign_key(&mut tx, id, key).await?,
+        match change.key {
+            Change::Clear if current.is_some() => {
+                self.check_no_position(&mut tx, id).await?;
+                tx.run(UNASSIGN_KEY, args![self.workspace, id]).await?;
             }
+            Change::Set(key) if current != Some(key) => {
+                self.check_no_position(&mut tx, id).await?;
+                self.assign_key(&mut tx, id, key).await?;
+            }
+            Change::Keep | Change::Clear | Change::Set(_) => {}
         }
-        if let Some(template) = change.template {
-            self.assign_template(&mut tx, id, template).await?;
+        match change.template {
+            Change::Keep => {}
+            Change::Clear => self.assign_template(&mut tx, id, None).await?,
+            Change::Set(template) => self.assign_template(&mut tx, id, Some(template)).await?,
         }
         if let Some(settings) = &change.settings {
             let text = to_document(settings, "settings")?;

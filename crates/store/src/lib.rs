@@ -30,7 +30,7 @@ mod templates;
 
 pub use accounts::{Claim, Install, Me, NewUser, SetupState, UserStore};
 pub use actor::{Actor, Role};
-pub use bots::{Bot, BotChange, BotRefusal, Deployment, KeyOfBot, NewBot, OpenPosition, Wish};
+pub use bots::{Bot, BotChange, BotRefusal, Change, Deployment, KeyOfBot, NewBot, OpenPosition, Wish};
 pub use commands::{CommandRow, CommandStatus, NewCommand};
 pub use error::StoreError;
 pub use figures::{Headline, Labels, TradeResult};

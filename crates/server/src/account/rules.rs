@@ -224,7 +224,7 @@ mod tests {
             let found = problems(password, "alice@example.org", Beside::Nothing);
             assert!(found.is_empty(), "{password:?}: {found:?}");
         }
-        let sixty_four = "k3".repeat(1) + &"vjq8w z2m".repeat(7);
+        let sixty_four = "k3".to_owned() + &"vjq8w z2m".repeat(7);
         assert!(
             problems(&"x".repeat(129), "a@b.c", Beside::Nothing)
                 .iter()

@@ -6,7 +6,7 @@ use keyhold_domain::id::kind;
 use keyhold_domain::{KeyId, TemplateId};
 use keyhold_engine::settings::{BotSettings, Sizing};
 use keyhold_provision::BotStatus;
-use keyhold_store::{BotChange, BotRefusal, NewBot, Wish};
+use keyhold_store::{BotChange, BotRefusal, Change, NewBot, Wish};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
@@ -51,25 +51,25 @@ pub(crate) enum Start {
 }
 
 /// What is to change. `null` takes the key or template away; an absent field leaves it.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct BotChangeBody {
+    #[serde(default)]
     label: Option<String>,
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    key_id: Option<Option<KeyId>>,
-    #[serde(deserialize_with = "present")]
+    key_id: Change<KeyId>,
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
-    template_id: Option<Option<TemplateId>>,
+    template_id: Change<TemplateId>,
+    #[serde(default)]
     #[schema(value_type = Option<Object>)]
     settings: Option<BotSettings>,
 }
 
-/// Tells `null` from absent.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Some)
+/// `null` takes away; an absent field never comes here.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Change<T>, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.map_or(Change::Clear, Change::Set))
 }
 
 impl From<BotRefusal> for Problem {
@@ -193,7 +193,9 @@ pub(crate) async fn change(
     Json(body): Json<BotChangeBody>,
 ) -> Result<Json<BotView>, Problem> {
     session.workspace.bot(id).await?;
-    check_template(&session, body.template_id.flatten()).await?;
+    if let Change::Set(template) = body.template_id {
+        check_template(&session, Some(template)).await?;
+    }
     let change = BotChange {
         label: body.label.map(|text| label(&text, "/label")).transpose()?,
         key: body.key_id,

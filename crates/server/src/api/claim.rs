@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use keyhold_store::{CeremonyPurpose, Claim, NewUser, SessionMethod, SetupState, StoreError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -146,7 +146,7 @@ pub(crate) async fn claim(
     let claim = Claim { code_hash, user: new_user(&app, email, password_hash) };
     let actor = take(&app, &claim).await?;
     let client = Client::new(&headers, address);
-    created(session::begin(&app, &actor, SessionMethod::Password, &client).await?)
+    Ok(created(session::begin(&app, &actor, SessionMethod::Password, &client).await?))
 }
 
 /// Uses the code up and gives the new workspace its built-in templates.
@@ -165,10 +165,9 @@ pub(crate) fn new_user(app: &App, email: String, password_hash: Option<String>) 
 }
 
 /// The same answer with status 201.
-pub(crate) fn created(response: Response) -> Result<Response, Problem> {
-    let mut response = response;
+pub(crate) fn created(mut response: Response) -> Response {
     *response.status_mut() = StatusCode::CREATED;
-    Ok(response)
+    response
 }
 
 /// Begins claiming with a passkey.
@@ -212,5 +211,5 @@ pub(crate) async fn passkey_finish(
     let store = app.store.user(&actor).ok_or_else(Problem::internal)?;
     store.add_passkey(&passkey).await?;
     let client = Client::new(&headers, address);
-    created(session::begin(&app, &actor, SessionMethod::Passkey, &client).await?.into_response())
+    Ok(created(session::begin(&app, &actor, SessionMethod::Passkey, &client).await?))
 }

@@ -15,7 +15,7 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    pub(crate) fn new(id: impl ToString, label: impl Into<String>) -> Self {
+    pub(crate) fn new<Kind>(id: keyhold_domain::Id<Kind>, label: impl Into<String>) -> Self {
         Self { id: id.to_string(), label: label.into() }
     }
 }

@@ -257,7 +257,7 @@ pub(crate) async fn put(
 ) -> Result<(StatusCode, Json<KeyView>), Problem> {
     let label = label(&body.label, "/label")?;
     check_hint(&body.hint)?;
-    let _turn = app.key_changes.lock().await;
+    let turn = app.key_changes.lock().await;
     let now = app.clock.now();
     let store = &session.workspace;
     let intent = store.intent(id, now).await?;
@@ -302,11 +302,17 @@ pub(crate) async fn put(
     }
     if version > 1 {
         app.keeper.shred(store.id(), id, Some(version - 1)).await?;
-        app.store.empty_log().await?;
+        if let Err(error) = app.store.empty_log().await {
+            // The old ciphertext opens nowhere any more; the log is emptied with the next change.
+            tracing::warn!(key = %id, error = &error as &dyn std::error::Error, "old bytes stay in the log");
+        }
     }
-    drop(_turn);
+    drop(turn);
     app.uplinks.changed(store.id());
-    app.supervisor.begin_test(&app, store, id).await?;
+    if let Err(problem) = app.supervisor.begin_test(&app, store, id).await {
+        // The key is stored; its owner can have it tested again.
+        tracing::warn!(key = %id, code = problem.code, "the connection test could not begin");
+    }
     answer(&app, &session, id).await.map(|view| (StatusCode::CREATED, view))
 }
 

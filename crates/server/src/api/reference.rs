@@ -71,7 +71,7 @@ pub(crate) fn offered(app: &App) -> Vec<ExchangeEntry> {
     let mut offered = Vec::new();
     for entry in EXCHANGES.iter().filter(|entry| crate::venues::has_adapter(entry.exchange)) {
         let mut entry = entry.clone();
-        entry.name = entry.exchange.display_name().to_owned();
+        entry.name = entry.exchange.display_name().into();
         let simulated = app.config.simulated(entry.exchange);
         entry
             .environments
@@ -132,30 +132,31 @@ pub(crate) struct CatalogView {
 /// A way in which signals become a direction.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub(crate) struct Mode {
-    mode: &'static str,
+    #[serde(rename = "mode")]
+    name: &'static str,
     title: &'static str,
     help: &'static str,
 }
 
 const MODES: [Mode; 6] = [
     Mode {
-        mode: "min_score",
+        name: "min_score",
         title: "Minimum score",
         help: "The weighted sum of the signals reaches the threshold.",
     },
     Mode {
-        mode: "min_signals",
+        name: "min_signals",
         title: "Minimum signals",
         help: "At least this many signals agree, and more agree than oppose.",
     },
     Mode {
-        mode: "weighted_average",
+        name: "weighted_average",
         title: "Weighted average",
         help: "The weighted mean of the signals reaches the threshold.",
     },
-    Mode { mode: "majority", title: "Majority", help: "More than half of all enabled signals agree." },
-    Mode { mode: "all", title: "All", help: "Every enabled signal agrees." },
-    Mode { mode: "any", title: "Any", help: "At least one signal, and none against it." },
+    Mode { name: "majority", title: "Majority", help: "More than half of all enabled signals agree." },
+    Mode { name: "all", title: "All", help: "Every enabled signal agrees." },
+    Mode { name: "any", title: "Any", help: "At least one signal, and none against it." },
 ];
 
 /// Components, exit rules, timeframes and combination modes.

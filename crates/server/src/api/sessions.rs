@@ -106,7 +106,7 @@ pub(crate) async fn register(
         })?;
     crate::api::templates::put_system_templates(&app.store.workspace(&actor), app.clock.now()).await?;
     let client = Client::new(&headers, address);
-    created(session::begin(&app, &actor, SessionMethod::Password, &client).await?)
+    Ok(created(session::begin(&app, &actor, SessionMethod::Password, &client).await?))
 }
 
 /// Signs in with a password.

@@ -57,7 +57,8 @@ pub fn main() -> ExitCode {
             let mut text = format!("keyhold: {error}");
             let mut cause = std::error::Error::source(&error);
             while let Some(source) = cause {
-                text.push_str(&format!(": {source}"));
+                text.push_str(": ");
+                text.push_str(&source.to_string());
                 cause = source.source();
             }
             eprintln!("{text}");

@@ -21,9 +21,13 @@ pub(crate) struct FieldProblem {
     pub remedy: String,
 }
 
-/// A refusal on its way out.
+/// A refusal on its way out. Boxed, because nearly every function may return one and nearly none does.
 #[derive(Debug, Clone)]
-pub(crate) struct Problem {
+pub(crate) struct Problem(Box<Refusal>);
+
+/// What a refusal says.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) title: &'static str,
@@ -64,7 +68,7 @@ pub(crate) struct ProblemDocument {
 impl Problem {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Refused");
-        Self {
+        Self(Box::new(Refusal {
             status,
             code,
             title,
@@ -73,7 +77,7 @@ impl Problem {
             next_step: None,
             problems: Vec::new(),
             retry_after_s: None,
-        }
+        }))
     }
 
     pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -134,17 +138,31 @@ impl Problem {
 
     /// The document with the request's id.
     pub(crate) fn document(self, request_id: String) -> ProblemDocument {
+        let refusal = *self.0;
         ProblemDocument {
             kind: "about:blank",
-            title: self.title,
-            status: self.status.as_u16(),
-            code: self.code,
-            detail: self.detail,
-            pointer: self.pointer,
-            next_step: self.next_step,
-            problems: self.problems,
+            title: refusal.title,
+            status: refusal.status.as_u16(),
+            code: refusal.code,
+            detail: refusal.detail,
+            pointer: refusal.pointer,
+            next_step: refusal.next_step,
+            problems: refusal.problems,
             request_id,
         }
+    }
+}
+
+impl std::ops::Deref for Problem {
+    type Target = Refusal;
+    fn deref(&self) -> &Refusal {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut Refusal {
+        &mut self.0
     }
 }
 

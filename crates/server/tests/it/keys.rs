@@ -1,5 +1,6 @@
 //! Keys from sealing to deletion, with a real keeper and real test processes.
 
+use base64::Engine as _;
 use keyhold_domain::{ContractType, Environment, Exchange, InstallId, KeyId, WorkspaceId};
 use keyhold_seal::{Context, EntropySource, EntropyUnavailable, KeeperPublicKey, PlainSecret};
 use serde_json::{Value, json};
@@ -60,7 +61,6 @@ fn seal(intent: &Value, contract: ContractType, api_key: &str) -> Value {
     let keeper = KeeperPublicKey::parse(&text(&intent["keeper"]["public_key"])).unwrap();
     let secret = PlainSecret::new(api_key, SECRET, None).unwrap();
     let sealed = keyhold_seal::seal(&keeper, &context, secret, &mut System).unwrap();
-    use base64::Engine as _;
     let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
     let fingerprint_key = engine.decode(text(&intent["fingerprint_key"])).unwrap();
     let fingerprint = keyhold_seal::fingerprint(

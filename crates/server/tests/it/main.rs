@@ -10,6 +10,7 @@ mod authorization;
 mod bots;
 mod edge;
 mod keys;
+mod openapi;
 mod passkeys;
 mod stream;
 mod watch;

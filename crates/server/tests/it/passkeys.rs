@@ -59,7 +59,7 @@ async fn make(device: &mut Device, origin: &str, options: &Value) -> Result<Valu
     let authenticator = Authenticator::new(Aaguid::new_empty(), device.0.clone(), User, AvailableBackend);
     let mut browser = Browser::new(authenticator).allows_insecure_localhost(true);
     let made = browser.register(origin, options, DefaultClientData).await;
-    device.0 = browser.authenticator().store().clone();
+    device.0.clone_from(browser.authenticator().store());
     made.map(|made| serde_json::to_value(made).unwrap()).map_err(|error| format!("{error:?}"))
 }
 
@@ -69,7 +69,7 @@ async fn use_it(device: &mut Device, options: &Value) -> Value {
     let authenticator = Authenticator::new(Aaguid::new_empty(), device.0.clone(), User, AvailableBackend);
     let mut browser = Browser::new(authenticator).allows_insecure_localhost(true);
     let used = browser.authenticate(origin, options, DefaultClientData).await.unwrap();
-    device.0 = browser.authenticator().store().clone();
+    device.0.clone_from(browser.authenticator().store());
     serde_json::to_value(used).unwrap()
 }
 

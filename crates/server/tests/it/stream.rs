@@ -40,8 +40,8 @@ async fn a_stream_tells_resumes_and_ends_with_its_session() {
     assert!(seen.contains("event: bot"), "{seen}");
 
     let id = seen.lines().find_map(|line| line.strip_prefix("id: ")).unwrap().to_owned();
-    let (boot, number) = id.rsplit_once('-').unwrap();
-    let before = format!("{boot}-{}", number.parse::<u64>().unwrap() - 1);
+    let (start, number) = id.rsplit_once('-').unwrap();
+    let before = format!("{start}-{}", number.parse::<u64>().unwrap() - 1);
     let mut resumed = alice.clone();
     resumed.extra = vec![("last-event-id".to_owned(), before)];
     let mut again = resumed.send("GET", "/stream", None).await;

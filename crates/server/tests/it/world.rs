@@ -96,13 +96,10 @@ impl World {
         // Bots run as other users and must be able to pass.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
         let socket = folder.path().join("keeper.sock");
-        let keeper = match keeper {
-            Some(program) => Some(start_keeper(&program, &folder.path().join("keeper"), &socket)),
-            None => {
-                stand_in_keeper(&socket);
-                None
-            }
-        };
+        if keeper.is_none() {
+            stand_in_keeper(&socket);
+        }
+        let keeper = keeper.map(|program| start_keeper(&program, &folder.path().join("keeper"), &socket));
         let config = Config {
             data: folder.path().join("data"),
             database_url: None,
@@ -266,16 +263,16 @@ impl Client {
             text.push_str("sec-fetch-site: same-origin\r\n");
         }
         for (name, value) in self.extra.iter().filter(|(_, value)| !value.is_empty()) {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            text.extend([name.as_str(), ": ", value, "\r\n"]);
         }
         if let Some(cookie) = &self.cookie {
-            text.push_str(&format!("cookie: __Host-sid={cookie}\r\n"));
+            text.extend(["cookie: __Host-sid=", cookie, "\r\n"]);
         }
         if let Some(body) = body {
             if !self.extra.iter().any(|(name, _)| name == "content-type") {
                 text.push_str("content-type: application/json\r\n");
             }
-            text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+            text.extend(["content-length: ", &body.len().to_string(), "\r\n\r\n", body]);
         } else {
             text.push_str("\r\n");
         }
@@ -288,7 +285,7 @@ impl Client {
         let mut stream = self.send(method, path, body.as_deref()).await;
         let mut bytes = Vec::new();
         let reading = stream.read_to_end(&mut bytes);
-        tokio::time::timeout(Duration::from_secs(60), reading).await.expect("an answer in time").unwrap();
+        tokio::time::timeout(Duration::from_mins(1), reading).await.expect("an answer in time").unwrap();
         let answer = parse(&bytes);
         for (_, value) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let token = value.split(';').next().unwrap().strip_prefix("__Host-sid=").unwrap();

@@ -2,7 +2,7 @@
 
 use keyhold_domain::{BotId, SignedQuantity, Symbol};
 use keyhold_protocol::uplink::{PositionReport, Report, StopPlace};
-use keyhold_store::{BotChange, BotRefusal, Stored};
+use keyhold_store::{BotChange, BotRefusal, Change, Stored};
 
 use crate::world::{NOW, World, add_key, bot};
 
@@ -15,7 +15,7 @@ async fn two_hundred_bots_ask_for_one_key_and_one_gets_it() {
         for number in 0..200 {
             store.add_bot(&bot(number)).await.unwrap();
         }
-        let change = BotChange { key: Some(Some(key)), ..Default::default() };
+        let change = BotChange { key: Change::Set(key), ..Default::default() };
         let tasks: Vec<_> = (0..200)
             .map(|number| {
                 let (store, change) = (store.clone(), change.clone());
@@ -45,7 +45,7 @@ async fn only_active_keys_of_the_same_workspace_can_be_assigned() {
         world.of_bob().activate_key(bobs).await.unwrap();
         store.add_bot(&bot(1)).await.unwrap();
         let id = BotId::from_u128(1);
-        let assign = |key| BotChange { key: Some(Some(key)), ..Default::default() };
+        let assign = |key| BotChange { key: Change::Set(key), ..Default::default() };
         assert!(matches!(store.change_bot(id, &assign(key)).await, Err(BotRefusal::KeyInactive)));
         assert!(matches!(store.change_bot(id, &assign(bobs)).await, Err(BotRefusal::NoKey)));
         store.activate_key(key).await.unwrap();
@@ -88,13 +88,13 @@ async fn a_key_stays_while_a_position_is_open() {
             |number, report| Stored { number, at: NOW, report, event: keyhold_domain::EventId::from_u128(1) };
         let (open, flat) = (position("0.5"), position("0"));
         store.ingest(&run, &report(1, &open)).await.unwrap();
-        for key in [None, Some(two)] {
-            let change = BotChange { key: Some(key), ..Default::default() };
+        for key in [Change::Clear, Change::Set(two)] {
+            let change = BotChange { key, ..Default::default() };
             let refused = store.change_bot(new.id, &change).await;
             assert!(matches!(refused, Err(BotRefusal::LockedByPosition)), "{refused:?}");
         }
         store.ingest(&run, &report(2, &flat)).await.unwrap();
-        let change = BotChange { key: Some(Some(two)), ..Default::default() };
+        let change = BotChange { key: Change::Set(two), ..Default::default() };
         store.change_bot(new.id, &change).await.unwrap();
     }
 }

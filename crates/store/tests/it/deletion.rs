@@ -78,7 +78,7 @@ async fn an_assigned_key_cannot_be_deleted() {
         assert!(matches!(store.begin_key_deletion(key).await, Err(DeleteRefusal::Assigned)));
         assert!(matches!(store.delete_key(key).await, Err(DeleteRefusal::Assigned)));
         assert!(store.key(key).await.unwrap().active, "a refused deletion changes nothing");
-        let change = keyhold_store::BotChange { key: Some(None), ..Default::default() };
+        let change = keyhold_store::BotChange { key: keyhold_store::Change::Clear, ..Default::default() };
         store.change_bot(new.id, &change).await.unwrap();
         store.begin_key_deletion(key).await.unwrap();
         assert!(!store.key(key).await.unwrap().active, "nobody can assign it any more");
