@@ -176,6 +176,17 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        // Bots outlive their server by design; those of a test that failed must not outlive the test.
+        for entry in std::fs::read_dir(self.config.run.join("bots")).into_iter().flatten().flatten() {
+            let record = std::fs::read(entry.path())
+                .ok()
+                .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+            if let Some(pid) = record.and_then(|record| record["pid"].as_u64()) {
+                // Gone already is as good.
+                let _killed =
+                    Command::new("kill").args(["-9", &pid.to_string()]).stderr(Stdio::null()).status();
+            }
+        }
         if let Some(keeper) = &mut self.keeper {
             // Gone already is as good.
             let _killed = keeper.kill().and_then(|()| keeper.wait());
