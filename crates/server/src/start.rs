@@ -85,18 +85,37 @@ enum Stopping {
 pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
     use base64::Engine as _;
     let fingerprint_key = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random::bytes::<32>());
-    let asked = Keeper::new(config.keeper.clone()).public_key().await;
-    let keeper = asked.map_err(|error| StartError::Keeper(Box::new(error)))?.install;
+    let keeper = match Keeper::new(config.keeper.clone()).public_key().await {
+        Ok(key) => Some(key.install),
+        // A server must come back while its keeper is away: running bots report to it.
+        Err(error) if has_data(config) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the keeper does not answer; no key can be added or leased"
+            );
+            None
+        }
+        Err(error) => return Err(StartError::Keeper(Box::new(error))),
+    };
     let options = StoreOptions {
         folder: config.data.clone(),
         url: config.database_url.clone(),
         now: clock.now(),
-        install: keeper,
+        // Not used when there is a database already.
+        install: keeper.unwrap_or_else(random::id),
         fingerprint_key,
     };
     let store = Store::open(&options).await?;
     let data = store.install().id;
-    if data == keeper { Ok(store) } else { Err(StartError::OtherKeeper { keeper, data }) }
+    match keeper {
+        Some(keeper) if keeper != data => Err(StartError::OtherKeeper { keeper, data }),
+        Some(_) | None => Ok(store),
+    }
+}
+
+/// Whether there is a database that knows its installation already.
+fn has_data(config: &Config) -> bool {
+    config.database_url.is_none() && config.data.join(keyhold_store::SQLITE_FILE).exists()
 }
 
 /// Starts everything and returns when HTTP is served.

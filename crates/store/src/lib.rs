@@ -42,6 +42,6 @@ pub use keys::{
 pub use page::{Before, PageRequest};
 pub use passkeys::{Ceremony, CeremonyPurpose, NewPasskey, PasskeyRow};
 pub use sessions::{NewSession, Principal, SessionMethod, SessionRow};
-pub use store::{Store, StoreOptions, WorkspaceStore};
+pub use store::{SQLITE_FILE, Store, StoreOptions, WorkspaceStore};
 pub use system::{BotWork, DeploymentRef, SystemStore};
 pub use templates::{NewTemplateVersion, TemplateKind, TemplateRow};

@@ -11,7 +11,8 @@ use crate::row::args;
 use crate::{Install, StoreError, SystemStore};
 
 /// Name of the database file in the data folder.
-const FILE: &str = "keyhold.db";
+/// The name of the SQLite database in the data folder.
+pub const SQLITE_FILE: &str = "keyhold.db";
 
 statements! {
     INSTALL = "SELECT id, fingerprint_key FROM install WHERE singleton = 1";
@@ -53,7 +54,7 @@ impl Store {
             Database::open_postgres(url).await?
         } else {
             prepare_folder(&options.folder).map_err(StoreError::Folder)?;
-            Database::open_sqlite(&options.folder.join(FILE)).await?
+            Database::open_sqlite(&options.folder.join(SQLITE_FILE)).await?
         };
         migrate::migrate(&database, options.now.ms()).await?;
         let values = args![options.install, &options.fingerprint_key, options.now];

@@ -56,7 +56,7 @@ pub(crate) async fn event_page(
 }
 
 /// The activity feed, newest first.
-#[utoipa::path(get, path = "/events", params(PageQuery),
+#[utoipa::path(get, path = "/events", operation_id = "list_events", params(PageQuery),
     responses((status = 200, body = Page<EventView>), (status = 401, body = ProblemDocument)))]
 pub(crate) async fn events(
     session: Session,

@@ -272,7 +272,7 @@ pub(crate) async fn deployments(
 }
 
 /// The bot's part of the activity feed, newest first.
-#[utoipa::path(get, path = "/bots/{id}/events", params(("id" = String, Path), PageQuery),
+#[utoipa::path(get, path = "/bots/{id}/events", operation_id = "list_bot_events", params(("id" = String, Path), PageQuery),
     responses((status = 200, body = Page<EventView>), (status = 404, body = ProblemDocument)))]
 pub(crate) async fn events(
     session: Session,

@@ -74,7 +74,7 @@ impl PositionView {
 }
 
 /// Open positions of all bots, ordered by bot and symbol.
-#[utoipa::path(get, path = "/positions",
+#[utoipa::path(get, path = "/positions", operation_id = "list_positions",
     responses((status = 200, body = Vec<PositionView>), (status = 401, body = ProblemDocument)))]
 pub(crate) async fn list(session: Session) -> Result<Json<Vec<PositionView>>, Problem> {
     let bots = session.workspace.bots().await?;

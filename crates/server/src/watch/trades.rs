@@ -147,7 +147,7 @@ pub(crate) struct TradeQuery {
 }
 
 /// Trades, newest first.
-#[utoipa::path(get, path = "/trades", params(TradeQuery),
+#[utoipa::path(get, path = "/trades", operation_id = "list_trades", params(TradeQuery),
     responses((status = 200, body = Page<TradeView>), (status = 401, body = ProblemDocument)))]
 pub(crate) async fn list(
     session: Session,
@@ -166,7 +166,7 @@ pub(crate) async fn list(
 }
 
 /// One trade with its orders, fills and the decision that opened it.
-#[utoipa::path(get, path = "/trades/{id}", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/trades/{id}", operation_id = "get_trade", params(("id" = String, Path)),
     responses((status = 200, body = TradeDetail), (status = 404, body = ProblemDocument)))]
 pub(crate) async fn get(
     session: Session,
