@@ -357,6 +357,37 @@ async fn the_dashboard_adds_nothing_that_does_not_belong_together() {
     world.end().await;
 }
 
+/// Reads until the text appears; false when the stream ends first.
+async fn hears(stream: &mut tokio::net::TcpStream, needle: &str) -> bool {
+    use tokio::io::AsyncReadExt as _;
+    let reading = async {
+        let (mut heard, mut buffer) = (String::new(), [0; 4096]);
+        while !heard.contains(needle) {
+            match stream.read(&mut buffer).await {
+                Ok(0) | Err(_) => return false,
+                Ok(count) => heard.push_str(&String::from_utf8_lossy(&buffer[..count])),
+            }
+        }
+        true
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), reading).await.expect("in time")
+}
+
+#[tokio::test]
+async fn a_quiet_stream_beats_and_ends_when_its_session_has_run_out() {
+    let Some(world) = World::with_keeper("a_quiet_stream_beats_and_ends_when_its_session_has_run_out").await
+    else {
+        return;
+    };
+    let alice = world.owner().await;
+    let mut stream = alice.send("GET", "/stream", None).await;
+    assert!(hears(&mut stream, ": connected").await, "the first byte needs no event");
+    assert!(hears(&mut stream, ": beat").await);
+    world.later(world.config.sessions.idle_ms + 1);
+    assert!(!hears(&mut stream, "never sent").await, "listening is not using");
+    world.end().await;
+}
+
 #[tokio::test]
 async fn reasons_and_activity_name_what_they_are_about() {
     let Some(world) = World::with_keeper("reasons_and_activity_name_what_they_are_about").await else {
