@@ -370,7 +370,7 @@ async fn hears(stream: &mut tokio::net::TcpStream, needle: &str) -> bool {
         }
         true
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), reading).await.expect("in time")
+    tokio::time::timeout(std::time::Duration::from_mins(1), reading).await.expect("in time")
 }
 
 #[tokio::test]
