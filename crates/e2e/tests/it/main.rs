@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
 mod custody;
+mod outage;
 mod rules;
 mod trade;
