@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod demo;
 pub mod paths;
+pub mod postgres;
 pub mod stack;
 pub mod stages;
 pub mod tidy;

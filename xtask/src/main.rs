@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use xtask::stages::{self, Services};
 
 /// Keyhold's front door.
 #[derive(Debug, Parser)]
@@ -30,9 +31,9 @@ enum Command {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Test => xtask::stages::run(xtask::stages::TEST),
-        Command::Check => xtask::stages::run(xtask::stages::CHECK),
-        Command::Fmt => xtask::stages::run(xtask::stages::FORMAT),
+        Command::Test => stages::run(stages::TEST, Services::Postgres),
+        Command::Check => stages::run(stages::CHECK, Services::None),
+        Command::Fmt => stages::run(stages::FORMAT, Services::None),
         Command::Demo(options) => xtask::demo::run(&options),
         Command::Bench(options) => xtask::bench::run(&options),
     };

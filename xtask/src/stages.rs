@@ -3,6 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::postgres::Postgres;
 use crate::{TaskError, paths};
 
 /// One command of the run.
@@ -65,23 +66,39 @@ enum Outcome {
     Failed,
 }
 
+/// What a run of stages needs besides the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// Nothing.
+    None,
+    /// A PostgreSQL server for the store's tests.
+    Postgres,
+}
+
 /// Runs every stage, also after a failure, and prints one line for each.
-pub fn run(stages: &[Stage]) -> Result<(), TaskError> {
+pub fn run(stages: &[Stage], services: Services) -> Result<(), TaskError> {
+    let postgres = match services {
+        Services::None => None,
+        Services::Postgres => Some(Postgres::start()?),
+    };
+    let environment: Vec<(&str, String)> =
+        postgres.iter().map(|postgres| ("KEYHOLD_TEST_POSTGRES_URL", postgres.url())).collect();
     let mut lines = Vec::new();
     for stage in stages {
         println!("\n==> {}: {}", stage.name, stage.command.join(" "));
         #[allow(clippy::disallowed_methods, reason = "the duration is only shown")]
         let started = Instant::now();
-        let outcome = run_stage(stage)?;
+        let outcome = run_stage(stage, &environment)?;
         lines.push((stage.name, outcome, started.elapsed()));
     }
     report(&lines)
 }
 
-fn run_stage(stage: &Stage) -> Result<Outcome, TaskError> {
+fn run_stage(stage: &Stage, environment: &[(&str, String)]) -> Result<Outcome, TaskError> {
     let (program, arguments) = stage.command.split_first().expect("a stage names its program");
     let status = Command::new(program)
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
         .current_dir(paths::root().join(stage.folder))
         .stdin(Stdio::null())
         .status()
