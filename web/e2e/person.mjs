@@ -6,6 +6,27 @@ export const EMAIL = 'owner@example.org';
 /** Long, and on no list of common ones. */
 export const PASSWORD = 'quiet-harbor-lantern-47';
 
+/** Crosses often and never stays long, so that trades come within seconds of the replay. */
+export const QUICK = {
+  format: 1,
+  name: 'Quick crossings',
+  description: 'Enters on every crossing of two short averages and leaves after five candles at the latest.',
+  timeframe: '1m',
+  combination: { mode: 'min_score', threshold: '1' },
+  components: [
+    {
+      kind: 'ema_cross',
+      role: 'signal',
+      parameters: { fast: '2', slow: '5', trigger: 'event' },
+      weight: '1',
+    },
+  ],
+  exits: [
+    { kind: 'hard_stop', parameters: { basis: 'percent', pct: '1' } },
+    { kind: 'time_stop', parameters: { max_candles: '5' } },
+  ],
+};
+
 /** Opens the address that the server printed and becomes the owner by passkey. */
 export async function claim(person, house) {
   const { page } = person;
@@ -13,6 +34,17 @@ export async function claim(person, house) {
   await person.fill(page.getByLabel('E-mail'), EMAIL);
   await person.click(page.getByRole('button', { name: 'Create passkey' }));
   await page.getByRole('heading', { name: 'Welcome' }).waitFor();
+}
+
+/** Clicks through "Try with paper money" and gives the running bot as the server tells it. */
+export async function paperBot(person) {
+  const { page } = person;
+  await page.goto('/welcome/paper');
+  const start = page.getByRole('button', { name: 'Start paper bot' });
+  await start.and(page.locator(':not([aria-disabled])')).click();
+  await page.getByRole('heading', { name: 'First paper bot', level: 1 }).waitFor();
+  const { pathname } = new URL(page.url());
+  return (await api(person, 'GET', pathname)).body;
 }
 
 /** Copies a text and pastes it into a field with the keyboard, so that the page sees a real paste. */

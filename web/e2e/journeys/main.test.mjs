@@ -5,31 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { openBrowser, refusal } from '../browser.mjs';
 import { eventually, startHouse } from '../house.mjs';
-import { api, choose, claim, sealKey, settled } from '../person.mjs';
+import { api, choose, claim, QUICK, sealKey, settled } from '../person.mjs';
 
 /** The picture of the README; written only when asked for, so that test runs leave the tree alone. */
 const SCREENSHOT = fileURLToPath(new URL('../../../docs/screenshot.png', import.meta.url));
-
-/** Crosses often and never stays long, so that trades come within seconds of the replay. */
-const QUICK = {
-  format: 1,
-  name: 'Quick crossings',
-  description: 'Enters on every crossing of two short averages and leaves after five candles at the latest.',
-  timeframe: '1m',
-  combination: { mode: 'min_score', threshold: '1' },
-  components: [
-    {
-      kind: 'ema_cross',
-      role: 'signal',
-      parameters: { fast: '2', slow: '5', trigger: 'event' },
-      weight: '1',
-    },
-  ],
-  exits: [
-    { kind: 'hard_stop', parameters: { basis: 'percent', pct: '1' } },
-    { kind: 'time_stop', parameters: { max_candles: '5' } },
-  ],
-};
 
 test('from the claim to trades and a clean end', { timeout: 300_000 }, async (t) => {
   const house = await startHouse(t);
