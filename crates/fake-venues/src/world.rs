@@ -11,7 +11,7 @@ use keyhold_simulator::exchange::{
     Refusal,
 };
 
-use crate::config::{ConfigError, VenueConfig, parse_balances};
+use crate::config::{CandleSource, ConfigError, MarketConfig, VenueConfig, parse_balances};
 use crate::feed::Feed;
 
 /// The most finished orders, fills and payments that are remembered per account.
@@ -136,11 +136,14 @@ impl World {
         if feeds.is_empty() {
             return Err(ConfigError::NoMarket);
         }
+        let is_recorded = |market: &MarketConfig| matches!(market.source, CandleSource::Recorded(_));
+        // Recordings bring their own time; the first candle that begins sets it.
+        let brings_time = config.start.is_none() && config.markets.iter().all(is_recorded);
         let mut world = Self {
             exchange,
             feeds,
             records: BTreeMap::new(),
-            now: start,
+            now: if brings_time { Timestamp::EPOCH } else { start },
             played: 0,
             ended: false,
             share: 0,

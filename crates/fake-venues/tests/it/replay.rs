@@ -1,6 +1,6 @@
 //! Lockstep replay: what an order sent between two steps gets, and that equal runs are equal.
 
-use keyhold_fake_venues::config::CandleSource;
+use keyhold_fake_venues::config::{CandleSource, VenueConfig};
 use serde_json::{Value, json};
 
 use crate::client::{Bench, candles, config};
@@ -69,6 +69,22 @@ async fn the_recording_ends_and_the_market_stays_open() {
     assert_eq!(status["played"], 3);
     assert_eq!(bench.buy("0.1", "late").await["retCode"], 0);
     assert_eq!(bench.truth()["fills"][0]["fill"]["price"], "50250");
+}
+
+#[tokio::test]
+async fn a_recording_brings_its_own_time() {
+    let rows = [
+        [50_000, 50_010, 49_990, 50_000],
+        [50_000, 50_100, 49_900, 50_050],
+        [50_060, 50_500, 49_500, 50_200],
+    ];
+    let told = config(&CandleSource::Recorded(candles(&rows)), 1);
+    let bench = Bench::with(VenueConfig { start: None, ..told }).await;
+    assert_eq!(bench.control("status", &Value::Null)["time"], "2024-01-01T00:01:00.000Z");
+    assert_eq!(bench.buy("0.1", "entry").await["retCode"], 0);
+    bench.control("step", &Value::Null);
+    assert_eq!(bench.control("status", &Value::Null)["time"], "2024-01-01T00:02:00.000Z");
+    assert_eq!(bench.truth()["fills"][0]["fill"]["at"], 1_704_067_260_000_i64);
 }
 
 #[tokio::test]
