@@ -39,11 +39,11 @@ pub fn run(options: &Options) -> Result<(), TaskError> {
         Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(|error| TaskError::Failed(error.to_string()))?;
     let mut stack = Stack::start(&StackOptions {
         candles: options.candles.clone(),
-        start_ms: None,
         speed: options.speed,
         seed: options.seed,
         port: options.port,
         folder: None,
+        log: "info",
     })?;
     if options.for_tests {
         announce_for_tests(&stack);

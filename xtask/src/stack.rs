@@ -17,8 +17,6 @@ use crate::{TaskError, paths};
 pub struct StackOptions {
     /// A candle file instead of a made-up market.
     pub candles: Option<PathBuf>,
-    /// When the first played candle of a recording opens, in ms; without it the replay's clock begins now.
-    pub start_ms: Option<i64>,
     /// Candles per second; 0 waits for the control interface.
     pub speed: f64,
     /// Seed of the made-up market.
@@ -27,6 +25,8 @@ pub struct StackOptions {
     pub port: u16,
     /// Where the folder is made.
     pub folder: Option<PathBuf>,
+    /// What server and bots log, in the notation of tracing's filters.
+    pub log: &'static str,
 }
 
 /// A made-up key of the made-up exchange.
@@ -55,6 +55,7 @@ pub struct Stack {
     pub venue: (String, String),
     /// The fake exchange's keys.
     pub keys: Vec<TestKey>,
+    log: &'static str,
     programs: Vec<Program>,
 }
 
@@ -81,6 +82,7 @@ impl Stack {
             control: String::new(),
             venue: (String::new(), String::new()),
             keys: make_keys()?,
+            log: options.log,
             programs: Vec::new(),
         };
         stack.make_keeper()?;
@@ -163,9 +165,6 @@ impl Stack {
         if let Some(candles) = &options.candles {
             command.arg("--candles").arg(candles);
         }
-        if let Some(start) = options.start_ms {
-            command.args(["--start-ms", &start.to_string()]);
-        }
         let mut output = self.spawn("keyhold-fake-venue", command, Stdio::piped())?;
         let line = first_line(&mut output, "keyhold-fake-venue", |line| line.starts_with('{'))?;
         self.control = json_text(&line, "control")?;
@@ -179,7 +178,7 @@ impl Stack {
         let good = self.key("good").ok_or_else(|| TaskError::Failed("no demo key".to_owned()))?;
         let text = format!(
             "data = \"{data}\"\nrun = \"{run}\"\nlisten = \"127.0.0.1:{port}\"\npublic_origin = \"{url}\"\nkeeper = \"{keeper}\"\n\
-             bot_program = \"{bot}\"\nisolation = \"{isolation}\"\negress_addresses = [\"127.0.0.1\"]\n\n[[simulated]]\nexchange = \"bybit\"\n\
+             bot_program = \"{bot}\"\nisolation = \"{isolation}\"\nbot_log = \"{log}\"\negress_addresses = [\"127.0.0.1\"]\n\n[[simulated]]\nexchange = \"bybit\"\n\
              rest = \"{rest}\"\nstream = \"{stream}\"\ndemo_key = \"{key}\"\ndemo_key_counterpart = \"{secret}\"\n",
             data = self.folder.join("data").display(),
             run = self.folder.join("run").display(),
@@ -187,6 +186,7 @@ impl Stack {
             keeper = self.keeper_socket().display(),
             bot = paths::program("keyhold-bot").display(),
             isolation = if isolation_is_degraded() { "degraded" } else { "required" },
+            log = self.log,
             rest = self.venue.0,
             stream = self.venue.1,
             key = good.key,
@@ -204,6 +204,7 @@ impl Stack {
         let settings = self.folder.join("keyhold.toml");
         let mut command = Command::new(paths::program("keyhold"));
         command.arg("serve").arg("--config").arg(&settings).arg("--stop-bots-on-exit");
+        command.arg("--log").arg(self.log);
         let mut output = self.spawn("keyhold", command, Stdio::piped())?;
         let line = first_line(&mut output, "keyhold", wanted)?;
         // Nobody reads the rest; a full pipe would stop the server.

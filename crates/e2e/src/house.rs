@@ -80,14 +80,22 @@ impl House {
     /// # Panics
     /// When a program does not come up.
     pub fn stepping() -> Self {
+        Self::stepping_with_log("info")
+    }
+
+    /// The same; server and bots log this much.
+    ///
+    /// # Panics
+    /// When a program does not come up.
+    pub fn stepping_with_log(log: &'static str) -> Self {
         let candles = crate::market::wave_file().expect("the temporary folder is writable");
         let options = StackOptions {
             candles: Some(candles.to_path_buf()),
-            start_ms: Some(crate::market::PLAY_MS),
             speed: 0.0,
             seed: 11,
             port: 0,
             folder: None,
+            log,
         };
         let mut house = Self::open(&options);
         house.candles = Some(candles);

@@ -13,8 +13,6 @@ const CANDLES: i64 = 6_000;
 const START_MS: i64 = 1_704_067_200_000;
 /// Length of a candle.
 pub const MINUTE_MS: i64 = 60_000;
-/// When the first candle that is not past opens.
-pub const PLAY_MS: i64 = START_MS + CANDLES / 2 * MINUTE_MS;
 /// Closed candles after which a trade of [`wave_rider`] ends.
 pub const TIME_STOP: u32 = 5;
 /// Candles within which the averages cross at least once.

@@ -97,6 +97,12 @@ impl House {
         })
     }
 
+    /// What the bot's processes have logged.
+    pub fn log_of_bot(&self, trader: &Trader) -> String {
+        let path = self.folder().join("run").join("bots").join(&trader.id).join("log");
+        String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
+    }
+
     /// What the exchange knows of the bot's account.
     pub fn truth(&self, trader: &Trader) -> Value {
         self.venue("truth", &json!({ "account": trader.account }))

@@ -163,7 +163,8 @@ fn tested(house: &mut House, key: &str) -> (Value, Value) {
 
 #[test]
 fn a_secret_is_nowhere_and_a_deleted_one_cannot_come_back() {
-    let mut house = House::stepping();
+    // Everything that server and bots could ever log is logged.
+    let mut house = House::stepping_with_log("trace");
     let marker = house.known("second");
     let needle = Needle::new(&marker.secret);
     let kept = house.add_sound_key("good", ContractType::Linear, "BTCUSDT");
@@ -187,6 +188,8 @@ fn a_secret_is_nowhere_and_a_deleted_one_cannot_come_back() {
     house.play_to_exit(&bot);
     house.await_trades(1);
     assert_nowhere(&house, &needle, "after a trade");
+    assert!(house.stack.log_of("keyhold").contains("DEBUG"), "the server logs everything");
+    assert!(house.log_of_bot(&bot).contains("DEBUG"), "the bot logs everything");
     assert_planted_files_are_found(&house, &bot.id, &marker.secret);
     // The exchange does know the secret: it is found there.
     assert!(!scan::files(&house.folder().join("venue.toml"), &needle).unwrap().is_empty());

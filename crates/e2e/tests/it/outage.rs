@@ -107,7 +107,7 @@ fn a_killed_bot_comes_back_to_its_position_and_its_stop() {
     let mut dead: BTreeSet<u32> = BTreeSet::new();
     for round in 0..2 {
         let before = house.truth(&bot);
-        let heartbeat = house.bot(&bot)["last_heartbeat_at"].as_i64();
+        let starts = house.log_of_bot(&bot).matches("market: online").count();
         let instance = house.instance(&bot.id).unwrap();
         dead.insert(instance.pid);
         kill(instance.pid);
@@ -118,10 +118,11 @@ fn a_killed_bot_comes_back_to_its_position_and_its_stop() {
             house.instance(&bot.id).filter(|now| !dead.contains(&now.pid) && house.stack.bots() == [now.pid])
         });
         assert_eq!(restarted.uid, instance.uid);
-        eventually("the bot online again", || {
-            let now = house.bot(&bot);
-            (now["last_heartbeat_at"].as_i64() > heartbeat && now["phase"] == "online").then_some(())
+        // What the server shows may still be the last word of the dead process; the log is not.
+        eventually("the bot following the market again", || {
+            (house.log_of_bot(&bot).matches("market: online").count() > starts).then_some(())
         });
+        house.await_phase(&bot, "online");
         // A replay is not on the machine's clock: what was missed is noticed at the next candle.
         house.step(&bot);
         // What the exchange holds is what was held, what the server shows, and what the stop covers.
