@@ -114,13 +114,14 @@ pub(crate) struct Wanted {
     pub(crate) symbol: Symbol,
     pub(crate) timeframe: Timeframe,
     pub(crate) count: u32,
+    /// The end of the newest one: now, or later where a simulated venue plays faster than time passes.
+    pub(crate) until: Timestamp,
 }
 
 /// The newest candles, oldest first.
 pub(crate) async fn candles(app: &App, wanted: &Wanted) -> Result<Vec<Candle>, Problem> {
     let market = market(app, wanted.exchange, wanted.environment, wanted.contract_type)?;
-    let until = app.clock.now();
-    let from = until.plus_ms(-wanted.timeframe.ms() * i64::from(wanted.count));
-    let range = CandleRange { symbol: wanted.symbol, timeframe: wanted.timeframe, from, until };
+    let from = wanted.until.plus_ms(-wanted.timeframe.ms() * i64::from(wanted.count));
+    let range = CandleRange { symbol: wanted.symbol, timeframe: wanted.timeframe, from, until: wanted.until };
     market.candles(&range).await.map_err(|_asked_in_vain| unreachable_venue())
 }

@@ -161,7 +161,7 @@ pub(crate) async fn candles(
     let told = match &bot.key {
         Some(key) if !reaches(&decided, timeframe, count, app.clock.now()) => {
             let question = (key.exchange, key.environment, key.contract_type, symbol, timeframe, count);
-            history(&app, &kept, question).await
+            history(&app, &kept, question, decided.last()).await
         }
         Some(_) | None => Answer::Away,
     };
@@ -214,14 +214,15 @@ fn reaches(decided: &[Candle], timeframe: Timeframe, count: u32, now: Timestamp)
     complete && now.since_ms(last.open_time) <= 2 * timeframe.ms()
 }
 
-/// The venue's candles, as kept or asked for now.
-async fn history(app: &App, kept: &Kept, question: Question) -> Answer {
+/// The venue's candles, as kept or asked for now; up to what the bot has seen, which in a fast replay lies ahead of now.
+async fn history(app: &App, kept: &Kept, question: Question, newest: Option<&Candle>) -> Answer {
     let now = app.clock.now();
     if let Some(answer) = kept.get(&question, now) {
         return answer;
     }
     let (exchange, environment, contract_type, symbol, timeframe, count) = question;
-    let wanted = Wanted { exchange, environment, contract_type, symbol, timeframe, count };
+    let until = newest.map_or(now, |candle| now.max(candle.open_time.plus_ms(timeframe.ms())));
+    let wanted = Wanted { exchange, environment, contract_type, symbol, timeframe, count, until };
     let asking = tokio::time::timeout(VENUE_PATIENCE, venues::candles(app, &wanted));
     let answer = if let Ok(Ok(candles)) = asking.await {
         Answer::Told(Arc::from(candles))
