@@ -59,3 +59,8 @@ export function applyPrefs(): void {
   root.dataset['density'] = prefs.density;
   looks.version += 1;
 }
+
+// With the system's theme, what is drawn on a canvas must follow it, too.
+globalThis
+  .matchMedia?.('(prefers-color-scheme: dark)')
+  .addEventListener('change', () => (looks.version += 1));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clock, day, duration, exactMoment, relative, shortMoment } from './format';
+import { clock, day, duration, exactMoment, readable, relative, shortMoment } from './format';
 
 const at = Date.UTC(2026, 10, 21, 13, 2, 31);
 
@@ -12,6 +12,14 @@ describe('time', () => {
   it('names the year only when it is another one', () => {
     expect(shortMoment(at, at, 'UTC')).toBe('21 Nov 13:02');
     expect(shortMoment(at, Date.UTC(2027, 1, 1), 'UTC')).toBe('21 Nov 2026 13:02');
+  });
+
+  it('shows instants inside sentences in the same way', () => {
+    const text = 'The test succeeded at 2026-11-21T10:26:59.242Z, then at 2026-11-21T23:30:00Z.';
+    expect(readable(text, at, 'Europe/Berlin')).toBe(
+      'The test succeeded at 21 Nov 11:26, then at 22 Nov 00:30.',
+    );
+    expect(readable('Since 2026.', at, 'UTC')).toBe('Since 2026.');
   });
   it('crosses midnight with the zone', () => {
     expect(day(Date.UTC(2026, 10, 21, 23, 30), 'Asia/Tokyo')).toBe('22 Nov 2026');

@@ -62,3 +62,10 @@ export function relative(at: number, now: number): string {
   if (Math.abs(difference) < 5 * SECOND) return 'just now';
   return difference > 0 ? `${duration(difference)} ago` : `in ${duration(-difference)}`;
 }
+
+const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
+
+/** The server's sentences with their instants as this page shows times. */
+export function readable(text: string, now: number, timeZone = zone()): string {
+  return text.replaceAll(INSTANT, (instant) => shortMoment(Date.parse(instant), now, timeZone));
+}
