@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use keyhold_domain::ContractType;
 use keyhold_e2e::house::{House, Secret, eventually};
 use keyhold_e2e::scan::{self, Needle, ProcessScan};
+use keyhold_e2e::trader::Trader;
 use serde_json::{Value, json};
 
 /// Folders that the product writes; the fake exchange's own file, which knows every secret, stands beside them.
@@ -161,6 +162,32 @@ fn tested(house: &mut House, key: &str) -> (Value, Value) {
     (answer["verification"]["state"].clone(), answer["verification"]["code"].clone())
 }
 
+/// Looks for the secret while its key is stored, tested and traded with. Answers the bot that did.
+fn assert_nowhere_through_a_trade(house: &mut House, key: &str, secret: &str) -> Trader {
+    let needle = Needle::new(secret);
+    assert_nowhere(house, &needle, "just stored");
+    assert_eq!(house.test_key(key)["verification"]["state"], "ok");
+    house.owner.put(&format!("/api/v1/keys/{key}/instruments"), &json!({ "symbols": ["BTCUSDT"] })).ok();
+    assert_nowhere(house, &needle, "tested");
+    let template = house.add_wave_rider();
+    let bot = house.deploy("Marked", key, &template, 2);
+    house.play_to_entry(&bot);
+    assert_nowhere(house, &needle, "in a position");
+    house.play_to_exit(&bot);
+    house.await_trades(1);
+    assert_nowhere(house, &needle, "after a trade");
+    assert!(house.stack.log_of("keyhold").contains("DEBUG"), "the server logs everything");
+    assert!(house.log_of_bot(&bot).contains("DEBUG"), "the bot logs everything");
+    assert_planted_files_are_found(house, &bot.id, secret);
+    // The exchange does know the secret: it is found there.
+    assert!(!scan::files(&house.folder().join("venue.toml"), &needle).unwrap().is_empty());
+    if may_read_memory() {
+        let venue = scan::process(house.stack.pid("keyhold-fake-venue").unwrap(), &needle).unwrap();
+        assert!(venue.finds.iter().any(|find| find.place.starts_with("memory")), "{venue:?}");
+    }
+    bot
+}
+
 #[test]
 fn a_secret_is_nowhere_and_a_deleted_one_cannot_come_back() {
     // Everything that server and bots could ever log is logged.
@@ -177,26 +204,7 @@ fn a_secret_is_nowhere_and_a_deleted_one_cannot_come_back() {
     let stored = house.owner.put(&sealed.path, &sealed.body);
     assert_eq!(stored.status, 201);
     let key = stored.body["id"].as_str().unwrap().to_owned();
-    assert_nowhere(&house, &needle, "just stored");
-    assert_eq!(house.test_key(&key)["verification"]["state"], "ok");
-    house.owner.put(&format!("/api/v1/keys/{key}/instruments"), &json!({ "symbols": ["BTCUSDT"] })).ok();
-    assert_nowhere(&house, &needle, "tested");
-    let template = house.add_wave_rider();
-    let bot = house.deploy("Marked", &key, &template, 2);
-    house.play_to_entry(&bot);
-    assert_nowhere(&house, &needle, "in a position");
-    house.play_to_exit(&bot);
-    house.await_trades(1);
-    assert_nowhere(&house, &needle, "after a trade");
-    assert!(house.stack.log_of("keyhold").contains("DEBUG"), "the server logs everything");
-    assert!(house.log_of_bot(&bot).contains("DEBUG"), "the bot logs everything");
-    assert_planted_files_are_found(&house, &bot.id, &marker.secret);
-    // The exchange does know the secret: it is found there.
-    assert!(!scan::files(&house.folder().join("venue.toml"), &needle).unwrap().is_empty());
-    if may_read_memory() {
-        let venue = scan::process(house.stack.pid("keyhold-fake-venue").unwrap(), &needle).unwrap();
-        assert!(venue.finds.iter().any(|find| find.place.starts_with("memory")), "{venue:?}");
-    }
+    let bot = assert_nowhere_through_a_trade(&mut house, &key, &marker.secret);
 
     // Freed, then deleted at once and for good.
     house.owner.post(&format!("{}/stop", bot.path), &json!({ "positions": "close" })).ok();
@@ -228,28 +236,34 @@ fn a_secret_is_nowhere_and_a_deleted_one_cannot_come_back() {
     assert_eq!(house.owner.get(&format!("/api/v1/keys/{key}")).status, 404);
     assert_nowhere(&house, &needle, "deleted");
 
+    assert_copies_bring_nothing_back(&mut house, copies.path(), &key, &kept);
+}
+
+/// Puts copies that were made before the deletion back: first of the database, then of the keeper's records.
+fn assert_copies_bring_nothing_back(house: &mut House, copies: &Path, key: &str, kept: &str) {
+    let data = house.folder().join("data");
     // An old copy of the database brings the row back, and no keeper opens it.
     house.stack.kill("keyhold").unwrap();
     std::fs::remove_dir_all(&data).unwrap();
-    copy(&copies.path().join("data"), &data);
+    copy(&copies.join("data"), &data);
     house.stack.restart_server().unwrap();
     assert_eq!(
         house.owner.get(&format!("/api/v1/keys/{key}")).ok()["id"],
         json!(key),
         "the control: the copy is whole"
     );
-    assert_refused(&mut house, &key, &kept);
+    assert_refused(house, key, kept);
 
     // An old copy of the keeper's records is recognized; even forced upon it, it opens nothing.
     house.stack.kill("keyhold-keeper").unwrap();
     let records = house.folder().join("keeper").join("records.bin");
-    std::fs::copy(copies.path().join("keeper").join("records.bin"), &records).unwrap();
+    std::fs::copy(copies.join("keeper").join("records.bin"), &records).unwrap();
     let refusal = house.stack.restart_keeper(&[]).unwrap_err().to_string();
     assert!(refusal.contains("older than the slots"), "{refusal}");
     // It has ended by itself; this takes it off the list.
     house.stack.kill("keyhold-keeper").unwrap();
     house.stack.restart_keeper(&["--accept-older-records"]).unwrap();
-    assert_refused(&mut house, &key, &kept);
+    assert_refused(house, key, kept);
 }
 
 /// The deleted key cannot be leased any more, while the one beside it can.

@@ -54,7 +54,8 @@ fn assert_told_once(house: &mut House, bot: &Trader, first: i64) {
     assert_eq!((distinct(&trades, "/id").len(), trades.len()), (trips, trips), "trades, each once");
     let decisions = house.all(&format!("{}/decisions", bot.path));
     let candles: Vec<i64> = decisions.iter().map(|decision| decision["at"].as_i64().unwrap()).rev().collect();
-    let expected: Vec<i64> = (0..).map(|n| first + n * MINUTE_MS).take_while(|at| *at <= last).collect();
+    let minutes = (last - first) / MINUTE_MS;
+    let expected: Vec<i64> = (0..=minutes).map(|n| first + n * MINUTE_MS).collect();
     assert_eq!(candles, expected, "a decision for every candle, each once and in order");
     eprintln!(
         "{} decisions, {} orders, {} fills, {trips} trades, each told once",
