@@ -150,12 +150,13 @@ async fn parent_gone() {
 }
 
 async fn run(options: Options) -> Result<(), MainError> {
+    // Before anybody can know that the venue is open, and so before anybody asks it to end.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let venue = FakeBybit::start(configure(&options)?).await?;
     tracing::info!(rest = venue.rest_url(), ws = venue.ws_url(), "the fake venue is open");
     if options.print_address {
         print_address(&venue);
     }
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::select! {
         _ = terminate.recv() => {}
         result = tokio::signal::ctrl_c() => result?,

@@ -82,7 +82,7 @@ fn case(name: String, id: &str, candles: Vec<Candle>, least_trades: usize) -> Ca
 }
 
 /// Three thousand candles that exist on every machine.
-pub(crate) fn made_up(id: &str, volatility_ppm: u32) -> Case {
+pub(crate) fn made_up(id: &str, volatility_ppm: u32, least_trades: usize) -> Case {
     let candles = Synthetic::new(SyntheticConfig {
         seed: 22,
         stream: 0,
@@ -92,7 +92,7 @@ pub(crate) fn made_up(id: &str, volatility_ppm: u32) -> Case {
         timeframe: Timeframe::M1,
         volatility_ppm,
     });
-    case(format!("{id}, made-up market"), id, candles.take(3_000 + HISTORY).collect(), 15)
+    case(format!("{id}, made-up market"), id, candles.take(3_000 + HISTORY).collect(), least_trades)
 }
 
 /// A month of real candles, or nothing where they are absent.

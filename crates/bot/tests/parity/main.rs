@@ -38,12 +38,12 @@ async fn same(case: Case) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn made_up_market_trend_follower() {
-    same(data::made_up("trend-follower", 900)).await;
+    same(data::made_up("trend-follower", 900, 15)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn made_up_market_mean_reversion_with_limits() {
-    same(data::made_up("mean-reversion", 3_000)).await;
+    same(data::made_up("mean-reversion", 3_000, 2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

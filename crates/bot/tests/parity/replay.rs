@@ -6,7 +6,7 @@ use keyhold_domain::{Decimal, Instrument, Timestamp};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::trade::Trade;
 use keyhold_fake_venues::Part;
-use keyhold_protocol::uplink::{EventReport, Phase, PositionReport};
+use keyhold_protocol::uplink::{Phase, PositionReport};
 use serde_json::{Value, json};
 
 use crate::data::Case;
@@ -28,8 +28,6 @@ pub(crate) struct Run {
     pub(crate) instrument: Instrument,
     pub(crate) position: Option<PositionReport>,
     pub(crate) wallet: Decimal,
-    /// What the bot found worth telling.
-    pub(crate) events: Vec<EventReport>,
 }
 
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -134,7 +132,6 @@ fn gather(rig: &Rig) -> Run {
             instrument: heard.instruments[0],
             position: heard.position.clone().filter(|position| !position.size.is_flat()),
             wallet,
-            events: heard.events.clone(),
         }
     })
 }
