@@ -224,11 +224,21 @@ async function openAtExchange(house) {
   return positions.filter(({ size }) => Number(size) !== 0);
 }
 
+async function picture(page) {
+  const messages = page.getByRole('button', { name: 'Dismiss' });
+  while ((await messages.count()) > 0) await messages.first().click();
+  await page.mouse.move(0, 0);
+  await page.screenshot({ path: SCREENSHOT });
+}
+
 async function flatten(person, house) {
   const { page } = person;
+  if (process.env.KEYHOLD_SCREENSHOT === '1') {
+    await page.getByRole('img', { name: /candles; ([5-9]|\d\d) entries/ }).waitFor();
+  }
   await freezeInPosition(person, house);
   await page.getByRole('table', { name: 'Open positions' }).waitFor();
-  if (process.env.KEYHOLD_SCREENSHOT === '1') await page.screenshot({ path: SCREENSHOT });
+  if (process.env.KEYHOLD_SCREENSHOT === '1') await picture(page);
   await page.getByRole('button', { name: 'Flatten…' }).click();
   const dialog = page.getByRole('dialog', { name: 'Flatten BTC quick' });
   await dialog.getByRole('button', { name: 'Flatten 1 position' }).click();
