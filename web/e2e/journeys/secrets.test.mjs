@@ -20,7 +20,6 @@ const OFFER = /Decision: ASK the user|Show password prompt|Decision: SAVE/;
 test('a secret leaves no trace in the browser', { timeout: 180_000 }, async (t) => {
   const house = await startHouse(t);
   const profile = mkdtempSync(join(tmpdir(), 'keyhold-profile-'));
-  t.after(() => rmSync(profile, { recursive: true, force: true }));
   const context = await chromium.launchPersistentContext(profile, {
     ...launch,
     args: [...launch.args, '--password-store=basic'],
@@ -29,7 +28,10 @@ test('a secret leaves no trace in the browser', { timeout: 180_000 }, async (t) 
     baseURL: house.url,
     permissions: ['clipboard-read', 'clipboard-write'],
   });
-  t.after(() => context.close());
+  t.after(async () => {
+    await context.close();
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  });
   const person = await enter(t, context);
   const { page, step } = person;
   const { key, secret } = house.keys.second;
