@@ -49,6 +49,21 @@ test('from the claim to trades and a clean end', { timeout: 300_000 }, async (t)
   );
 });
 
+/** Nobody can switch such a key on past the page. */
+async function mayNotTrade(person, label) {
+  const { body: keys } = await api(person, 'GET', '/keys');
+  const { id } = keys.find((key) => key.label === label);
+  const { status, body } = await api(person, 'PATCH', `/keys/${id}`, { active: true });
+  assert.equal(status, 409);
+  assert.equal(body.code, label === 'Withdrawal' ? 'KEY_WITHDRAWAL_ENABLED' : 'KEY_NOT_VERIFIED');
+  const keep = person.page.getByRole('link', { name: 'Keep as inactive' });
+  assert.equal(
+    await keep.count(),
+    label === 'Withdrawal' ? 0 : 1,
+    'only a key that can withdraw may not stay',
+  );
+}
+
 /** Every failing check of the connection test that this exchange can produce, with the words a person reads. */
 function faults({ keys }) {
   const own = { key: 'aUnknownKeyAbcdefg', secret: 'b'.repeat(36) };
@@ -84,6 +99,7 @@ async function refusedKey(person, house, { label, key, secret, at, says, around 
   assert.equal(await failed.getAttribute('data-step'), at);
   assert.match(await failed.innerText(), says);
   await page.getByText('The key is stored, but not usable.').waitFor();
+  await mayNotTrade(person, label);
   if (around) await house.venue(around[1]);
   await page.getByRole('button', { name: 'Delete and paste again' }).click();
   await page.getByRole('heading', { name: '3. Paste it here' }).waitFor();
