@@ -73,7 +73,7 @@ pub enum RateLimits {
     /// As documented by the venue.
     #[default]
     Enforced,
-    /// Counted in headers only.
+    /// None; a generous one is announced and never used up.
     Off,
 }
 

@@ -12,6 +12,7 @@
     reason = "a generator for tests, not an interface"
 )]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use keyhold_domain::{BotId, ContractType, Environment, Exchange, InstallId, KeyId, WorkspaceId};
@@ -35,9 +36,21 @@ pub fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/envelopes")
 }
 
+/// Names of objects in order: whether `Value` keeps them sorted depends on what else is built with it.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().collect();
+            fields.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect()
+        }
+        plain => plain.clone(),
+    }
+}
+
 /// The text of one file.
 pub fn text(value: &Value) -> String {
-    let mut text = serde_json::to_string_pretty(value).expect("a JSON value is writable");
+    let mut text = serde_json::to_string_pretty(&sorted(value)).expect("a JSON value is writable");
     text.push('\n');
     text
 }

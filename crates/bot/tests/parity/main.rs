@@ -46,14 +46,17 @@ async fn made_up_market_mean_reversion_with_limits() {
     same(data::made_up("mean-reversion", 3_000, 2)).await;
 }
 
+// Some minutes long: 44,431 candles after the history, one by one through processes, sockets and files.
 #[tokio::test]
 async fn a_month_of_bitcoin_trend_follower() {
-    // Some minutes long: 45,031 candles one by one through processes, sockets and files.
-    if std::env::var_os("KEYHOLD_MONTH").is_none() {
-        eprintln!("SKIPPED: the month of real candles is played only with KEYHOLD_MONTH=1");
-        return;
-    }
     if let Some(case) = data::month("trend-follower") {
+        same(case).await;
+    }
+}
+
+#[tokio::test]
+async fn a_month_of_bitcoin_mean_reversion_with_limits() {
+    if let Some(case) = data::month("mean-reversion") {
         same(case).await;
     }
 }

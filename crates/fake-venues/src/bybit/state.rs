@@ -112,7 +112,7 @@ impl State {
         let left = limit.checked_sub(window.count);
         match self.rate_limits {
             RateLimits::Enforced => (left, reset),
-            RateLimits::Off => (Some(left.unwrap_or(0)), reset),
+            RateLimits::Off => (Some(limit), reset),
         }
     }
 

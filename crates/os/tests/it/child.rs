@@ -72,11 +72,19 @@ fn say_status() {
 }
 
 fn status() {
-    say("session_leader", rustix::process::getsid(None).unwrap() == rustix::process::getpid());
+    say("session_leader", session() == i64::from(rustix::process::getpid().as_raw_pid()));
     say("descriptors", open_descriptors());
     say("core_limit", format!("{:?}", rustix::process::getrlimit(rustix::process::Resource::Core).maximum));
     say("parent_death", format!("{:?}", rustix::process::parent_process_death_signal().unwrap()));
     say_status();
+}
+
+/// Number of this process's session: field 6 of proc(5)'s `stat`. It is 0 when the session's leader is outside of this
+/// PID namespace (a container's first process), which the typed call does not expect.
+fn session() -> i64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap();
+    let (_, after_name) = stat.rsplit_once(") ").unwrap();
+    after_name.split(' ').nth(3).unwrap().parse().unwrap()
 }
 
 /// Numbers of the open descriptors, without the one used to list them.

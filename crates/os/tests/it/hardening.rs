@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use keyhold_os::privileges::{Identity, PrivilegeError, is_root};
 use keyhold_os::spawn::{ChildOptions, OnParentDeath, Session, SpawnError, spawn_as};
 
-use crate::lanes::{Said, UNUSED, command, hear, lanes, loudly, parse, unprivileged};
+use crate::lanes::{Said, UNUSED, command, hear, heard, lanes, loudly, unprivileged};
 
 const NO_CAPABILITIES: &str = "0000000000000000";
 
@@ -56,8 +56,7 @@ fn a_child_starts_with_nothing_of_the_launcher() {
     let passed: OwnedFd = File::open("/dev/null").unwrap().into();
     let (stray_number, number) = (stray.as_raw_fd(), passed.as_raw_fd());
     let options = ChildOptions { descriptors: vec![passed], ..ChildOptions::default() };
-    let child = spawn_as(&mut command("status", &[]), options).unwrap();
-    let said = parse(&String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap());
+    let said = heard(spawn_as(&mut command("status", &[]), options).unwrap());
     assert_eq!(said["descriptors"], format!("0,1,2,{number}"), "and not {stray_number}");
     assert_eq!(said["session_leader"], "true");
     assert_eq!(said["core_limit"], "Some(0)");
@@ -73,8 +72,7 @@ fn a_child_can_be_tied_to_its_parent() {
         on_parent_death: OnParentDeath::Kill,
         ..ChildOptions::default()
     };
-    let child = spawn_as(&mut command("status", &[]), options).unwrap();
-    let said = parse(&String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap());
+    let said = heard(spawn_as(&mut command("status", &[]), options).unwrap());
     assert!(said["parent_death"].starts_with("Some"), "{}", said["parent_death"]);
     assert_eq!(said["session_leader"], "false");
 }

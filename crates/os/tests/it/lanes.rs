@@ -88,15 +88,18 @@ pub(crate) fn run(role: &str, lane: Lane, settings: &[(&str, &str)]) -> Output {
 
 /// Runs a child that must succeed, and returns what it said.
 pub(crate) fn hear(role: &str, lane: Lane, settings: &[(&str, &str)]) -> Said {
-    let output = run(role, lane, settings);
-    assert!(
-        output.status.success(),
-        "{role} as {lane:?}: {}\n{}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    parse(&String::from_utf8(output.stdout).unwrap())
+    told(&run(role, lane, settings), &format!("{role} as {lane:?}"))
+}
+
+/// What a running child says until its end, which must be a success.
+pub(crate) fn heard(child: Child) -> Said {
+    told(&child.wait_with_output().unwrap(), "child")
+}
+
+fn told(output: &Output, who: &str) -> Said {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{who}: {}\n{stdout}\n{stderr}", output.status);
+    parse(&stdout)
 }
 
 pub(crate) fn parse(text: &str) -> Said {
