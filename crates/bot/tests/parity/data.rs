@@ -96,7 +96,7 @@ pub(crate) fn made_up(id: &str, volatility_ppm: u32, least_trades: usize) -> Cas
 }
 
 /// A month of real candles, or nothing where they are absent.
-pub(crate) fn month(id: &str) -> Option<Case> {
+pub(crate) fn month(id: &str, least_trades: usize) -> Option<Case> {
     let path = shared().join("data/btcusd-perp-1m-2022-01.csv.gz");
     if !path.exists() {
         eprintln!("SKIPPED: ../shared is absent: the month of real candles was not played");
@@ -104,7 +104,7 @@ pub(crate) fn month(id: &str) -> Option<Case> {
     }
     let candles = read_candles(&path, instrument().tick).unwrap();
     assert_eq!(candles.len(), 45_031);
-    Some(case(format!("{id}, January 2022"), id, candles, 100))
+    Some(case(format!("{id}, January 2022"), id, candles, least_trades))
 }
 
 fn shared() -> PathBuf {

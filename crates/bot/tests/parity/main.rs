@@ -49,14 +49,14 @@ async fn made_up_market_mean_reversion_with_limits() {
 // Some minutes long: 44,431 candles after the history, one by one through processes, sockets and files.
 #[tokio::test]
 async fn a_month_of_bitcoin_trend_follower() {
-    if let Some(case) = data::month("trend-follower") {
+    if let Some(case) = data::month("trend-follower", 1_500) {
         same(case).await;
     }
 }
 
 #[tokio::test]
 async fn a_month_of_bitcoin_mean_reversion_with_limits() {
-    if let Some(case) = data::month("mean-reversion") {
+    if let Some(case) = data::month("mean-reversion", 50) {
         same(case).await;
     }
 }
