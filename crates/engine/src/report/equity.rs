@@ -9,6 +9,7 @@ use keyhold_domain::time::DAY_MS;
 use keyhold_domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::calendar::{self, Month};
 use crate::input::decimal_to_f64;
 
 /// Points kept for the chart.
@@ -38,7 +39,7 @@ pub struct Drawdown {
     /// The highest equity before it.
     #[serde(with = "decimal_text")]
     pub peak: Decimal,
-    /// When that was first reached.
+    /// When that was last reached before the fall.
     pub from: Timestamp,
     /// When the equity was lowest.
     pub trough: Timestamp,
@@ -100,6 +101,9 @@ pub struct CourseSummary {
     pub calmar: Option<f64>,
     /// Share of time in a position, in percent.
     pub exposure_pct: Option<f64>,
+    /// The course by calendar months, UTC.
+    #[serde(default)]
+    pub months: Vec<Month>,
 }
 
 impl Course {
@@ -217,7 +221,17 @@ impl Course {
             calmar: cagr_pct.zip(max_drawdown_pct).filter(|(_, fall)| *fall > 0.0).map(|(g, fall)| g / fall),
             exposure_pct: (self.values > 0)
                 .then(|| super::trades::count(self.exposed) / super::trades::count(self.values) * 100.0),
+            months: self.months(),
         }
+    }
+
+    /// The day that is not over counts with its last value.
+    fn months(&self) -> Vec<Month> {
+        let mut days = self.days.clone();
+        if self.last.at > self.day {
+            days.push(self.last.equity);
+        }
+        calendar::months(self.start.at.start_of_day(), self.start.equity, &days)
     }
 
     fn ratios(&self) -> (Option<f64>, Option<f64>) {

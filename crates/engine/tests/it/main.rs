@@ -9,6 +9,7 @@ mod indicators;
 mod limits;
 mod lookahead;
 mod properties;
+mod report;
 mod rig;
 mod scenarios;
 mod series;

@@ -10,6 +10,7 @@ use keyhold_domain::{
 use keyhold_engine::action::{Action, Note};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::event::{Event, Outcome, Reconciliation, Request};
+use keyhold_engine::report::ExecutionCounter;
 use keyhold_engine::trade::Trade;
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState};
 
@@ -34,16 +35,17 @@ pub(super) struct Loop<'a> {
     plan: &'a BotPlan,
     pub(super) bot: BotState,
     pub(super) exchange: Exchange,
-    symbol: Symbol,
     asset: keyhold_domain::Asset,
     protect_from: ProtectFrom,
     gate: Gate,
-    held: Vec<NewOrder>,
+    held: Vec<(u16, NewOrder)>,
     alarms: BTreeSet<Timestamp>,
     news: Vec<ExchangeEvent>,
     actions: Vec<BotAction>,
-    funds: Funds,
+    /// By slot: whether the bot knows the balance since this instrument has moved it.
+    funds: Vec<Funds>,
     pub(super) trades: Vec<Trade>,
+    pub(super) execution: ExecutionCounter,
     /// What was decided on the newest candle, where that is recorded.
     pub(super) decision: Option<Box<Decision>>,
     pub(super) liquidations: u64,
@@ -61,21 +63,20 @@ enum Funds {
 
 impl<'a> Loop<'a> {
     pub(super) fn new(plan: &'a BotPlan, exchange: Exchange, protect_from: ProtectFrom) -> Self {
-        let instrument = &plan.plans[0].instrument;
         Self {
             plan,
             bot: BotState::new(plan),
             exchange,
-            symbol: instrument.symbol,
-            asset: instrument.settle,
+            asset: plan.plans[0].instrument.settle,
             protect_from,
             gate: Gate::Open,
             held: Vec::new(),
             alarms: BTreeSet::new(),
             news: Vec::new(),
             actions: Vec::new(),
-            funds: Funds::Changed,
+            funds: vec![Funds::Changed; plan.plans.len()],
             trades: Vec::new(),
+            execution: ExecutionCounter::default(),
             decision: None,
             liquidations: 0,
             overflows: 0,
@@ -83,9 +84,9 @@ impl<'a> Loop<'a> {
         }
     }
 
-    /// One event for the bot, then everything that follows from it.
-    pub(super) fn tell(&mut self, event: Event, at: Timestamp) {
-        self.bot.take(self.plan, &BotEvent::Instrument { slot: 0, event }, &mut self.actions);
+    /// One event of an instrument for the bot, then everything that follows from it.
+    pub(super) fn tell(&mut self, slot: u16, event: Event, at: Timestamp) {
+        self.bot.take(self.plan, &BotEvent::Instrument { slot, event }, &mut self.actions);
         if !self.actions.is_empty() {
             self.run(at);
         }
@@ -114,24 +115,27 @@ impl<'a> Loop<'a> {
 
     /// Tells the bot its balance when money has moved since it was told.
     pub(super) fn tell_balance(&mut self, at: Timestamp) {
-        if self.funds == Funds::Known {
+        if self.funds.iter().all(|funds| *funds == Funds::Known) {
             return;
         }
-        self.funds = Funds::Known;
+        self.funds.fill(Funds::Known);
         let Some(balance) = self.balance() else { return };
-        let positions = self.exchange.position(ACCOUNT, self.symbol).into_iter().collect();
+        let symbols = self.plan.plans.iter().map(|plan| plan.instrument.symbol);
+        let positions = symbols.filter_map(|symbol| self.exchange.position(ACCOUNT, symbol).ok()).collect();
         let account = AccountSnapshot { balances: vec![balance], positions, open_orders: Vec::new(), at };
         self.bot.take(self.plan, &BotEvent::Account(account), &mut self.actions);
         self.run(at);
     }
 
     /// Counts an entry that would be liquidated before its stop is reached.
-    pub(super) fn check_stop(&mut self) {
-        if self.funds == Funds::Known {
+    pub(super) fn check_stop(&mut self, slot: u16) {
+        if self.funds[usize::from(slot)] == Funds::Known {
             return;
         }
-        let Some(holding) = self.bot.instrument(0).and_then(keyhold_engine::State::holding) else { return };
-        let venue = self.exchange.position(ACCOUNT, self.symbol).ok();
+        let Some(holding) = self.bot.instrument(slot).and_then(keyhold_engine::State::holding) else {
+            return;
+        };
+        let venue = self.exchange.position(ACCOUNT, self.symbol(slot)).ok();
         let liquidation = venue.and_then(|position| position.liquidation);
         if let (Some(stop), Some(liquidation)) = (holding.levels.stop, liquidation)
             && keyhold_engine::exit_rule::levels::is_tighter(holding.side(), liquidation, stop.price)
@@ -161,8 +165,8 @@ impl<'a> Loop<'a> {
 
     pub(super) fn release_protection(&mut self, at: Timestamp) {
         self.gate = Gate::Open;
-        for order in std::mem::take(&mut self.held) {
-            self.submit(&order, at);
+        for (slot, order) in std::mem::take(&mut self.held) {
+            self.submit(slot, &order, at);
         }
         self.run(at);
     }
@@ -173,7 +177,7 @@ impl<'a> Loop<'a> {
             if !self.actions.is_empty() {
                 let actions = std::mem::take(&mut self.actions);
                 for action in actions {
-                    self.act(action.action, at);
+                    self.act(action.slot, action.action, at);
                 }
             } else if !self.news.is_empty() {
                 let mut news = std::mem::take(&mut self.news);
@@ -191,29 +195,31 @@ impl<'a> Loop<'a> {
         self.news.clear();
     }
 
-    fn act(&mut self, action: Action, at: Timestamp) {
+    fn act(&mut self, slot: u16, action: Action, at: Timestamp) {
         match action {
             Action::Place(order) => {
                 let order = *order.get();
                 let protective =
                     matches!(order.purpose, OrderPurpose::ProtectiveStop | OrderPurpose::TakeProfit);
                 if protective && self.gate == Gate::Held {
-                    self.held.push(order);
+                    self.held.push((slot, order));
                 } else {
-                    self.submit(&order, at);
+                    self.submit(slot, &order, at);
                 }
             }
             Action::Cancel(id) => {
                 let order = OrderRef::Name(OrderName::Keyhold(id));
-                let outcome = match self.exchange.cancel(ACCOUNT, self.symbol, &order, at, &mut self.news) {
+                let symbol = self.symbol(slot);
+                let outcome = match self.exchange.cancel(ACCOUNT, symbol, &order, at, &mut self.news) {
                     Ok(_) => Outcome::Accepted,
                     Err(refusal) => Outcome::Refused { code: refusal.code() },
                 };
-                self.event(Event::OrderOutcome { client_id: id, request: Request::Cancel, outcome, at });
+                let request = Request::Cancel;
+                self.event(slot, Event::OrderOutcome { client_id: id, request, outcome, at });
             }
             Action::Reconcile(_) => {
-                let truth = self.truth(at);
-                self.event(Event::Reconciled(truth));
+                let truth = self.truth(slot, at);
+                self.event(slot, Event::Reconciled(truth));
             }
             Action::WakeAt(when) => {
                 self.alarms.insert(when);
@@ -225,44 +231,75 @@ impl<'a> Loop<'a> {
         }
     }
 
-    fn submit(&mut self, order: &NewOrder, at: Timestamp) {
+    fn submit(&mut self, slot: u16, order: &NewOrder, at: Timestamp) {
         let answer = self.exchange.submit(ACCOUNT, &(*order).into(), at, &mut self.news);
         let outcome = match answer {
-            Ok(_) => Outcome::Accepted,
-            Err(refusal) => Outcome::Refused { code: refusal.code() },
+            Ok(_) => {
+                self.execution.sent(order);
+                Outcome::Accepted
+            }
+            Err(refusal) => {
+                self.execution.refused();
+                Outcome::Refused { code: refusal.code() }
+            }
         };
-        self.event(Event::OrderOutcome { client_id: order.client_id, request: Request::Place, outcome, at });
+        let (client_id, request) = (order.client_id, Request::Place);
+        self.event(slot, Event::OrderOutcome { client_id, request, outcome, at });
     }
 
-    fn event(&mut self, event: Event) {
-        self.bot.take(self.plan, &BotEvent::Instrument { slot: 0, event }, &mut self.actions);
+    fn event(&mut self, slot: u16, event: Event) {
+        self.bot.take(self.plan, &BotEvent::Instrument { slot, event }, &mut self.actions);
+    }
+
+    fn symbol(&self, slot: u16) -> Symbol {
+        self.plan.plans[usize::from(slot)].instrument.symbol
+    }
+
+    /// The instrument of a symbol; news of others does not occur.
+    fn slot(&self, symbol: Symbol) -> u16 {
+        let place = self.plan.plans.iter().position(|plan| plan.instrument.symbol == symbol);
+        place.and_then(|place| u16::try_from(place).ok()).unwrap_or(0)
+    }
+
+    /// An instrument has moved the balance.
+    fn moved(&mut self, slot: u16) {
+        self.funds[usize::from(slot)] = Funds::Changed;
     }
 
     fn hear(&mut self, news: &ExchangeEvent) {
         match news {
             ExchangeEvent::Fill(_, report) => {
-                self.funds = Funds::Changed;
+                let slot = self.slot(report.fill.symbol);
+                self.moved(slot);
+                self.execution.filled(&report.fill, self.plan.plans[usize::from(slot)].contract);
                 if report.cause == FillCause::Liquidation {
                     self.liquidations += 1;
-                    self.event(Event::Liquidated { at: report.fill.at });
+                    self.event(slot, Event::Liquidated { at: report.fill.at });
                 }
-                self.event(Event::Filled(report.fill));
+                self.event(slot, Event::Filled(report.fill));
             }
-            ExchangeEvent::Order(order) => self.hear_order(order.status, order.update()),
+            ExchangeEvent::Order(order) => self.hear_order(order.symbol, order.status, order.update()),
             ExchangeEvent::Funding(_, payment) => {
-                self.funds = Funds::Changed;
-                self.event(Event::FundingPaid { amount: payment.amount, at: payment.at });
+                let slot = self.slot(payment.symbol);
+                self.moved(slot);
+                self.event(slot, Event::FundingPaid { amount: payment.amount, at: payment.at });
             }
             ExchangeEvent::Balance(..) | ExchangeEvent::Position(..) | ExchangeEvent::Liquidation(..) => {}
         }
     }
 
     /// Acceptance is told by the answer and fills by themselves; what is left is an order's early end.
-    fn hear_order(&mut self, status: OrderStatus, update: Option<keyhold_domain::OrderUpdate>) {
+    fn hear_order(
+        &mut self,
+        symbol: Symbol,
+        status: OrderStatus,
+        update: Option<keyhold_domain::OrderUpdate>,
+    ) {
         match status {
             OrderStatus::Canceled | OrderStatus::Rejected => {
                 if let Some(update) = update {
-                    self.event(Event::OrderUpdated(update));
+                    let slot = self.slot(symbol);
+                    self.event(slot, Event::OrderUpdated(update));
                 }
             }
             OrderStatus::Open
@@ -272,11 +309,13 @@ impl<'a> Loop<'a> {
         }
     }
 
-    pub(super) fn truth(&self, at: Timestamp) -> Reconciliation {
+    pub(super) fn truth(&self, slot: u16, at: Timestamp) -> Reconciliation {
         let fills: Vec<Fill> = Vec::new();
+        let symbol = self.symbol(slot);
+        let own = self.exchange.open_orders(ACCOUNT).filter(|order| order.symbol == symbol);
         Reconciliation {
-            position: self.exchange.position(ACCOUNT, self.symbol).ok(),
-            open_orders: self.exchange.open_orders(ACCOUNT).map(crate::exchange::Order::open_order).collect(),
+            position: self.exchange.position(ACCOUNT, symbol).ok(),
+            open_orders: own.map(crate::exchange::Order::open_order).collect(),
             fills,
             at,
         }
