@@ -13,7 +13,7 @@ use keyhold_engine::input::Facts;
 use keyhold_engine::reading::{Check, Direction, Reading, Verdict};
 use keyhold_engine::template::{ComponentSpec, Number, ParameterValue};
 
-use crate::series::{Moment, candle};
+use crate::series::{CONTEXT, Moment, candle};
 
 /// One table: a component and what it is fed.
 struct Scenario {
@@ -69,6 +69,12 @@ fn scenarios() -> Vec<Scenario> {
     files.iter().flat_map(|file| read(file)).collect()
 }
 
+/// Minutes since midnight of `HH:MM`: when a candle opens, where the table says so.
+fn minute_of_day(text: &str) -> i64 {
+    let (hours, minutes) = text.split_once(':').unwrap();
+    60 * hours.parse::<i64>().unwrap() + minutes.parse::<i64>().unwrap()
+}
+
 impl Scenario {
     fn cell(&self, row: &[String], column: &str) -> Option<String> {
         let index = self.columns.iter().position(|name| name == column)?;
@@ -84,7 +90,8 @@ impl Scenario {
         let high = self.cell(row, "high").unwrap_or(highest);
         let low = self.cell(row, "low").unwrap_or(lowest);
         let volume = self.cell(row, "volume").unwrap_or_else(|| "1".to_owned());
-        let open_time_ms = i64::try_from(number).unwrap() * 60_000;
+        let minute = self.cell(row, "at").map_or(i64::try_from(number).unwrap(), |text| minute_of_day(&text));
+        let open_time_ms = minute * 60_000;
         let mut moment = Moment::of(candle(open_time_ms, [&open, &high, &low, &close, &volume]));
         moment.funding_rate = self.cell(row, "funding").map(|text| text.parse().unwrap());
         let since = |column| self.cell(row, column).map(|text| text.parse().unwrap());
@@ -94,8 +101,8 @@ impl Scenario {
     }
 
     fn check(&self) {
-        let mut component =
-            Component::build(&self.spec).unwrap_or_else(|problems| panic!("{}: {problems:?}", self.place));
+        let mut component = Component::build(&self.spec, CONTEXT)
+            .unwrap_or_else(|problems| panic!("{}: {problems:?}", self.place));
         for (number, row) in self.rows.iter().enumerate() {
             let reading = component.update(&self.moment(number, row).inputs());
             let place = format!("{}, candle {}", self.place, number + 1);

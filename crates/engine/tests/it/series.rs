@@ -5,10 +5,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use keyhold_domain::{Candle, Decimal, Price, Timestamp};
-use keyhold_engine::component::Component;
+use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
+use keyhold_engine::component::{Component, Context};
 use keyhold_engine::input::{ClosedCandle, Facts, Inputs};
 use keyhold_engine::reading::Reading;
+
+/// The candles of these series last a minute.
+pub(crate) const CONTEXT: Context = Context { timeframe: Timeframe::M1 };
 
 /// A file of the reference data, or `None` with a loud word when the data is not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
