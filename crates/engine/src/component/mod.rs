@@ -8,8 +8,11 @@
 mod adx_dmi;
 mod atr;
 mod average;
+mod awesome;
 mod bollinger;
+mod cci;
 mod choppiness;
+mod cmf;
 mod cooldown;
 mod crossing;
 mod donchian_breakout;
@@ -18,11 +21,20 @@ mod ma_cross;
 mod ma_distance;
 mod ma_slope;
 mod macd;
+mod mfi;
+mod obv_trend;
 mod parameters;
 mod price_vs_ma;
+mod roc;
 mod rsi;
+mod rsi_divergence;
+mod stoch_rsi;
+mod stochastic;
 mod supertrend;
+mod tsi;
 mod volume_spike;
+mod williams_r;
+mod zone;
 mod zscore;
 
 use serde::{Deserialize, Serialize};
@@ -127,11 +139,22 @@ components! {
     Supertrend(supertrend::SupertrendComponent),
     DonchianBreakout(donchian_breakout::DonchianBreakout),
     Rsi(rsi::RsiComponent),
+    Stochastic(stochastic::StochasticComponent),
+    StochRsi(stoch_rsi::StochRsiComponent),
+    Cci(cci::CciComponent),
+    WilliamsR(williams_r::WilliamsRComponent),
+    Roc(roc::RocComponent),
+    Mfi(mfi::MfiComponent),
+    Awesome(awesome::AwesomeComponent),
+    Tsi(tsi::TsiComponent),
+    RsiDivergence(rsi_divergence::RsiDivergence),
     Bollinger(bollinger::BollingerComponent),
     Zscore(zscore::Zscore),
     Atr(atr::AtrComponent),
     Choppiness(choppiness::ChoppinessComponent),
     VolumeSpike(volume_spike::VolumeSpike),
+    ObvTrend(obv_trend::ObvTrend),
+    Cmf(cmf::CmfComponent),
     FundingRate(funding_rate::FundingRate),
     MaDistance(ma_distance::MaDistance),
     Cooldown(cooldown::Cooldown),

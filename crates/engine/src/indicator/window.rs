@@ -46,6 +46,12 @@ impl Window {
     pub fn values(&self) -> &[f64] {
         &self.values
     }
+
+    /// All numbers in the order of time.
+    pub fn oldest_first(&self) -> impl Iterator<Item = f64> {
+        let (newer, older) = self.values.split_at(self.next.min(self.values.len()));
+        older.iter().chain(newer).copied()
+    }
 }
 
 /// A sum to which numbers are added and from which they are taken away for years without drifting: the rounding error
