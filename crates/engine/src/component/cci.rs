@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::zone::{Leaving, Zones};
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Cci;
 use crate::input::Inputs;
@@ -64,7 +64,7 @@ impl Behavior for CciComponent {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let (period, level) = (parameters.integer("period"), parameters.float("level"));
         let mode = match parameters.choice("mode") {
             "breakout" => Mode::Breakout,

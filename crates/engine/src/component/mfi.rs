@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::zone::{Leaving, Zones};
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Mfi;
 use crate::input::Inputs;
@@ -57,7 +57,7 @@ impl Behavior for MfiComponent {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let period = parameters.integer("period");
         Ok(Self {
             period,

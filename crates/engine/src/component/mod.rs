@@ -33,10 +33,12 @@ mod stochastic;
 mod supertrend;
 mod tsi;
 mod volume_spike;
+mod vwap;
 mod williams_r;
 mod zone;
 mod zscore;
 
+use keyhold_domain::Timeframe;
 use serde::{Deserialize, Serialize};
 
 pub use self::parameters::Parameters;
@@ -46,14 +48,21 @@ use crate::problem::{Problem, code};
 use crate::reading::{Check, Direction, Reading};
 use crate::template::{ComponentSpec, Role};
 
+/// What surrounds a component in its template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The length of the candles it is fed.
+    pub timeframe: Timeframe,
+}
+
 /// What every component's file provides.
 trait Behavior: Sized {
     /// Its page in the catalog.
     const ENTRY: ComponentEntry;
 
-    /// The component before its first candle. The role is one of the entry's; only rules over several parameters are
-    /// left to check, with paths such as `parameters.fast`.
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>>;
+    /// The component before its first candle. The role is one of the entry's; only rules over several parameters, or
+    /// over a parameter and the context, are left to check, with paths such as `parameters.fast`.
+    fn prepare(role: Role, parameters: &Parameters, context: Context) -> Result<Self, Vec<Problem>>;
 
     /// The role it was prepared for.
     fn role(&self) -> Role;
@@ -75,11 +84,12 @@ macro_rules! components {
         /// Serialized, it is a snapshot: read back and fed the same candles, it gives the same readings to the last bit.
         ///
         /// ```
-        /// use keyhold_engine::component::Component;
+        /// use keyhold_domain::Timeframe;
+        /// use keyhold_engine::component::{Component, Context};
         /// use keyhold_engine::template::ComponentSpec;
         /// let spec: ComponentSpec =
         ///     serde_json::from_str(r#"{"kind": "ema_cross", "role": "signal", "parameters": {"fast": 9}}"#).unwrap();
-        /// let component = Component::build(&spec).unwrap();
+        /// let component = Component::build(&spec, Context { timeframe: Timeframe::H1 }).unwrap();
         /// assert_eq!((component.kind(), component.warmup_candles()), ("ema_cross", 26));
         /// ```
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,9 +101,14 @@ macro_rules! components {
         pub(crate) const ENTRIES: &[ComponentEntry] = &[$(<$type as Behavior>::ENTRY),+];
 
         impl Component {
-            fn prepare(kind: &str, role: Role, parameters: &Parameters) -> Option<Result<Self, Vec<Problem>>> {
+            fn prepare(
+                kind: &str,
+                role: Role,
+                parameters: &Parameters,
+                context: Context,
+            ) -> Option<Result<Self, Vec<Problem>>> {
                 $(if kind == <$type as Behavior>::ENTRY.kind {
-                    return Some(<$type as Behavior>::prepare(role, parameters).map(Self::$variant));
+                    return Some(<$type as Behavior>::prepare(role, parameters, context).map(Self::$variant));
                 })+
                 None
             }
@@ -154,6 +169,7 @@ components! {
     Choppiness(choppiness::ChoppinessComponent),
     VolumeSpike(volume_spike::VolumeSpike),
     ObvTrend(obv_trend::ObvTrend),
+    Vwap(vwap::VwapComponent),
     Cmf(cmf::CmfComponent),
     FundingRate(funding_rate::FundingRate),
     MaDistance(ma_distance::MaDistance),
@@ -163,7 +179,7 @@ components! {
 impl Component {
     /// Checks kind, role, parameter names, types, ranges and rules over several parameters, and prepares the component.
     /// All problems at once, with paths relative to the component, for example `parameters.fast`.
-    pub fn build(spec: &ComponentSpec) -> Result<Self, Vec<Problem>> {
+    pub fn build(spec: &ComponentSpec, context: Context) -> Result<Self, Vec<Problem>> {
         let entry = ENTRIES
             .iter()
             .find(|entry| entry.kind == spec.kind)
@@ -179,7 +195,7 @@ impl Component {
                 return Err(problems);
             }
         };
-        match Self::prepare(entry.kind, spec.role, &parameters) {
+        match Self::prepare(entry.kind, spec.role, &parameters, context) {
             Some(Ok(component)) if problems.is_empty() => Ok(component),
             Some(Ok(_)) | None => Err(problems),
             Some(Err(more)) => {

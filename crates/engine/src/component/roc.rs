@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, only_toward, sign};
+use super::{Behavior, Context, Parameters, only_toward, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Roc;
 use crate::input::Inputs;
@@ -57,7 +57,7 @@ impl Behavior for RocComponent {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let period = parameters.integer("period");
         Ok(Self { role, period, threshold: parameters.float("threshold_pct"), roc: Roc::new(period) })
     }

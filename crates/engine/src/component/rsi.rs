@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::zone::{Leaving, Zones};
-use super::{Behavior, Parameters, only_toward, sign};
+use super::{Behavior, Context, Parameters, only_toward, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Rsi;
 use crate::input::Inputs;
@@ -85,7 +85,7 @@ impl Behavior for RsiComponent {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let zones = Zones::from_parameters(parameters)?;
         let trend = parameters.choice("mode") == "trend";
         let mode = match role {

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles};
 use crate::indicator::{PivotHigh, PivotLow, Rsi, Window};
 use crate::input::Inputs;
@@ -104,7 +104,7 @@ impl Behavior for RsiDivergence {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let [period, lookback, pivot] = ["period", "lookback", "pivot"].map(|name| parameters.integer(name));
         if lookback <= pivot {
             return Err(vec![Problem::new(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::crossing::ZoneCrossing;
 use super::zone::Zones;
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::{StochRsi, StochasticPeriods};
 use crate::input::Inputs;
@@ -77,7 +77,7 @@ impl Behavior for StochRsiComponent {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let zones = Zones::from_parameters(parameters)?;
         let rsi_period = parameters.integer("rsi_period");
         let [range, smooth, signal] = ["period", "smooth", "signal"].map(|name| parameters.integer(name));

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::crossing::Crossing;
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles};
 use crate::indicator::{Tsi, TsiPeriods, TsiValue};
 use crate::input::Inputs;
@@ -51,7 +51,7 @@ impl Behavior for TsiComponent {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let [long, short, signal] = ["long", "short", "signal"].map(|name| parameters.integer(name));
         Ok(Self {
             warmup_candles: long + short + signal,

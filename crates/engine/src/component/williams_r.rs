@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::zone::{Leaving, Zones};
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::WilliamsR;
 use crate::input::Inputs;
@@ -58,7 +58,7 @@ impl Behavior for WilliamsRComponent {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let period = parameters.integer("period");
         Ok(Self {
             period,
@@ -77,7 +77,9 @@ impl Behavior for WilliamsRComponent {
     }
 
     fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
-        let Some(measured) = self.williams_r.update(&inputs.candle.floats) else { return Reading::WARMING_UP };
+        let Some(measured) = self.williams_r.update(&inputs.candle.floats) else {
+            return Reading::WARMING_UP;
+        };
         let level = self.zones.nearer(measured.value, MIDDLE);
         match self.leaving.measured(measured, self.zones) {
             Some(direction) => Reading::signal(direction, measured.value, Some(level)),

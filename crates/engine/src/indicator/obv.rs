@@ -73,7 +73,7 @@ impl ObvDistance {
     fn add_up_afresh(&mut self) {
         (self.plain, self.weighted) = (0.0, 0.0);
         let mut weight = 0.0;
-        for change in self.changes.oldest_first() {
+        for change in self.changes.in_time() {
             weight += 1.0;
             self.plain += change;
             self.weighted += weight * change;

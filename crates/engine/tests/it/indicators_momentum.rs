@@ -6,15 +6,15 @@
 use keyhold_domain::Timestamp;
 use keyhold_engine::component::Component;
 use keyhold_engine::indicator::{
-    Awesome, Cci, Cmf, Market, Measured, Mfi, ObvDistance, PivotHigh, PivotLow, Roc, RollingSum, StochRsi, Stochastic,
-    StochasticPeriods, Tsi, TsiPeriods, Vwap, WilliamsR,
+    Awesome, Cci, Cmf, Market, Measured, Mfi, ObvDistance, PivotHigh, PivotLow, Roc, RollingSum, StochRsi,
+    Stochastic, StochasticPeriods, Tsi, TsiPeriods, Vwap, WilliamsR,
 };
 use keyhold_engine::input::Ohlcv;
 use keyhold_engine::reading::{Direction, Verdict};
 use keyhold_engine::template::ComponentSpec;
 
 use crate::indicators::{Column, Reference, reference};
-use crate::series::{Dice, Moment, candle};
+use crate::series::{CONTEXT, Dice, Moment, candle};
 
 /// Sums and quotients of a few dozen numbers.
 const PLAIN: f64 = 1e-13;
@@ -126,7 +126,11 @@ fn commodity_channel_index() {
 fn williams_r() {
     let own = own();
     let mut williams_r = WilliamsR::new(14);
-    own.assert_agrees(&own.reference.all(|candle| williams_r.update(candle).map(|measured| measured.value)), "williams_r14", WRITTEN);
+    own.assert_agrees(
+        &own.reference.all(|candle| williams_r.update(candle).map(|measured| measured.value)),
+        "williams_r14",
+        WRITTEN,
+    );
     let Some(reference) = reference() else { return };
     let mut williams_r = WilliamsR::new(14);
     let ours = reference.all(|candle| williams_r.update(candle).map(|measured| measured.value));
@@ -153,7 +157,11 @@ fn rate_of_change() {
 fn money_flow_index() {
     let own = own();
     let mut mfi = Mfi::new(14);
-    own.assert_agrees(&own.reference.all(|candle| mfi.update(candle).map(|measured| measured.value)), "mfi14", WRITTEN);
+    own.assert_agrees(
+        &own.reference.all(|candle| mfi.update(candle).map(|measured| measured.value)),
+        "mfi14",
+        WRITTEN,
+    );
     let Some(reference) = reference() else { return };
     let mut mfi = Mfi::new(14);
     let ours = reference.all(|candle| mfi.update(candle).map(|measured| measured.value));
@@ -209,7 +217,7 @@ fn on_balance_volume_from_its_average() {
 fn on_balance_volume_does_not_drift() {
     let mut dice = Dice::new(12);
     let mut distance = ObvDistance::new(20);
-    let mut levels: Vec<i64> = vec![0];
+    let mut levels: Vec<i64> = Vec::new();
     let mut close = 1_000_i64;
     let float = |number: i64| f64::from(i32::try_from(number).unwrap());
     let mut compared = 0;
@@ -220,7 +228,7 @@ fn on_balance_volume_does_not_drift() {
         close += step;
         // In thousandths, as venues give it: the sums are not exact in floats. Now and then a huge candle.
         let volume = dice.roll(if index % 1_000 == 0 { 2_000_000_000 } else { 100_000 });
-        levels.push(levels.last().unwrap() + step.signum() * volume);
+        levels.push(levels.last().unwrap_or(&0) + step.signum() * volume);
         levels.drain(..levels.len().saturating_sub(20));
         let price = float(close);
         let candle =
@@ -293,7 +301,7 @@ fn rsi_divergences() {
     let own = own();
     let spec: ComponentSpec =
         serde_json::from_value(serde_json::json!({ "kind": "rsi_divergence", "role": "signal" })).unwrap();
-    let mut component = Component::build(&spec).unwrap();
+    let mut component = Component::build(&spec, CONTEXT).unwrap();
     let (mut bullish, mut bearish) = (0, 0);
     for (index, row) in own.rows.iter().enumerate() {
         let moment =
@@ -358,7 +366,8 @@ fn a_market_that_stands_still_is_in_the_middle() {
         // A little life before the calm, whose traces must vanish.
         let candle = if step < 50 && step % 3 == 1 { moving } else { flat };
         let lines = (stochastic.update(&candle), stoch_rsi.update(candle.close));
-        let middles = (williams_r.update(&candle).unwrap_or(moving_zero), mfi.update(&candle).unwrap_or(moving_zero));
+        let middles =
+            (williams_r.update(&candle).unwrap_or(moving_zero), mfi.update(&candle).unwrap_or(moving_zero));
         let zeros = [cci.update(&candle), awesome.update(&candle), cmf.update(&candle), obv.update(&candle)];
         let (tsi, roc) =
             (tsi.update(candle.close).map(|value| value.line.abs() <= 100.0), roc.update(candle.close));

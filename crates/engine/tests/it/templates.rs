@@ -10,6 +10,8 @@ use keyhold_engine::system_templates;
 use keyhold_engine::template::{ComponentSpec, Number, Template};
 use serde_json::{Value, json};
 
+use crate::series::CONTEXT;
+
 /// A template without problems, as JSON to be spoiled by the tests.
 fn sound() -> Value {
     json!({
@@ -178,7 +180,7 @@ fn rules_over_several_parameters_of_other_components() {
     ];
     for (spec, path) in cases {
         let spec: ComponentSpec = serde_json::from_value(spec).unwrap();
-        let problems = Component::build(&spec).unwrap_err();
+        let problems = Component::build(&spec, CONTEXT).unwrap_err();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!((problems[0].path.as_str(), problems[0].code), (path, "CONTRADICTION"));
     }
