@@ -9,8 +9,11 @@ mod adx_dmi;
 mod aroon;
 mod atr;
 mod average;
+mod awesome;
 mod bollinger;
+mod cci;
 mod choppiness;
+mod cmf;
 mod cooldown;
 mod crossing;
 mod donchian_breakout;
@@ -23,15 +26,25 @@ mod ma_cross;
 mod ma_distance;
 mod ma_slope;
 mod macd;
+mod mfi;
 mod mtf_trend;
+mod obv_trend;
 mod parabolic_sar;
 mod parameters;
 mod price_vs_ma;
+mod roc;
 mod rsi;
+mod rsi_divergence;
+mod stoch_rsi;
+mod stochastic;
 mod supertrend;
 mod swing_structure;
+mod tsi;
 mod volume_spike;
 mod vortex;
+mod vwap;
+mod williams_r;
+mod zone;
 mod zscore;
 
 use keyhold_domain::Timeframe;
@@ -159,11 +172,23 @@ components! {
     MtfTrend(mtf_trend::MtfTrend),
     SwingStructure(swing_structure::SwingStructure),
     Rsi(rsi::RsiComponent),
+    Stochastic(stochastic::StochasticComponent),
+    StochRsi(stoch_rsi::StochRsiComponent),
+    Cci(cci::CciComponent),
+    WilliamsR(williams_r::WilliamsRComponent),
+    Roc(roc::RocComponent),
+    Mfi(mfi::MfiComponent),
+    Awesome(awesome::AwesomeComponent),
+    Tsi(tsi::TsiComponent),
+    RsiDivergence(rsi_divergence::RsiDivergence),
     Bollinger(bollinger::BollingerComponent),
     Zscore(zscore::Zscore),
     Atr(atr::AtrComponent),
     Choppiness(choppiness::ChoppinessComponent),
     VolumeSpike(volume_spike::VolumeSpike),
+    ObvTrend(obv_trend::ObvTrend),
+    Vwap(vwap::VwapComponent),
+    Cmf(cmf::CmfComponent),
     FundingRate(funding_rate::FundingRate),
     MaDistance(ma_distance::MaDistance),
     Cooldown(cooldown::Cooldown),

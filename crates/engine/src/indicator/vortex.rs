@@ -6,8 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::window::RunningSum;
-use super::{TrueRange, Window};
+use super::{RollingSum, TrueRange};
 use crate::input::Ohlcv;
 
 /// Both lines, around 1.
@@ -19,38 +18,14 @@ pub struct VortexValue {
     pub minus: f64,
 }
 
-/// The sum of the last `n` numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct MovingSum {
-    window: Window,
-    sum: RunningSum,
-}
-
-impl MovingSum {
-    fn new(period: u32) -> Self {
-        Self { window: Window::new(period), sum: RunningSum::default() }
-    }
-
-    fn push(&mut self, value: f64) -> f64 {
-        if let Some(evicted) = self.window.push(value) {
-            self.sum.add(-evicted);
-        }
-        self.sum.add(value);
-        self.sum.total()
-    }
-}
-
 /// Upward and downward movement over the last `n` candles.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Vortex {
-    period: u32,
     range: TrueRange,
     previous: Option<(f64, f64)>,
-    plus: MovingSum,
-    minus: MovingSum,
-    ranges: MovingSum,
-    /// Candles without any range since the last with one.
-    still: u32,
+    plus: RollingSum,
+    minus: RollingSum,
+    ranges: RollingSum,
 }
 
 impl Vortex {
@@ -58,13 +33,11 @@ impl Vortex {
     pub fn new(period: u32) -> Self {
         let period = period.max(1);
         Self {
-            period,
             range: TrueRange::default(),
             previous: None,
-            plus: MovingSum::new(period),
-            minus: MovingSum::new(period),
-            ranges: MovingSum::new(period),
-            still: 0,
+            plus: RollingSum::new(period),
+            minus: RollingSum::new(period),
+            ranges: RollingSum::new(period),
         }
     }
 
@@ -78,17 +51,10 @@ impl Vortex {
         let previous = self.previous.replace((candle.high, candle.low));
         let range = self.range.update(candle);
         let ((high, low), range) = (previous?, range?);
-        let plus = self.plus.push((candle.high - low).abs());
-        let minus = self.minus.push((candle.low - high).abs());
-        let ranges = self.ranges.push(range);
-        self.still = if range > 0.0 { 0 } else { self.still.saturating_add(1) };
-        if !self.ranges.window.is_full() {
-            return None;
-        }
-        // The sum of nothing but zeros must not depend on what rounding has left in it.
-        if self.still >= self.period || ranges <= 0.0 {
-            return Some(VortexValue { plus: 0.0, minus: 0.0 });
-        }
-        Some(VortexValue { plus: plus / ranges, minus: minus / ranges })
+        let plus = self.plus.update((candle.high - low).abs());
+        let minus = self.minus.update((candle.low - high).abs());
+        let ranges = self.ranges.update(range)?;
+        let share = |sum: f64| if ranges > 0.0 { sum / ranges } else { 0.0 };
+        Some(VortexValue { plus: share(plus?), minus: share(minus?) })
     }
 }

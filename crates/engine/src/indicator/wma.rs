@@ -29,22 +29,14 @@ impl Wma {
     pub fn update(&mut self, value: f64) -> Option<f64> {
         let count = f64::from(self.period);
         self.moved += 1;
-        match self.window.push(value) {
-            Some(evicted) => {
-                self.weighted += count * value - self.sum;
-                self.sum += value - evicted;
-                if self.moved == self.period {
-                    self.sum_afresh();
-                }
-            }
-            None => {
-                self.weighted += f64::from(self.moved) * value;
-                self.sum += value;
-                if self.moved < self.period {
-                    return None;
-                }
-                self.moved = 0;
-            }
+        if let Some(evicted) = self.window.push(value) {
+            self.weighted += count * value - self.sum;
+            self.sum += value - evicted;
+        } else if !self.window.is_full() {
+            return None;
+        }
+        if self.moved == self.period {
+            self.sum_afresh();
         }
         Some(self.weighted / (0.5 * count * (count + 1.0)))
     }

@@ -16,6 +16,7 @@ use crate::series::{Dice, gunzip, shared};
 
 pub(crate) type Column = Vec<Option<f64>>;
 
+#[derive(Debug)]
 pub(crate) struct Reference {
     pub(crate) candles: Vec<Ohlcv>,
     pub(crate) columns: BTreeMap<String, Column>,
@@ -55,6 +56,12 @@ fn scale(column: &Column) -> f64 {
 impl Reference {
     /// Our values must be defined exactly where the reference is, and agree from candle `from` on.
     pub(crate) fn assert_agrees(&self, ours: &Column, name: &str, tolerance: f64, from: usize) {
+        let compared = self.assert_values(ours, name, tolerance, from);
+        assert!(compared > 1_400, "{name}: only {compared} values were compared");
+    }
+
+    /// The same for a column of any length; how many values were compared.
+    pub(crate) fn assert_values(&self, ours: &Column, name: &str, tolerance: f64, from: usize) -> u32 {
         let theirs = &self.columns[name];
         let scale = scale(theirs);
         assert_eq!(ours.len(), theirs.len());
@@ -76,7 +83,7 @@ impl Reference {
                 (our, their) => panic!("{name} on candle {index}: {our:?} instead of {their:?}"),
             }
         }
-        assert!(compared > 1_400, "{name}: only {compared} values were compared");
+        compared
     }
 
     pub(crate) fn closes(&self, mut update: impl FnMut(f64) -> Option<f64>) -> Column {
