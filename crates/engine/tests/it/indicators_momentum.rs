@@ -14,7 +14,7 @@ use keyhold_engine::reading::{Direction, Verdict};
 use keyhold_engine::template::ComponentSpec;
 
 use crate::indicators::{Column, Reference, reference};
-use crate::series::{Dice, Moment, candle};
+use crate::series::{Dice, Moment, SERIES, candle, random_moments, run};
 
 /// Sums and quotients of a few dozen numbers.
 const PLAIN: f64 = 1e-13;
@@ -334,6 +334,39 @@ fn rsi_divergences() {
         bearish += u32::from(says == "-1");
     }
     assert_eq!((bullish, bearish), (11, 11));
+}
+
+#[test]
+fn a_market_that_has_stopped_gives_no_more_signals() {
+    let mut spoken = 0;
+    for (seed, kind) in (1..20).flat_map(|seed| {
+        ["rsi", "stochastic", "stoch_rsi", "cci", "williams_r", "mfi", "tsi", "rsi_divergence"]
+            .map(|kind| (seed, kind))
+    }) {
+        let spec: ComponentSpec =
+            serde_json::from_value(serde_json::json!({ "kind": kind, "role": "signal" })).unwrap();
+        let mut component = Component::build(&spec, SERIES).unwrap();
+        let mut moments = random_moments(seed, 100);
+        let last = moments[99];
+        let floats = last.candle.floats;
+        let open_time = last.candle.candle.open_time.ms();
+        let close = floats.close.to_string();
+        for index in 1..=2_000 {
+            let candle =
+                candle(open_time + index * SERIES.timeframe.ms(), [&close, &close, &close, &close, "0"]);
+            moments.push(Moment { candle, ..last });
+        }
+        for (index, reading) in run(&mut component, &moments).iter().enumerate() {
+            let says = !matches!(
+                reading.verdict,
+                Verdict::WarmingUp | Verdict::Signal { direction: Direction::Neutral }
+            );
+            // Smoothed lines take their time to come to rest.
+            assert!(!says || index < 300, "{kind} with seed {seed} on candle {index}: {reading:?}");
+            spoken += u32::from(says);
+        }
+    }
+    assert!(spoken > 300, "{spoken}");
 }
 
 #[test]
