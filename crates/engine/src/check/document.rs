@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{check_template, exits, sessions};
-use crate::component::Component;
+use crate::component::{Component, Context};
 use crate::problem::{Problem, code};
 use crate::template::{
     Combination, ComponentSpec, DirectionSetting, Enabled, ExitSpec, MissingHardStop, Number, ParameterValue,
@@ -89,11 +89,14 @@ pub fn check_document(document: &Value) -> Result<Template, Vec<Problem>> {
     }
     let mut problems = Vec::new();
     form("", document, TEMPLATE, &mut problems);
+    // Without a length of a candle that could be read, the shortest stands for it: every rule about it then holds.
+    let timeframe = document.get("timeframe").and_then(|value| serde_json::from_value(value.clone()).ok());
     each(document, "components", &mut problems, |path, value, problems| {
         form(path, value, COMPONENT, problems);
         parameters(path, value, problems);
         if let Ok(spec) = serde_json::from_value::<ComponentSpec>(value.clone()) {
-            problems.extend(below(path, Component::build(&spec).err()));
+            let context = Context { timeframe: timeframe.unwrap_or(Timeframe::M1) };
+            problems.extend(below(path, Component::build(&spec, context).err()));
         }
     });
     each(document, "exits", &mut problems, |path, value, problems| {
@@ -192,7 +195,8 @@ mod tests {
     fn the_fields_are_those_of_the_documents() {
         let template = crate::system_templates::all().remove(0).template;
         let mut document = serde_json::to_value(&template).unwrap();
-        document["sessions"] = serde_json::json!([{"name": "a", "start": "00:00", "end": "01:00", "weekdays": []}]);
+        document["sessions"] =
+            serde_json::json!([{"name": "a", "start": "00:00", "end": "01:00", "weekdays": []}]);
         let again: Template = serde_json::from_value(document).unwrap();
         let document = serde_json::to_value(again).unwrap();
         let names = |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };

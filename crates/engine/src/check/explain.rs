@@ -65,14 +65,14 @@ fn component(spec: &ComponentSpec) -> String {
     Component::explain(spec).unwrap_or_else(|| "not understood, see the problems".to_owned())
 }
 
-fn section(text: &mut String, template: &Template, role: Role, title: &str) {
+fn section(text: &mut String, template: &Template, role: Role, heading: &str) {
     let mut specs = template
         .components
         .iter()
         .filter(|spec| spec.role == role && spec.enabled == Enabled::Yes)
         .peekable();
     if specs.peek().is_some() {
-        push(text, title);
+        push(text, heading);
     }
     for spec in specs {
         line(text, &format!("{}: {}.", title(spec), component(spec)));

@@ -8,7 +8,8 @@ use flate2::read::MultiGzDecoder;
 use keyhold_domain::{Candle, Decimal, Instrument, Rate, Rounding, Timestamp};
 use keyhold_history::HistoryError;
 
-use super::{CommandError, file};
+use super::CommandError;
+use super::error::file;
 
 fn open(path: &Path) -> Result<csv::Reader<Box<dyn Read>>, CommandError> {
     let plain = File::open(path).map_err(file(path))?;

@@ -11,6 +11,7 @@ mod bots;
 mod candles;
 mod edge;
 mod keys;
+mod laboratory;
 mod openapi;
 mod passkeys;
 mod stream;

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use keyhold_domain::Decimal;
+use keyhold_engine::report::EquityPoint;
+use keyhold_engine::trade::Trade;
 
 use super::report::Report;
 
@@ -23,14 +25,19 @@ pub fn json(report: &Report) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
-/// One line per trade with a heading. Fields hold no commas and need no quotes.
+/// One line per trade of a report with a heading.
 pub fn trades_csv(report: &Report) -> String {
+    trade_lines(&report.trades)
+}
+
+/// One line per trade with a heading. Fields hold no commas and need no quotes.
+pub fn trade_lines(trades: &[Trade]) -> String {
     let mut text = String::from(
         "id,symbol,side,quantity,entry_time,entry_price,exit_time,exit_price,gross,fees,funding,net,asset,exit_reason,\
          initial_stop,target,r_multiple,adverse_pct,favorable_pct,slippage_in_bps,slippage_out_bps,candles\n",
     );
     let optional = |value: Option<Decimal>| value.map_or_else(String::new, amount);
-    for trade in &report.trades {
+    for trade in trades {
         let written = writeln!(
             text,
             "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
@@ -62,10 +69,15 @@ pub fn trades_csv(report: &Report) -> String {
     text
 }
 
-/// The equity series with a heading.
+/// The equity series of a report with a heading.
 pub fn equity_csv(report: &Report) -> String {
+    equity_lines(&report.equity)
+}
+
+/// An equity series with a heading.
+pub fn equity_lines(points: &[EquityPoint]) -> String {
     let mut text = String::from("time,equity,drawdown\n");
-    for point in &report.equity {
+    for point in points {
         let written = writeln!(text, "{},{},{}", point.at, amount(point.equity), amount(point.drawdown));
         debug_assert!(written.is_ok(), "writing into a string cannot fail");
     }

@@ -11,7 +11,7 @@ use keyhold_engine::input::ClosedCandle;
 
 use super::many::Market;
 use super::spec::{Funding, Spec};
-use crate::market::aggregate;
+use crate::market::Aggregator;
 
 /// What was recorded of one instrument.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,21 +92,20 @@ pub(crate) fn closed(recorded: &[Candle], timeframe: Timeframe) -> Result<Vec<Cl
     if apart > timeframe.ms() {
         return Err(apart / 60_000);
     }
-    let mut made = aggregate(recorded, timeframe);
-    let ends_whole = |last: &Candle, made: &Candle| {
-        last.open_time.plus_ms(apart) >= made.open_time.plus_ms(timeframe.ms())
-    };
-    if let (Some(last), Some(newest)) = (recorded.last(), made.last())
-        && !ends_whole(last, newest)
+    let mut aggregator = Aggregator::new(timeframe);
+    let mut made: Vec<ClosedCandle> =
+        recorded.iter().filter_map(|candle| aggregator.push(*candle)).map(ClosedCandle::new).collect();
+    if let (Some(last), Some(newest)) = (recorded.last(), aggregator.forming())
+        && last.open_time.plus_ms(apart) >= newest.close_time(timeframe)
     {
-        made.pop();
+        made.push(ClosedCandle::new(*newest));
     }
     if let (Some(first), Some(oldest)) = (recorded.first(), made.first())
-        && first.open_time > oldest.open_time
+        && first.open_time > oldest.candle.open_time
     {
         made.remove(0);
     }
-    Ok(made.into_iter().map(ClosedCandle::new).collect())
+    Ok(made)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ mod spec;
 mod text;
 mod venue;
 
-pub use export::{equity_csv, json, trades_csv};
+pub use export::{equity_csv, equity_lines, json, trade_lines, trades_csv};
 pub use history::{History, TooCoarse, markets};
 pub(crate) use history::{closed, recent};
 pub(crate) use many::run_joined;

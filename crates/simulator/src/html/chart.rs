@@ -38,12 +38,7 @@ impl Frame {
             (low, high) = (0.0, 1.0);
         }
         let margin = ((high - low) * 0.04).max(high.abs().max(1e-9) * 1e-6);
-        Self {
-            from: from.ms(),
-            until: until.ms().max(from.ms() + 1),
-            low: low - margin,
-            high: high + margin,
-        }
+        Self { from: from.ms(), until: until.ms().max(from.ms() + 1), low: low - margin, high: high + margin }
     }
 
     pub(super) fn x(&self, at: Timestamp) -> f64 {

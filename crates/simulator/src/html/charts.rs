@@ -54,7 +54,8 @@ pub(super) fn drawdown(html: &mut Html, points: &[EquityPoint]) {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return };
     let frame = Frame::new(first.at, last.at, points.iter().map(fall_pct).chain([0.0]));
     let deepest = points.iter().map(fall_pct).fold(0.0, f64::min);
-    let description = format!("Fall from the highest equity so far; the deepest is {} %.", digits::plain(deepest, 2));
+    let description =
+        format!("Fall from the highest equity so far; the deepest is {} %.", digits::plain(deepest, 2));
     open(html, "drawdown", 0, "Drawdown in percent", &description);
     frame.axes(html);
     html.raw("<polygon class=\"fall\" points=\"");
@@ -80,7 +81,9 @@ pub(super) fn price(html: &mut Html, number: usize, line: &PriceLine, trades: &[
     let title = format!("{}: price with trades", line.symbol);
     let description = format!(
         "Price from {} to {}, {} trades. Triangles up are long entries, triangles down short entries, circles exits; a dashed line joins them.",
-        first.close, last.close, own.len()
+        first.close,
+        last.close,
+        own.len()
     );
     open(html, "price", number, &title, &description);
     frame.axes(html);
@@ -142,7 +145,8 @@ pub(super) type Bar = (f64, f64, usize);
 /// Results of trades in bars of equal width, zero being the edge of one.
 pub(super) fn bars(trades: &[Trade]) -> Vec<Bar> {
     let nets: Vec<f64> = trades.iter().map(|trade| decimal_to_f64(trade.net)).collect();
-    let (low, high) = nets.iter().fold((0.0_f64, 0.0_f64), |(low, high), net| (low.min(*net), high.max(*net)));
+    let (low, high) =
+        nets.iter().fold((0.0_f64, 0.0_f64), |(low, high), net| (low.min(*net), high.max(*net)));
     let count = i64::try_from(BARS).unwrap_or(1);
     let width = (high - low) / float(count);
     if width <= 0.0 {
@@ -180,7 +184,11 @@ pub(super) fn distribution(html: &mut Html, bars: &[Bar], asset: &str) {
         html.raw("\" height=\"").number(height).raw("\"/>");
         if *count > 0 {
             html.raw("<text text-anchor=\"middle\" x=\"").number(x + width / 2.0);
-            html.raw("\" y=\"").number(bottom - height - 4.0).raw("\">").text(&count.to_string()).raw("</text>");
+            html.raw("\" y=\"")
+                .number(bottom - height - 4.0)
+                .raw("\">")
+                .text(&count.to_string())
+                .raw("</text>");
         }
         if place % 4 == 0 {
             html.raw("<text text-anchor=\"middle\" x=\"").number(x).raw("\" y=\"").number(HEIGHT - 8.0);
@@ -189,4 +197,3 @@ pub(super) fn distribution(html: &mut Html, bars: &[Bar], asset: &str) {
     }
     html.raw("</svg></figure>");
 }
-

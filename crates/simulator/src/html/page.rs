@@ -47,7 +47,11 @@ fn head(html: &mut Html, report: &Report) {
     html.raw("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-");
     html.raw(STYLE_SHA256).raw("'; base-uri 'none'; form-action 'none'\">");
     html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"referrer\" content=\"no-referrer\">");
-    html.raw("<title>").text(&title).raw(" – backtest</title><style>").raw(STYLE).raw("</style></head><body>");
+    html.raw("<title>")
+        .text(&title)
+        .raw(" – backtest</title><style>")
+        .raw(STYLE)
+        .raw("</style></head><body>");
     html.raw("<header><h1>").text(&title).raw("</h1><p class=\"soft\">Backtest at ");
     html.text(assumed.exchange.display_name()).raw(", ").text(assumed.timeframe.as_str()).raw(" candles, ");
     html.text(&day(assumed.from)).raw(" to ").text(&day(assumed.until)).raw(". ");

@@ -158,7 +158,12 @@ pub(super) fn heat_map(html: &mut Html, cells: &[HeatCell]) {
             row
         })
         .collect();
-    table(html, "Trades by weekday and hour of their entry; the color is that of their net result", &heading, &rows);
+    table(
+        html,
+        "Trades by weekday and hour of their entry; the color is that of their net result",
+        &heading,
+        &rows,
+    );
 }
 
 /// What each component contributed.
@@ -201,7 +206,8 @@ pub(super) fn signals(html: &mut Html, analysis: &SignalAnalysis) {
 
 /// Every trade, up to a bound.
 pub(super) fn trades(html: &mut Html, trades: &[Trade]) {
-    let heading = ["#", "Instrument", "Side", "Quantity", "Entered", "At", "Left", "At", "By", "Fees", "Net", "R"];
+    let heading =
+        ["#", "Instrument", "Side", "Quantity", "Entered", "At", "Left", "At", "By", "Fees", "Net", "R"];
     let rows: Vec<Vec<Cell>> = trades
         .iter()
         .zip(1_u64..)
