@@ -6,6 +6,7 @@ mod components;
 mod determinism;
 mod exits;
 mod indicators;
+mod indicators_volatility;
 mod limits;
 mod lookahead;
 mod properties;

@@ -7,11 +7,19 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
 use keyhold_engine::component::{Component, Context};
+use keyhold_engine::exit_rule::{Distance, ExitDistances};
 use keyhold_engine::input::{ClosedCandle, Facts, Inputs};
 use keyhold_engine::reading::Reading;
 
-/// The candles of these series last a minute.
-pub(crate) const CONTEXT: Context = Context { timeframe: Timeframe::M1 };
+/// The candles of these series last a minute; the exits are a stop at two ATRs and a target at 0.6 %, the fee is 5 bp.
+pub(crate) const CONTEXT: Context = Context {
+    timeframe: Timeframe::M1,
+    exits: Some(ExitDistances {
+        stop: Some(Distance::Atr { period: 14, multiple: 2.0 }),
+        target: Some(Distance::Percent(Decimal::from_parts(6, 0, 0, false, 1))),
+    }),
+    taker_fee: Some(Decimal::from_parts(5, 0, 0, false, 4)),
+};
 
 /// A file of the reference data, or `None` with a loud word when the data is not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
@@ -124,7 +132,12 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
             volume: Decimal::new(volume, 2),
         };
         let funding_rate = Some(f64::from(i32::try_from(dice.roll(2_001) - 1_000).unwrap()) / 1_000_000.0);
-        let facts = Facts { candles_since_exit: since_exit, candles_since_loss: since_exit };
+        let facts = Facts {
+            candles_since_exit: since_exit,
+            candles_since_loss: since_exit,
+            candles_since_bot_exit: since_exit,
+            candles_since_bot_loss: since_exit,
+        };
         moments.push(Moment { candle: ClosedCandle::new(candle.check().unwrap()), funding_rate, facts });
     }
     moments
