@@ -117,12 +117,17 @@ impl Behavior for CandlePattern {
         let now = Bar::from(&inputs.candle.floats);
         let before = self.before.replace(now);
         let before_that = std::mem::replace(&mut self.before_that, before);
+        let complete = match self.warmup_candles() {
+            1 => true,
+            2 => before.is_some(),
+            _ => before_that.is_some(),
+        };
+        if !complete {
+            return Reading::WARMING_UP;
+        }
         let (mut long, mut short) = (None, None);
         for pattern in &self.patterns {
-            let Some(found) = pattern.find(&now, before.as_ref(), before_that.as_ref()) else {
-                return Reading::WARMING_UP;
-            };
-            match found {
+            match pattern.find(&now, before.as_ref(), before_that.as_ref()) {
                 Some((Direction::Long, level)) => long = long.or(Some(level)),
                 Some((Direction::Short, level)) => short = short.or(Some(level)),
                 Some((Direction::Neutral, _)) | None => {}
@@ -155,17 +160,12 @@ impl Pattern {
         }
     }
 
-    /// Its direction and the price that made it, `Some(None)` when it is not there; `None` while candles are missing.
-    fn find(
-        self,
-        now: &Bar,
-        before: Option<&Bar>,
-        before_that: Option<&Bar>,
-    ) -> Option<Option<(Direction, f64)>> {
+    /// Its direction and the price that made it; `None` when it is not there.
+    fn find(self, now: &Bar, before: Option<&Bar>, before_that: Option<&Bar>) -> Option<(Direction, f64)> {
         match self {
-            Self::PinBar(share) => Some(pin_bar(now, share)),
-            Self::Engulfing => Some(engulfing(now, before?)),
-            Self::InsideBar => Some(inside_bar(now, before?, before_that?)),
+            Self::PinBar(share) => pin_bar(now, share),
+            Self::Engulfing => engulfing(now, before?),
+            Self::InsideBar => inside_bar(now, before?, before_that?),
         }
     }
 }

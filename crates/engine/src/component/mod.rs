@@ -9,12 +9,15 @@ mod adx_dmi;
 mod atr;
 mod atr_breakout;
 mod average;
+mod awesome;
 mod bands;
 mod bollinger;
 mod bounds;
 mod candle_extension;
 mod candle_pattern;
+mod cci;
 mod choppiness;
+mod cmf;
 mod cooldown;
 mod crossing;
 mod donchian_breakout;
@@ -25,18 +28,28 @@ mod ma_cross;
 mod ma_distance;
 mod ma_slope;
 mod macd;
+mod mfi;
 mod min_move;
+mod obv_trend;
 mod opening_range;
 mod parameters;
 mod pivot_levels;
 mod price_vs_ma;
 mod reward_risk;
+mod roc;
 mod rsi;
+mod rsi_divergence;
 mod squeeze;
+mod stoch_rsi;
+mod stochastic;
 mod supertrend;
+mod tsi;
 mod volatility_regime;
 mod volume_spike;
+mod vwap;
 mod way;
+mod williams_r;
+mod zone;
 mod zscore;
 
 use keyhold_domain::{Decimal, Timeframe};
@@ -173,6 +186,15 @@ components! {
     Supertrend(supertrend::SupertrendComponent),
     DonchianBreakout(donchian_breakout::DonchianBreakout),
     Rsi(rsi::RsiComponent),
+    Stochastic(stochastic::StochasticComponent),
+    StochRsi(stoch_rsi::StochRsiComponent),
+    Cci(cci::CciComponent),
+    WilliamsR(williams_r::WilliamsRComponent),
+    Roc(roc::RocComponent),
+    Mfi(mfi::MfiComponent),
+    Awesome(awesome::AwesomeComponent),
+    Tsi(tsi::TsiComponent),
+    RsiDivergence(rsi_divergence::RsiDivergence),
     Bollinger(bollinger::BollingerComponent),
     Keltner(keltner::KeltnerComponent),
     Squeeze(squeeze::SqueezeComponent),
@@ -184,6 +206,9 @@ components! {
     AtrBreakout(atr_breakout::AtrBreakout),
     OpeningRange(opening_range::OpeningRange),
     VolumeSpike(volume_spike::VolumeSpike),
+    ObvTrend(obv_trend::ObvTrend),
+    Vwap(vwap::VwapComponent),
+    Cmf(cmf::CmfComponent),
     FundingRate(funding_rate::FundingRate),
     PivotLevels(pivot_levels::PivotLevelsComponent),
     CandlePattern(candle_pattern::CandlePattern),

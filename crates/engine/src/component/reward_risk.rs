@@ -24,6 +24,10 @@ pub struct RewardRisk {
 }
 
 /// How the ratio comes about.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one in a component: a pointer would cost more than the room it saves"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Measure {

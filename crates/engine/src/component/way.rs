@@ -37,6 +37,10 @@ pub(super) const LOOKBACK: ParameterEntry = pivot_levels::LOOKBACK.only_if("targ
 pub(super) const PIVOT: ParameterEntry = pivot_levels::PIVOT.only_if("target", "level");
 
 /// Where moves are expected to end.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one in a component: a pointer would cost more than the room it saves"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Way {

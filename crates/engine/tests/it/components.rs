@@ -54,7 +54,7 @@ fn read(path: &Path) -> Vec<Scenario> {
                 let (name, text) = parameter.split_once(' ').unwrap();
                 scenarios.last_mut().unwrap().spec.parameters.insert(name.to_owned(), value(text));
             }
-        } else if let Some(timeframe) = line.strip_prefix("on candles of ") {
+        } else if let Some(timeframe) = line.strip_prefix("candles of ") {
             scenarios.last_mut().unwrap().context.timeframe = timeframe.parse().unwrap();
         } else if let Some(exits) = line.strip_prefix("where exits are ") {
             let exits: Vec<ExitSpec> = serde_json::from_str(exits).unwrap();
@@ -102,9 +102,10 @@ impl Scenario {
         let high = self.cell(row, "high").unwrap_or(highest);
         let low = self.cell(row, "low").unwrap_or(lowest);
         let volume = self.cell(row, "volume").unwrap_or_else(|| "1".to_owned());
-        let minute = self.cell(row, "at").map_or(i64::try_from(number).unwrap(), |text| minute_of_day(&text));
-        let open_time_ms = minute * 60_000;
+        let in_a_row = i64::try_from(number).unwrap() * self.context.timeframe.ms();
+        let open_time_ms = self.cell(row, "at").map_or(in_a_row, |text| minute_of_day(&text) * 60_000);
         let mut moment = Moment::of(candle(open_time_ms, [&open, &high, &low, &close, &volume]));
+        moment.timeframe = self.context.timeframe;
         moment.funding_rate = self.cell(row, "funding").map(|text| text.parse().unwrap());
         let since = |column| self.cell(row, column).map(|text| text.parse().unwrap());
         moment.facts = Facts {

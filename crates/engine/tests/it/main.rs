@@ -5,7 +5,9 @@
 mod components;
 mod determinism;
 mod exits;
+mod guards;
 mod indicators;
+mod indicators_momentum;
 mod indicators_volatility;
 mod limits;
 mod lookahead;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use keyhold_domain::{Decimal, Timeframe};
+use keyhold_domain::Decimal;
 use keyhold_engine::catalog::{ComponentEntry, Shape, catalog};
-use keyhold_engine::component::{Component, Context};
+use keyhold_engine::component::Component;
 use keyhold_engine::template::{ComponentSpec, Enabled, Number, ParameterValue, Role};
 
-use crate::series::CONTEXT;
+use crate::series::SERIES;
 
 /// A component to put to the test, and its name for messages.
 #[derive(Debug)]
@@ -41,21 +41,12 @@ fn build(entry: &ComponentEntry, role: Role, parameters: BTreeMap<String, Parame
         weight: Number(Decimal::ONE),
         enabled: Enabled::Yes,
     };
-    let component =
-        Component::build(&spec, context(entry)).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+    let component = Component::build(&spec, SERIES).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
     Variant { name, component }
 }
 
-/// A component that needs a day of candles takes those of the series for longer ones, so that a day fits into it.
-fn context(entry: &ComponentEntry) -> Context {
-    match entry.kind {
-        "opening_range" => Context::new(Timeframe::M30),
-        _ => CONTEXT,
-    }
-}
-
 /// Timeframes above that of the series whose history fits into it.
-const SHORT_TIMEFRAMES: &[&str] = &["3m", "5m"];
+const SHORT_TIMEFRAMES: &[&str] = &["30m", "1h"];
 
 /// The product of all choices; everything else stays at its default.
 fn choices(entry: &ComponentEntry) -> Vec<BTreeMap<String, ParameterValue>> {
