@@ -6,6 +6,7 @@
 //! [`crate::indicator`], name it in the list below, and add its scenario to `tests/it/components.rs`.
 
 mod adx_dmi;
+mod aroon;
 mod atr;
 mod atr_breakout;
 mod average;
@@ -22,16 +23,22 @@ mod cooldown;
 mod crossing;
 mod donchian_breakout;
 mod funding_rate;
+mod heikin_ashi;
 mod hist_vol;
+mod hull_slope;
+mod ichimoku;
 mod keltner;
+mod linreg_slope;
 mod ma_cross;
 mod ma_distance;
 mod ma_slope;
 mod macd;
 mod mfi;
 mod min_move;
+mod mtf_trend;
 mod obv_trend;
 mod opening_range;
+mod parabolic_sar;
 mod parameters;
 mod pivot_levels;
 mod price_vs_ma;
@@ -43,9 +50,11 @@ mod squeeze;
 mod stoch_rsi;
 mod stochastic;
 mod supertrend;
+mod swing_structure;
 mod tsi;
 mod volatility_regime;
 mod volume_spike;
+mod vortex;
 mod vwap;
 mod way;
 mod williams_r;
@@ -184,7 +193,16 @@ components! {
     Macd(macd::MacdComponent),
     AdxDmi(adx_dmi::AdxDmi),
     Supertrend(supertrend::SupertrendComponent),
+    ParabolicSar(parabolic_sar::ParabolicSarComponent),
+    Ichimoku(ichimoku::IchimokuComponent),
     DonchianBreakout(donchian_breakout::DonchianBreakout),
+    Aroon(aroon::AroonComponent),
+    Vortex(vortex::VortexComponent),
+    HullSlope(hull_slope::HullSlope),
+    LinregSlope(linreg_slope::LinregSlope),
+    HeikinAshi(heikin_ashi::HeikinAshiComponent),
+    MtfTrend(mtf_trend::MtfTrend),
+    SwingStructure(swing_structure::SwingStructure),
     Rsi(rsi::RsiComponent),
     Stochastic(stochastic::StochasticComponent),
     StochRsi(stoch_rsi::StochRsiComponent),
@@ -300,6 +318,12 @@ fn sign(value: f64) -> Direction {
     } else {
         Direction::Neutral
     }
+}
+
+/// The direction from one number to another; a difference of less than a millionth of a millionth is rounding.
+fn toward(from: f64, to: f64) -> Direction {
+    let change = to - from;
+    if change.abs() > 1e-12 * from.abs() { sign(change) } else { Direction::Neutral }
 }
 
 /// A check that passes only in the given direction, and in none when it is neutral.

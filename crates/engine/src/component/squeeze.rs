@@ -90,7 +90,7 @@ impl Behavior for SqueezeComponent {
                 "kc_period",
                 "Keltner period",
                 "Candles of the channel's average and ATR, and of momentum.",
-                candles(20, 2, 200),
+                candles(20, 3, 200),
             ),
             ParameterEntry::number(
                 "kc_mult",

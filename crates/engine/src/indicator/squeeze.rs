@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bollinger, Donchian, Keltner, LineEnd, Sma};
+use super::{Bollinger, Donchian, Keltner, LineFit, Sma};
 use crate::input::Ohlcv;
 
 /// Whether the market is coiled.
@@ -64,13 +64,14 @@ impl Squeeze {
 pub struct SqueezeMomentum {
     range: Donchian,
     mean: Sma,
-    line: LineEnd,
+    line: LineFit,
 }
 
 impl SqueezeMomentum {
-    /// Over `period` candles; at least 2.
+    /// Over `period` candles; at least 3.
     pub fn new(period: u32) -> Self {
-        Self { range: Donchian::new(period), mean: Sma::new(period), line: LineEnd::new(period) }
+        let period = period.max(3);
+        Self { range: Donchian::new(period), mean: Sma::new(period), line: LineFit::new(period) }
     }
 
     /// Takes in a candle; `None` before number [`Self::warmup_candles`].
@@ -78,7 +79,7 @@ impl SqueezeMomentum {
         let range = self.range.update(candle);
         let mean = self.mean.update(candle.close);
         let center = f64::midpoint(range?.middle(), mean?);
-        self.line.update(candle.close - center)
+        self.line.update(candle.close - center).map(|line| line.end)
     }
 
     /// Candles needed for the first value.

@@ -8,6 +8,7 @@ mod exits;
 mod guards;
 mod indicators;
 mod indicators_momentum;
+mod indicators_trend;
 mod indicators_volatility;
 mod limits;
 mod lookahead;
