@@ -95,7 +95,7 @@ pub fn check_document(document: &Value) -> Result<Template, Vec<Problem>> {
         form(path, value, COMPONENT, problems);
         parameters(path, value, problems);
         if let Ok(spec) = serde_json::from_value::<ComponentSpec>(value.clone()) {
-            let context = Context { timeframe: timeframe.unwrap_or(Timeframe::M1) };
+            let context = Context::new(timeframe.unwrap_or(Timeframe::M1));
             problems.extend(below(path, Component::build(&spec, context).err()));
         }
     });

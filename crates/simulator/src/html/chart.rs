@@ -89,6 +89,8 @@ pub(super) fn minute(at: Timestamp) -> String {
 
 /// 1, 2 or 5 times a power of ten, at least as large.
 fn round_step(least: f64) -> f64 {
+    // Powers of ten by multiplication are a little off; a step that is as large but for that is large enough.
+    let least = least * (1.0 - 1e-9);
     let mut unit = 1e-12;
     while unit * 10.0 <= least {
         unit *= 10.0;
