@@ -6,4 +6,5 @@ mod backtests;
 mod conservation;
 mod reference_backtests;
 mod reference_market;
+mod reference_strategy;
 mod scenario;
