@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Note};
 use crate::event::{AccountView, Directive, Event, Outcome};
+use crate::input::ClosedCandle;
 use crate::ledger::{BotFacts, Ledger};
 use crate::plan::Plan;
 use crate::sizing::in_quote;
 use crate::state::State;
-use crate::step::apply;
+use crate::step::{apply, apply_candle};
 
 /// The version of the bot's snapshot.
 pub const BOT_STATE_FORMAT: u32 = 1;
@@ -32,6 +33,31 @@ pub struct BotState {
     format: u32,
     ledger: Ledger,
     instruments: Vec<State>,
+    #[serde(skip)]
+    marks: Marks,
+}
+
+/// What the book of results was last written from. Not a part of the memory: without it the book is written again, with
+/// the same numbers.
+#[derive(Debug, Clone, Default)]
+struct Marks {
+    book: BookState,
+    written: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum BookState {
+    /// Results may have changed since.
+    #[default]
+    Old,
+    /// The book holds the results as they are.
+    Current,
+}
+
+impl PartialEq for Marks {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// News for a bot.
@@ -89,6 +115,7 @@ impl BotState {
             format: BOT_STATE_FORMAT,
             ledger: Ledger::new(plan.plans.iter().map(|plan| plan.instrument.settle)),
             instruments: plan.plans.iter().map(State::new).collect(),
+            marks: Marks::default(),
         }
     }
 
@@ -100,6 +127,12 @@ impl BotState {
     /// The book of results.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// A number that grows whenever the book of results is written; as long as it stays, nothing in the book has changed
+    /// but the day. Begins anew with every copy read from a snapshot.
+    pub const fn book_version(&self) -> u64 {
+        self.marks.written
     }
 
     /// Whether the snapshot belongs to this plan: same format and as many instruments.
@@ -141,21 +174,20 @@ impl BotState {
 
     /// One event for one instrument. A slot that does not exist is nobody's.
     fn one(&mut self, plan: &BotPlan, slot: u16, event: &Event, out: &mut Vec<BotAction>) {
+        if let Event::CandleClosed { candle, at } = event {
+            self.candle(plan, slot, (candle, *at), out);
+            return;
+        }
         let index = usize::from(slot);
-        let (Some(own), true) = (plan.plans.get(index), index < self.instruments.len()) else { return };
-        if let (Event::CandleClosed { candle, at }, true) = (event, own.limited) {
-            self.instruments[index].0.value_at(own, candle.candle.close);
-            self.refresh(plan, index, *at, out);
-        }
-        let held = self.instruments[index].0.holding.is_some();
-        let mut actions = std::mem::take(&mut self.instruments[index].0.scratch.actions);
-        apply(own, &mut self.instruments[index], event, &mut actions);
-        if !held && self.instruments[index].0.holding.is_some() {
+        let (Some(own), Some(state)) = (plan.plans.get(index), self.instruments.get_mut(index)) else {
+            return;
+        };
+        self.marks.book = BookState::Old;
+        let held = state.0.holding.is_some();
+        let mut actions = std::mem::take(&mut state.0.scratch.actions);
+        apply(own, state, event, &mut actions);
+        if !held && state.0.holding.is_some() {
             self.ledger.opened();
-        }
-        if let (Event::CandleClosed { at, .. }, false) = (event, own.limited) {
-            // Nobody asks before the decision, so the position is valued once, by the step itself.
-            self.mark(plan, *at);
         }
         if let Event::OrderOutcome { outcome, at, .. } = event {
             match outcome {
@@ -165,6 +197,39 @@ impl BotState {
                 }
             }
         }
+        self.give_out(own, slot, actions, out);
+    }
+
+    /// [`Event::CandleClosed`] for one instrument, without a copy of the candle: for loops over many candles.
+    pub fn candle(
+        &mut self,
+        plan: &BotPlan,
+        slot: u16,
+        (candle, at): (&ClosedCandle, Timestamp),
+        out: &mut Vec<BotAction>,
+    ) {
+        let index = usize::from(slot);
+        let (Some(own), true) = (plan.plans.get(index), index < self.instruments.len()) else { return };
+        if own.limited {
+            self.instruments[index].0.value_at(own, candle.candle.close);
+            self.refresh(plan, index, at, out);
+        }
+        let state = &mut self.instruments[index];
+        let mut actions = std::mem::take(&mut state.0.scratch.actions);
+        apply_candle(own, state, candle, at, &mut actions);
+        if !own.limited {
+            // Nobody asks before the decision, so the position is valued once, by the step itself.
+            if state.0.holding.is_some() || self.marks.book == BookState::Old {
+                self.mark(plan, at);
+            } else {
+                self.ledger.pass(at);
+            }
+        }
+        self.give_out(own, slot, actions, out);
+    }
+
+    /// Hands the actions on and keeps the empty buffer.
+    fn give_out(&mut self, own: &Plan, slot: u16, mut actions: Vec<Action>, out: &mut Vec<BotAction>) {
         for action in actions.drain(..) {
             if let Action::TradeClosed(trade) = &action {
                 let limits = &own.settings.limits;
@@ -172,7 +237,7 @@ impl BotState {
             }
             out.push(BotAction { slot, action });
         }
-        self.instruments[index].0.scratch.actions = actions;
+        self.instruments[usize::from(slot)].0.scratch.actions = actions;
     }
 
     fn failed(&mut self, own: &Plan, slot: u16, at: Timestamp, out: &mut Vec<BotAction>) {
@@ -215,6 +280,7 @@ impl BotState {
             .zip(&self.instruments)
             .map(|(plan, state)| state.earned(plan.instrument.settle));
         self.ledger.mark(now, &earned);
+        self.marks = Marks { book: BookState::Current, written: self.marks.written.wrapping_add(1) };
     }
 
     fn count(&self, plan: &BotPlan, own: &Plan, facts: &mut BotFacts) {
@@ -264,6 +330,7 @@ impl BotState {
         for balance in &account.balances {
             self.ledger.account(balance.asset, balance.wallet);
         }
+        self.marks.written = self.marks.written.wrapping_add(1);
         for (slot, own) in plan.plans.iter().enumerate() {
             let Ok(slot) = u16::try_from(slot) else { return };
             let symbol = own.instrument.symbol;

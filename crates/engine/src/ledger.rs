@@ -151,6 +151,11 @@ impl Ledger {
             book.now = mark;
             book.peak = book.peak.max(mark.total);
         }
+        self.pass(now);
+    }
+
+    /// Time passes and nothing has been earned or lost since the results were last taken in.
+    pub fn pass(&mut self, now: Timestamp) {
         // Most events fall into the day of the one before; the calendar is asked only when they may not.
         if now.since_ms(self.day) >= keyhold_domain::time::DAY_MS {
             self.day = now.start_of_day();

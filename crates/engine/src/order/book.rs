@@ -11,12 +11,11 @@ use keyhold_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::fills::KnownFills;
 use super::lifecycle::{self, LifecycleError, OrderInput, OrderState};
 
 /// Ended orders that are remembered for late fills.
 const MOST_ENDED: usize = 32;
-/// Fills that are remembered to recognize duplicates.
-const MOST_FILLS: usize = 256;
 
 /// An order with its state and why it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +71,7 @@ impl Tracked {
 pub struct Book {
     live: Vec<Tracked>,
     ended: VecDeque<Tracked>,
-    fills: VecDeque<FillId>,
+    fills: KnownFills,
 }
 
 impl Book {
@@ -140,15 +139,12 @@ impl Book {
 
     /// Whether a fill was counted before.
     pub fn is_known_fill(&self, fill: FillId) -> bool {
-        self.fills.contains(&fill)
+        self.fills.contains(fill)
     }
 
     /// Remembers a fill, so that it is not counted again.
     pub fn remember_fill(&mut self, fill: FillId) {
-        if self.fills.len() >= MOST_FILLS {
-            self.fills.pop_front();
-        }
-        self.fills.push_back(fill);
+        self.fills.remember(fill);
     }
 
     /// What a venue's status means for the lifecycle. Fills count by themselves, so a status only tells of life and

@@ -155,8 +155,9 @@ impl Course {
         }
         let amount = self.peak.saturating_sub(equity);
         let deepest = self.worst.is_none_or(|worst| {
-            // Compared as shares of their peaks, without dividing.
-            amount.checked_mul(worst.peak) > worst.amount.checked_mul(self.peak)
+            // Compared as shares of their peaks, without dividing. Peaks only grow, so a smaller amount is never a
+            // greater share.
+            amount > worst.amount && amount.checked_mul(worst.peak) > worst.amount.checked_mul(self.peak)
         });
         if deepest {
             self.worst =

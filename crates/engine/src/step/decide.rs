@@ -30,16 +30,38 @@ pub(super) struct Asked<'a> {
     pub(super) exit: Option<ReasonCode>,
 }
 
-/// Answers the question and records the answer.
+/// How much of what stands against an entry is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// The headline: nothing after the first reason.
+    First,
+    /// All of it, for the record.
+    All,
+}
+
+impl Extent {
+    fn is_enough(self, blocks: &[Block]) -> bool {
+        match self {
+            Self::First => !blocks.is_empty(),
+            Self::All => false,
+        }
+    }
+}
+
+/// Answers the question and records the answer. On most candles nothing is done and nothing recorded; then only the
+/// headline is looked for.
 pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Action>) {
     let mut blocks = std::mem::take(&mut inner.scratch.blocks);
     blocks.clear();
-    collect(plan, inner, asked, &mut blocks);
+    let everything = asked.exit.is_some() || plan.settings.recording == Recording::Everything;
+    let extent = if everything { Extent::All } else { Extent::First };
+    collect(plan, inner, asked, extent, &mut blocks);
     let mut done = match asked.exit {
         Some(reason) => Done::Exited { reason },
         None => Done::Nothing,
     };
     let mut entry = None;
+    let partial = extent == Extent::First && !blocks.is_empty();
     if blocks.is_empty() {
         match prepare(plan, inner, asked) {
             Ok(prepared) => {
@@ -66,6 +88,10 @@ pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mu
         Recording::Actions => done != Done::Nothing,
     };
     if recorded {
+        if partial {
+            blocks.clear();
+            collect(plan, inner, asked, Extent::All, &mut blocks);
+        }
         let decision = Box::new(record(plan, inner, asked, (&blocks, headline, done)));
         if let Some(entry) = &mut entry {
             entry.decision = Some(decision.clone());
@@ -78,16 +104,28 @@ pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mu
     }
 }
 
-/// Everything that stands against an entry, in the order of evaluation.
-fn collect(plan: &Plan, inner: &Inner, asked: &Asked<'_>, blocks: &mut Vec<Block>) {
+/// Everything that stands against an entry, in the order of evaluation, or only the beginning of it.
+fn collect(plan: &Plan, inner: &Inner, asked: &Asked<'_>, extent: Extent, blocks: &mut Vec<Block>) {
     if inner.freshness == Freshness::Stale {
         blocks.push(Block::plain(ReasonCode::StaleData));
     }
     let wanted = asked.combined.direction;
-    readings(plan, inner, wanted, blocks);
+    warming(plan, inner, blocks);
+    if wanted == Direction::Neutral {
+        blocks.push(Block::plain(ReasonCode::NoSignal));
+    } else if !is_enabled(plan.direction, wanted) {
+        blocks.push(Block::plain(ReasonCode::DirectionDisabled));
+    }
+    if extent.is_enough(blocks) {
+        return;
+    }
+    checks(plan, inner, wanted, blocks);
     let closed_at = asked.candle.candle.close_time(plan.timeframe);
     if !plan.calendar.is_open(closed_at) {
         blocks.push(Block::plain(ReasonCode::OutsideSession));
+    }
+    if extent.is_enough(blocks) {
+        return;
     }
     let balance = inner.balance.as_ref();
     limits::blocks(plan, &LimitInputs { bot: &inner.bot, balance, closed_at, now: inner.now }, blocks);
@@ -116,10 +154,9 @@ fn collect(plan: &Plan, inner: &Inner, asked: &Asked<'_>, blocks: &mut Vec<Block
     }
 }
 
-/// What the components say: warming up, the direction, filters, guards, gates.
-fn readings(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Block>) {
-    let spoken = || plan.components.iter().zip(&inner.scratch.readings);
-    for (planned, reading) in spoken() {
+/// History that is too short.
+fn warming(plan: &Plan, inner: &Inner, blocks: &mut Vec<Block>) {
+    for (planned, reading) in plan.components.iter().zip(&inner.scratch.readings) {
         if reading.verdict == Verdict::WarmingUp {
             blocks.push(Block { component: Some(planned.index), ..Block::plain(ReasonCode::WarmingUp) });
         }
@@ -128,12 +165,12 @@ fn readings(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Bloc
         let (seen, needed) = (inner.candles_seen.into(), plan.warmup_candles.into());
         blocks.push(Block::limit(ReasonCode::WarmingUp, seen, needed));
     }
-    if wanted == Direction::Neutral {
-        blocks.push(Block::plain(ReasonCode::NoSignal));
-    } else if !is_enabled(plan.direction, wanted) {
-        blocks.push(Block::plain(ReasonCode::DirectionDisabled));
-    }
-    for (planned, reading) in spoken().skip(plan.signals) {
+}
+
+/// What filters, guards and gates say.
+fn checks(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Block>) {
+    let spoken = plan.components.iter().zip(&inner.scratch.readings);
+    for (planned, reading) in spoken.skip(plan.signals) {
         let reason = match planned.role {
             Role::Signal => continue,
             Role::Filter => ReasonCode::FilterBlocked,
@@ -185,8 +222,8 @@ fn prepare(plan: &Plan, inner: &Inner, asked: &Asked<'_>) -> Result<Prepared, Bl
         Direction::Neutral => return Err(Block::plain(ReasonCode::NoSignal)),
     };
     let stats = inner.stats.now;
-    let levels = Levels::at_entry(&plan.exits, &plan.instrument, side, price, &stats);
-    if plan.exits.hard_stop.is_some() && levels.initial_stop.is_none() {
+    let stop = Levels::hard_stop(&plan.exits, &plan.instrument, side, price, &stats);
+    if plan.exits.hard_stop.is_some() && stop.is_none() {
         // The distance is larger than the price itself: such a stop could never be reached.
         return Err(Block::plain(ReasonCode::BelowMinimum));
     }
@@ -195,13 +232,13 @@ fn prepare(plan: &Plan, inner: &Inner, asked: &Asked<'_>) -> Result<Prepared, Bl
         settings: &plan.settings,
         balance: inner.balance.as_ref(),
         price,
-        stop: levels.initial_stop,
+        stop,
     })?;
     let order =
         entry_order(plan, inner, side, quantity, price).ok_or(Block::plain(ReasonCode::BelowMinimum))?;
     let order = limits::approve_entry(plan, &inner.bot, order, price)?;
     let intent = EntryIntent { decided_at: inner.now, price, stats, decision: None };
-    Ok(Prepared { order, intent, expected_stop: levels.initial_stop, decision: None })
+    Ok(Prepared { order, intent, expected_stop: stop, decision: None })
 }
 
 /// A market order; with a slippage limit, one that fills at once at the worst allowed price or not at all.

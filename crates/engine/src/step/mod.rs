@@ -18,6 +18,7 @@ use keyhold_domain::{ReasonCode, Timestamp};
 
 use crate::action::{Action, Note};
 use crate::event::{AtStop, Directive, Event};
+use crate::input::ClosedCandle;
 use crate::plan::Plan;
 use crate::state::{Amount, Asking, Freshness, Inner, KeyUse, Retry, Running, State, WantedExit};
 
@@ -41,8 +42,8 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             return;
         }
         Event::CandleClosed { candle, at } => {
-            inner.advance(*at);
-            candle::closed(plan, inner, candle, out);
+            apply_candle(plan, state, candle, *at, out);
+            return;
         }
         Event::Filled(fill) => {
             inner.advance(fill.at);
@@ -92,6 +93,20 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             reconcile::reconciled(plan, inner, truth, out);
         }
     }
+    settle::settle(plan, inner, out);
+}
+
+/// [`Event::CandleClosed`] without a copy of the candle.
+pub(crate) fn apply_candle(
+    plan: &Plan,
+    state: &mut State,
+    candle: &ClosedCandle,
+    at: Timestamp,
+    out: &mut Vec<Action>,
+) {
+    let inner = &mut *state.0;
+    inner.advance(at);
+    candle::closed(plan, inner, candle, out);
     settle::settle(plan, inner, out);
 }
 

@@ -285,6 +285,10 @@ fn market(spec: &Spec, plan: &Plan) -> Result<Exchange, BacktestError> {
     Ok(exchange)
 }
 
+fn refusal(because: crate::exchange::Refusal) -> BacktestError {
+    BacktestError::Exchange(because.to_string())
+}
+
 struct Run<'a> {
     spec: &'a Spec,
     plan: &'a Plan,
@@ -292,6 +296,8 @@ struct Run<'a> {
     course: Course,
     /// The next recorded funding payment.
     funding: usize,
+    /// The equity in that version of the bot's book of results.
+    equity: (u64, Option<Decimal>),
 }
 
 impl<'a> Run<'a> {
@@ -309,7 +315,8 @@ impl<'a> Run<'a> {
         if let Funding::Constant(rate) = spec.funding {
             lane.tell(Event::FundingRate { rate, at: start }, start);
         }
-        Self { spec, plan: own, lane, course: Course::new(start, spec.start_equity), funding: 0 }
+        let course = Course::new(start, spec.start_equity);
+        Self { spec, plan: own, lane, course, funding: 0, equity: (u64::MAX, None) }
     }
 
     fn all(
@@ -349,33 +356,46 @@ impl<'a> Run<'a> {
         let bar = &candle.candle;
         let symbol = self.plan.instrument.symbol;
         let closed_at = bar.close_time(self.plan.timeframe);
-        let mut refused = None;
-        self.lane.ring(bar.open_time);
-        self.recorded_rates(bar.open_time);
-        self.lane.hold_protection();
-        self.lane.exchange(bar.open_time, |exchange, news| {
-            refused = exchange.price(symbol, bar.open, bar.open_time, news).err();
-        });
-        self.lane.check_stop();
         // What happens inside a candle happens before its close: its last millisecond tells it from the next open.
         let inside = closed_at.plus_ms(-1);
-        self.lane.ring(inside);
-        self.lane.exchange(inside, |exchange, news| {
-            refused = refused.or(exchange.play_rest(symbol, bar, inside, news).err());
-        });
+        let mut refused = None;
+        let quiet = self.lane.is_quiet(inside) && !self.rate_is_due(bar.open_time);
+        let passed = quiet && self.lane.exchange.pass(symbol, bar, inside).map_err(refusal)?;
+        if passed {
+            self.lane.hold_protection();
+        } else {
+            self.lane.ring(bar.open_time);
+            self.recorded_rates(bar.open_time);
+            self.lane.hold_protection();
+            self.lane.exchange(bar.open_time, |exchange, news| {
+                refused = exchange.price(symbol, bar.open, bar.open_time, news).err();
+            });
+            self.lane.check_stop();
+            self.lane.ring(inside);
+            self.lane.exchange(inside, |exchange, news| {
+                refused = refused.or(exchange.play_rest(symbol, bar, inside, news).err());
+            });
+        }
         if self.spec.fills.decision == DecisionFill::SameClose {
             self.lane.exchange(closed_at, |exchange, news| {
                 refused = refused.or(exchange.price(symbol, bar.close, closed_at, news).err());
             });
         }
-        if let Some(refusal) = refused {
-            return Err(BacktestError::Exchange(refusal.to_string()));
+        if let Some(because) = refused {
+            return Err(refusal(because));
         }
         self.lane.tell_balance(closed_at);
-        self.lane.tell(Event::CandleClosed { candle: *candle, at: closed_at }, closed_at);
+        self.lane.close(candle, closed_at);
         self.lane.release_protection(closed_at);
         self.measure(closed_at);
         Ok(())
+    }
+
+    fn rate_is_due(&self, until: Timestamp) -> bool {
+        match &self.spec.funding {
+            Funding::History(history) => history.get(self.funding).is_some_and(|(at, _)| *at <= until),
+            Funding::Off | Funding::Constant(_) => false,
+        }
     }
 
     /// Recorded funding up to and including `until`: paid, and known as the rate in force.
@@ -399,7 +419,11 @@ impl<'a> Run<'a> {
             Some(_) => Exposure::Open,
             None => Exposure::Flat,
         };
-        if let Some(equity) = self.lane.bot.ledger().equity(self.plan.instrument.settle) {
+        let version = self.lane.bot.book_version();
+        if self.equity.0 != version {
+            self.equity = (version, self.lane.bot.ledger().equity(self.plan.instrument.settle));
+        }
+        if let Some(equity) = self.equity.1 {
             self.course.push(at, equity, exposure);
         }
     }

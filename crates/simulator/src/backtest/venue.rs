@@ -10,6 +10,7 @@ use keyhold_domain::{
 use keyhold_engine::action::{Action, Note};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::event::{Event, Outcome, Reconciliation, Request};
+use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::trade::Trade;
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState};
 
@@ -91,6 +92,19 @@ impl<'a> Loop<'a> {
         }
     }
 
+    /// A candle has closed, then everything that follows from it.
+    pub(super) fn close(&mut self, candle: &ClosedCandle, at: Timestamp) {
+        self.bot.candle(self.plan, 0, (candle, at), &mut self.actions);
+        if !self.actions.is_empty() {
+            self.run(at);
+        }
+    }
+
+    /// Nothing is left to tell and no alarm rings until then.
+    pub(super) fn is_quiet(&self, until: Timestamp) -> bool {
+        self.funds == Funds::Known && self.alarms.first().is_none_or(|alarm| *alarm > until)
+    }
+
     /// Something for the exchange, then everything that follows from it.
     pub(super) fn exchange(
         &mut self,
@@ -160,6 +174,9 @@ impl<'a> Loop<'a> {
     }
 
     pub(super) fn release_protection(&mut self, at: Timestamp) {
+        if self.gate == Gate::Open {
+            return;
+        }
         self.gate = Gate::Open;
         for order in std::mem::take(&mut self.held) {
             self.submit(&order, at);

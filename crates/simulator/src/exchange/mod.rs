@@ -143,7 +143,7 @@ impl Exchange {
             position_mode: PositionMode::OneWay,
             wallets: Vec::new(),
             positions,
-            names: std::collections::HashSet::new(),
+            names: std::collections::HashSet::default(),
             liquidations: Freshness::Stale,
         });
     }

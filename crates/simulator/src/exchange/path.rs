@@ -11,7 +11,7 @@ use keyhold_domain::{
 };
 
 use super::account::Freshness;
-use super::margin::MAX_PRICE;
+use super::margin::is_too_high;
 use super::matching::{Execution, crosses};
 use super::order::Phase;
 use super::{Exchange, ExchangeEvent, GapFill, IntrabarRule, Order, Refusal, Session};
@@ -52,7 +52,7 @@ impl Exchange {
         out: &mut Vec<ExchangeEvent>,
     ) -> Result<(), Refusal> {
         let m = self.market_index(symbol)?;
-        if price.get() > MAX_PRICE {
+        if is_too_high(price) {
             return Err(Refusal::AboveMaximum);
         }
         self.advance(at, out);
@@ -82,7 +82,7 @@ impl Exchange {
         out: &mut Vec<ExchangeEvent>,
     ) -> Result<(), Refusal> {
         let m = self.market_index(symbol)?;
-        if candle.high.get() > MAX_PRICE {
+        if is_too_high(candle.high) {
             return Err(Refusal::AboveMaximum);
         }
         self.advance(at, out);
@@ -112,6 +112,41 @@ impl Exchange {
         self.play_rest(symbol, candle, at, out)
     }
 
+    /// A whole candle in which nothing happens: no order waits for a price, none and no liquidation lies inside the
+    /// candle, and no funding is charged. Then it does what [`Self::play_candle`] would have done, without asking along
+    /// the way. Otherwise it does nothing and says `false`.
+    pub fn pass(&mut self, symbol: Symbol, candle: &Candle, at: Timestamp) -> Result<bool, Refusal> {
+        let m = self.market_index(symbol)?;
+        if is_too_high(candle.high) {
+            return Err(Refusal::AboveMaximum);
+        }
+        if !self.is_idle(m, candle, at) {
+            return Ok(false);
+        }
+        let mut nothing = Vec::new();
+        self.advance(at, &mut nothing);
+        debug_assert!(nothing.is_empty(), "only positions pay funding");
+        let market = &mut self.markets[m];
+        market.last = Some(candle.close);
+        market.session = Session::Waiting;
+        Ok(true)
+    }
+
+    fn is_idle(&mut self, m: usize, candle: &Candle, at: Timestamp) -> bool {
+        if self.markets.iter().any(|market| market.open_positions > 0 && at >= market.next_funding) {
+            return false;
+        }
+        let market = &self.markets[m];
+        if market.orders.is_empty() && market.open_positions == 0 {
+            return true;
+        }
+        let whole =
+            candle.low <= candle.open.min(candle.close) && candle.high >= candle.open.max(candle.close);
+        whole
+            && market.orders.iter().all(|order| order.phase == Phase::Working)
+            && (0..self.accounts.len()).all(|a| self.is_out_of_reach(a, m, candle))
+    }
+
     /// A mark price from its own feed. From now on liquidations and stops on the mark follow this feed only.
     pub fn mark(
         &mut self,
@@ -121,7 +156,7 @@ impl Exchange {
         out: &mut Vec<ExchangeEvent>,
     ) -> Result<(), Refusal> {
         let m = self.market_index(symbol)?;
-        if price.get() > MAX_PRICE {
+        if is_too_high(price) {
             return Err(Refusal::AboveMaximum);
         }
         self.advance(at, out);
