@@ -7,7 +7,7 @@
 use rust_decimal::Decimal;
 
 use crate::exchange::words;
-use crate::{Price, Quantity, SignedQuantity};
+use crate::{Price, Quantity, SignedQuantity, exact};
 
 words! {
     /// In what a contract is settled. It decides how profit and size are computed.
@@ -71,11 +71,12 @@ impl Contract {
     /// Profit in the settlement asset of holding `size` from `entry` to `exit`. `None` on overflow.
     pub fn profit(self, entry: Price, exit: Price, size: SignedQuantity) -> Option<Decimal> {
         match self {
-            Self::Linear { multiplier } => linear_profit(size.get(), multiplier, entry.get(), exit.get())
-                .or_else(|| {
+            Self::Linear { multiplier } => {
+                exact::linear_profit(size.get(), multiplier, entry.get(), exit.get()).or_else(|| {
                     let move_ = exit.get().checked_sub(entry.get())?;
                     size.get().checked_mul(multiplier)?.checked_mul(move_)
-                }),
+                })
+            }
             Self::Inverse { multiplier } => {
                 // q·m·(x − e)/(e·x): one division, so nothing is lost where 1/e and 1/x would both be rounded.
                 let move_ = exit.get().checked_sub(entry.get())?;
@@ -129,21 +130,6 @@ impl Contract {
     }
 }
 
-/// `q·m·(x − e)` in exact integers; `None` when one of them is too large for that. A position is valued on every
-/// candle, and usual sizes and prices have few digits.
-fn linear_profit(size: Decimal, multiplier: Decimal, entry: Decimal, exit: Decimal) -> Option<Decimal> {
-    let small = |value: Decimal| i64::try_from(value.mantissa()).ok();
-    let scale = entry.scale().max(exit.scale());
-    let on_scale = |value: Decimal| small(value)?.checked_mul(10_i64.checked_pow(scale - value.scale())?);
-    let move_ = on_scale(exit)?.checked_sub(on_scale(entry)?)?;
-    let worth = small(size)?.checked_mul(small(multiplier)?)?;
-    Decimal::try_from_i128_with_scale(
-        i128::from(worth) * i128::from(move_),
-        size.scale() + multiplier.scale() + scale,
-    )
-    .ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,27 +161,6 @@ mod tests {
         for (contract, size, entry, exit, expected) in cases {
             let profit = contract.profit(price(entry), price(exit), size.parse().unwrap()).unwrap();
             assert_eq!(profit.round_dp(8), d(expected), "{contract:?} {size} from {entry} to {exit}");
-        }
-    }
-
-    /// Both ways of computing a linear profit, on numbers of few and of many digits.
-    #[test]
-    fn linear_profits_in_integers_are_those_in_decimals() {
-        let numbers =
-            ["1", "0.1", "0.30", "-7.25", "30000.01", "29999.9", "1234567.12345678", "0.000000000001"];
-        let numbers: Vec<Decimal> =
-            numbers.into_iter().chain(["79228162514264337593543950335"]).map(d).collect();
-        for size in &numbers {
-            for multiplier in &numbers {
-                for entry in &numbers {
-                    for exit in &numbers {
-                        let Some(fast) = linear_profit(*size, *multiplier, *entry, *exit) else { continue };
-                        let move_ = exit.checked_sub(*entry).unwrap();
-                        let exact = size.checked_mul(*multiplier).and_then(|worth| worth.checked_mul(move_));
-                        assert_eq!(Some(fast), exact, "{size} {multiplier} {entry} {exit}");
-                    }
-                }
-            }
         }
     }
 

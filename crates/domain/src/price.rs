@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
 
+use crate::exact::{self, Toward};
+
 /// Which way a number goes when it does not lie on the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounding {
@@ -22,10 +24,21 @@ pub enum Rounding {
 impl Rounding {
     /// `value` on the grid of multiples of `step`. `None` when `step` is not positive or on overflow.
     pub fn to_step(self, value: Decimal, step: Decimal) -> Option<Decimal> {
+        self.quotient_to_step(value, Decimal::ONE, step)
+    }
+
+    /// `part / whole` on the grid of multiples of `step`. `None` when `step` is not positive, `whole` is zero or on
+    /// overflow.
+    pub fn quotient_to_step(self, part: Decimal, whole: Decimal, step: Decimal) -> Option<Decimal> {
         if step <= Decimal::ZERO {
             return None;
         }
-        if let Some(rounded) = self.in_integers(value, step) {
+        let toward = match self {
+            Self::Down => Toward::Zero,
+            Self::Up => Toward::Infinity,
+            Self::Nearest => Toward::NearestAway,
+        };
+        if let Some(rounded) = exact::quotient_to_step(part, whole, step, toward) {
             return Some(rounded);
         }
         let strategy = match self {
@@ -33,25 +46,8 @@ impl Rounding {
             Self::Up => RoundingStrategy::AwayFromZero,
             Self::Nearest => RoundingStrategy::MidpointAwayFromZero,
         };
-        let steps = value.checked_div(step)?.round_dp_with_strategy(0, strategy);
+        let steps = part.checked_div(whole)?.checked_div(step)?.round_dp_with_strategy(0, strategy);
         Some(steps.checked_mul(step)?.normalize())
-    }
-
-    /// The same with both numbers as whole multiples of one power of ten: exact and much faster. `None` when they are
-    /// too far apart for 128 bits.
-    fn in_integers(self, value: Decimal, step: Decimal) -> Option<Decimal> {
-        let scale = value.scale().max(step.scale());
-        let on_scale =
-            |number: Decimal| number.mantissa().checked_mul(10_i128.checked_pow(scale - number.scale())?);
-        let (whole, step) = (on_scale(value)?, on_scale(step)?);
-        let (down, rest) = (whole / step, whole % step);
-        let away = match self {
-            Self::Down => false,
-            Self::Up => rest != 0,
-            Self::Nearest => rest.unsigned_abs() >= step.unsigned_abs() - rest.unsigned_abs(),
-        };
-        let steps = if away { down + whole.signum() } else { down };
-        Some(Decimal::try_from_i128_with_scale(steps.checked_mul(step)?, scale).ok()?.normalize())
     }
 }
 
@@ -66,28 +62,6 @@ pub enum NumberError {
     NotANumber,
 }
 
-/// Compares as [`Decimal`] does, several times faster for numbers of the same scale or of up to 19 digits, as prices are.
-#[inline]
-fn compare(a: Decimal, b: Decimal) -> Ordering {
-    if a.scale() == b.scale() { a.mantissa().cmp(&b.mantissa()) } else { compare_scales(a, b) }
-}
-
-/// Widens the number of the smaller scale to the other's scale, in exact integers.
-fn compare_scales(a: Decimal, b: Decimal) -> Ordering {
-    let small = |value: Decimal| i64::try_from(value.mantissa()).ok();
-    let factor = |digits: u32| 10_i64.checked_pow(digits);
-    let widened = || {
-        let (left, right) = (small(a)?, small(b)?);
-        let apart = factor(a.scale().abs_diff(b.scale()))?;
-        Some(if a.scale() < b.scale() {
-            (i128::from(left) * i128::from(apart)).cmp(&i128::from(right))
-        } else {
-            i128::from(left).cmp(&(i128::from(right) * i128::from(apart)))
-        })
-    };
-    widened().unwrap_or_else(|| a.cmp(&b))
-}
-
 macro_rules! positive_decimal {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -97,7 +71,7 @@ macro_rules! positive_decimal {
         impl Ord for $name {
             #[inline]
             fn cmp(&self, other: &Self) -> Ordering {
-                compare(self.0, other.0)
+                crate::exact::compare(self.0, other.0)
             }
         }
 
@@ -242,29 +216,6 @@ crate::serde_by_text!(SignedQuantity);
 mod tests {
     use super::*;
 
-    /// Every pair of many numbers of all sizes and scales is ordered as decimals are.
-    #[test]
-    fn prices_are_ordered_as_decimals_are() {
-        let mut numbers = Vec::new();
-        for mantissa in [1, 2, 9, 10, 11, 999, 1000, 3_000_012, i64::MAX - 1, i64::MAX] {
-            for scale in [0, 1, 2, 3, 8, 18, 19, 27, 28] {
-                numbers.push(Decimal::new(mantissa, scale));
-            }
-        }
-        numbers.extend([
-            Decimal::MAX,
-            Decimal::MAX - Decimal::ONE,
-            Decimal::from_i128_with_scale(1 << 90, 20),
-        ]);
-        for a in &numbers {
-            for b in &numbers {
-                let (left, right) = (Price::new(*a).unwrap(), Price::new(*b).unwrap());
-                assert_eq!(left.cmp(&right), a.cmp(b), "{a} {b}");
-                assert_eq!(left == right, a == b, "{a} {b}");
-            }
-        }
-    }
-
     #[test]
     fn rounding_names_its_direction() {
         let d = |text: &str| Decimal::from_str_exact(text).unwrap();
@@ -284,33 +235,5 @@ mod tests {
             );
         }
         assert_eq!(Rounding::Down.to_step(d("1"), Decimal::ZERO), None);
-    }
-
-    /// Both ways of rounding, on numbers whose quotient has few enough digits for decimals.
-    #[test]
-    fn rounding_in_integers_is_rounding_in_decimals() {
-        let strategies = [
-            (Rounding::Down, RoundingStrategy::ToZero),
-            (Rounding::Up, RoundingStrategy::AwayFromZero),
-            (Rounding::Nearest, RoundingStrategy::MidpointAwayFromZero),
-        ];
-        let steps = [(1, 2), (5, 1), (25, 2), (1, 0), (10, 0), (1, 8)];
-        for (mantissa, scale) in steps {
-            let step = Decimal::new(mantissa, scale);
-            for value in (-2_000_000..2_000_000).step_by(7919).chain([0, 5, 15, 25, 125, -125, 12_500_000]) {
-                for digits in [0, 3, 6] {
-                    let value = Decimal::new(value, digits);
-                    for (rounding, strategy) in strategies {
-                        let expected = (value / step).round_dp_with_strategy(0, strategy) * step;
-                        assert_eq!(
-                            rounding.in_integers(value, step),
-                            Some(expected),
-                            "{rounding:?} {value} {step}"
-                        );
-                    }
-                }
-            }
-        }
-        assert_eq!(Rounding::Down.in_integers(Decimal::MAX, Decimal::new(1, 28)), None);
     }
 }

@@ -34,15 +34,16 @@ pub struct BotState {
     ledger: Ledger,
     instruments: Vec<State>,
     #[serde(skip)]
-    marks: Marks,
+    aside: Aside,
 }
 
-/// What the book of results was last written from. Not a part of the memory: without it the book is written again, with
-/// the same numbers.
+/// Kept beside the memory and no part of it: without it the book of results is written again, with the same numbers.
 #[derive(Debug, Clone, Default)]
-struct Marks {
+struct Aside {
     book: BookState,
     written: u64,
+    /// Empty between two events.
+    actions: Vec<Action>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,7 +55,7 @@ enum BookState {
     Current,
 }
 
-impl PartialEq for Marks {
+impl PartialEq for Aside {
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -115,7 +116,7 @@ impl BotState {
             format: BOT_STATE_FORMAT,
             ledger: Ledger::new(plan.plans.iter().map(|plan| plan.instrument.settle)),
             instruments: plan.plans.iter().map(State::new).collect(),
-            marks: Marks::default(),
+            aside: Aside::default(),
         }
     }
 
@@ -132,7 +133,7 @@ impl BotState {
     /// A number that grows whenever the book of results is written; as long as it stays, nothing in the book has changed
     /// but the day. Begins anew with every copy read from a snapshot.
     pub const fn book_version(&self) -> u64 {
-        self.marks.written
+        self.aside.written
     }
 
     /// Whether the snapshot belongs to this plan: same format and as many instruments.
@@ -151,7 +152,7 @@ impl BotState {
     /// The same as [`step_bot`], in place and into a buffer that the caller keeps: for loops over many events.
     pub fn take(&mut self, plan: &BotPlan, event: &BotEvent, out: &mut Vec<BotAction>) {
         match event {
-            BotEvent::Instrument { slot, event } => self.one(plan, *slot, event, out),
+            BotEvent::Instrument { slot, event } => self.tell(plan, *slot, event, out),
             BotEvent::Account(account) => self.account(plan, account, out),
             BotEvent::Directed { directive, at } => {
                 if *directive == Directive::ClearLimits {
@@ -167,13 +168,13 @@ impl BotState {
     fn all(&mut self, plan: &BotPlan, event: &Event, out: &mut Vec<BotAction>) {
         for slot in 0..self.instruments.len() {
             if let Ok(slot) = u16::try_from(slot) {
-                self.one(plan, slot, event, out);
+                self.tell(plan, slot, event, out);
             }
         }
     }
 
     /// One event for one instrument. A slot that does not exist is nobody's.
-    fn one(&mut self, plan: &BotPlan, slot: u16, event: &Event, out: &mut Vec<BotAction>) {
+    pub fn tell(&mut self, plan: &BotPlan, slot: u16, event: &Event, out: &mut Vec<BotAction>) {
         if let Event::CandleClosed { candle, at } = event {
             self.candle(plan, slot, (candle, *at), out);
             return;
@@ -182,9 +183,9 @@ impl BotState {
         let (Some(own), Some(state)) = (plan.plans.get(index), self.instruments.get_mut(index)) else {
             return;
         };
-        self.marks.book = BookState::Old;
+        self.aside.book = BookState::Old;
         let held = state.0.holding.is_some();
-        let mut actions = std::mem::take(&mut state.0.scratch.actions);
+        let mut actions = std::mem::take(&mut self.aside.actions);
         apply(own, state, event, &mut actions);
         if !held && state.0.holding.is_some() {
             self.ledger.opened();
@@ -215,17 +216,21 @@ impl BotState {
             self.refresh(plan, index, at, out);
         }
         let state = &mut self.instruments[index];
-        let mut actions = std::mem::take(&mut state.0.scratch.actions);
+        let mut actions = std::mem::take(&mut self.aside.actions);
         apply_candle(own, state, candle, at, &mut actions);
         if !own.limited {
             // Nobody asks before the decision, so the position is valued once, by the step itself.
-            if state.0.holding.is_some() || self.marks.book == BookState::Old {
+            if state.0.holding.is_some() || self.aside.book == BookState::Old {
                 self.mark(plan, at);
             } else {
                 self.ledger.pass(at);
             }
         }
-        self.give_out(own, slot, actions, out);
+        if actions.is_empty() {
+            self.aside.actions = actions;
+        } else {
+            self.give_out(own, slot, actions, out);
+        }
     }
 
     /// Hands the actions on and keeps the empty buffer.
@@ -237,7 +242,7 @@ impl BotState {
             }
             out.push(BotAction { slot, action });
         }
-        self.instruments[usize::from(slot)].0.scratch.actions = actions;
+        self.aside.actions = actions;
     }
 
     fn failed(&mut self, own: &Plan, slot: u16, at: Timestamp, out: &mut Vec<BotAction>) {
@@ -280,7 +285,8 @@ impl BotState {
             .zip(&self.instruments)
             .map(|(plan, state)| state.earned(plan.instrument.settle));
         self.ledger.mark(now, &earned);
-        self.marks = Marks { book: BookState::Current, written: self.marks.written.wrapping_add(1) };
+        self.aside.book = BookState::Current;
+        self.aside.written = self.aside.written.wrapping_add(1);
     }
 
     fn count(&self, plan: &BotPlan, own: &Plan, facts: &mut BotFacts) {
@@ -330,7 +336,7 @@ impl BotState {
         for balance in &account.balances {
             self.ledger.account(balance.asset, balance.wallet);
         }
-        self.marks.written = self.marks.written.wrapping_add(1);
+        self.aside.written = self.aside.written.wrapping_add(1);
         for (slot, own) in plan.plans.iter().enumerate() {
             let Ok(slot) = u16::try_from(slot) else { return };
             let symbol = own.instrument.symbol;
@@ -338,19 +344,13 @@ impl BotState {
             let view = AccountView {
                 balance: account.balance(own.instrument.settle).copied(),
                 // A snapshot names only instruments with a position: silence means flat.
-                position: Some(position.unwrap_or(keyhold_domain::Position {
+                position: Some(position.unwrap_or(keyhold_domain::Position::sized(
                     symbol,
-                    size: keyhold_domain::SignedQuantity::ZERO,
-                    entry: None,
-                    mark: None,
-                    liquidation: None,
-                    leverage: None,
-                    unrealized: None,
-                    margin_mode: None,
-                })),
+                    keyhold_domain::SignedQuantity::ZERO,
+                ))),
                 at: account.at,
             };
-            self.one(plan, slot, &Event::AccountRefreshed(view), out);
+            self.tell(plan, slot, &Event::AccountRefreshed(view), out);
         }
     }
 }

@@ -45,6 +45,30 @@ pub struct Levels {
     pub targets: Vec<Target>,
     /// The chandelier's ratchet; compared with closes only, so it needs no tick.
     pub chandelier: Option<f64>,
+    /// Up to where break-even and trailing stop have followed.
+    #[serde(skip)]
+    pub followed: Followed,
+}
+
+/// The best price, the entry and the tick the stop was last computed from. No part of a position's memory: computing it
+/// again from the same numbers gives the same stop.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Followed(Option<(Price, Price, Decimal)>);
+
+impl Followed {
+    /// Takes in the numbers; whether they are new.
+    pub fn renew(&mut self, best: Price, entry: Price, tick: Decimal) -> bool {
+        let numbers = Some((best, entry, tick));
+        let new = self.0 != numbers;
+        self.0 = numbers;
+        new
+    }
+}
+
+impl PartialEq for Followed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// `true` when `candidate` protects more than `current` does.

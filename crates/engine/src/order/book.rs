@@ -66,6 +66,11 @@ impl Tracked {
     }
 }
 
+/// The running number differs first and is asked first.
+fn is_called(tracked: &Tracked, id: ClientOrderId) -> bool {
+    tracked.order.client_id.sequence() == id.sequence() && tracked.order.client_id == id
+}
+
 /// The orders of one instrument.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
@@ -92,12 +97,12 @@ impl Book {
 
     /// A living or lately ended order.
     pub fn get(&self, id: ClientOrderId) -> Option<&Tracked> {
-        self.live.iter().chain(&self.ended).find(|tracked| tracked.order.client_id == id)
+        self.live.iter().chain(&self.ended).find(|tracked| is_called(tracked, id))
     }
 
     /// The same, to change what the lifecycle does not decide.
     pub fn get_mut(&mut self, id: ClientOrderId) -> Option<&mut Tracked> {
-        self.live.iter_mut().chain(&mut self.ended).find(|tracked| tracked.order.client_id == id)
+        self.live.iter_mut().chain(&mut self.ended).find(|tracked| is_called(tracked, id))
     }
 
     /// Applies the lifecycle table. The state after it; `None` when the book does not hold the order.
@@ -120,12 +125,9 @@ impl Book {
         Some(after)
     }
 
-    /// Counts a fill of an order. What it does to the order's life, or `None` when it is known already or more than
+    /// Counts a fill of an order that is not known yet. What it does to the order's life, or `None` when it is more than
     /// the order's rest.
     pub fn count_fill(&mut self, id: ClientOrderId, fill: FillId, quantity: Decimal) -> Option<OrderInput> {
-        if self.is_known_fill(fill) {
-            return None;
-        }
         let tracked = self.get_mut(id)?;
         let filled = tracked.filled.checked_add(quantity)?;
         if filled > tracked.order.quantity.get() {

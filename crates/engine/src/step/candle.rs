@@ -67,6 +67,16 @@ pub(super) fn closed(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle, out:
 
 /// Exit rules, then what closes a position without being a rule. Nothing can stand before this.
 fn exits(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle, direction: Direction) -> Option<ReasonCode> {
+    if inner.holding.is_some() { held_exits(plan, inner, candle, direction) } else { None }
+}
+
+#[inline(never)]
+fn held_exits(
+    plan: &Plan,
+    inner: &mut Inner,
+    candle: &ClosedCandle,
+    direction: Direction,
+) -> Option<ReasonCode> {
     let stop = watched_by(plan.settings.protective_stop, inner.watch(OrderPurpose::ProtectiveStop));
     let targets = watched_by(plan.settings.take_profit, inner.watch(OrderPurpose::TakeProfit));
     let holding = inner.holding.as_mut()?;

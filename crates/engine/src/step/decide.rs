@@ -48,9 +48,51 @@ impl Extent {
     }
 }
 
-/// Answers the question and records the answer. On most candles nothing is done and nothing recorded; then only the
-/// headline is looked for.
+/// Answers the question and records the answer.
 pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Action>) {
+    if asked.exit.is_none()
+        && plan.settings.recording == Recording::Actions
+        && let Some(headline) = frequent(plan, inner, asked.combined.direction)
+    {
+        // Most candles of a backtest.
+        note(inner, headline, asked.combined.direction, Done::Nothing);
+        return;
+    }
+    answer(plan, inner, asked, out);
+}
+
+/// The first reason against an entry, when it is one of those that are looked for first.
+fn frequent(plan: &Plan, inner: &Inner, wanted: Direction) -> Option<ReasonCode> {
+    if inner.freshness == Freshness::Stale {
+        return Some(ReasonCode::StaleData);
+    }
+    if is_short(plan, inner) || inner.scratch.readings.iter().any(|r| r.verdict == Verdict::WarmingUp) {
+        return Some(ReasonCode::WarmingUp);
+    }
+    (wanted == Direction::Neutral).then_some(ReasonCode::NoSignal)
+}
+
+/// The history is shorter than the plan wants.
+fn is_short(plan: &Plan, inner: &Inner) -> bool {
+    !inner.stats.is_ready() || inner.candles_seen < plan.warmup_candles
+}
+
+/// Counts a wanted entry that was rejected, and remembers the headline. The one before it.
+fn note(
+    inner: &mut Inner,
+    headline: ReasonCode,
+    wanted: Direction,
+    done: Done,
+) -> Option<(ReasonCode, Direction)> {
+    if wanted != Direction::Neutral && done == Done::Nothing {
+        *inner.rejected.entry(headline).or_default() += 1;
+    }
+    inner.last_shown.replace((headline, wanted))
+}
+
+/// On most candles nothing is done and nothing recorded; then only the headline is looked for.
+#[inline(never)]
+fn answer(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Action>) {
     let mut blocks = std::mem::take(&mut inner.scratch.blocks);
     blocks.clear();
     let everything = asked.exit.is_some() || plan.settings.recording == Recording::Everything;
@@ -78,10 +120,7 @@ pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mu
         (Done::Nothing, None) => ReasonCode::NoSignal,
     };
     let wanted = asked.combined.direction;
-    if wanted != Direction::Neutral && done == Done::Nothing {
-        *inner.rejected.entry(headline).or_default() += 1;
-    }
-    let shown = inner.last_shown.replace((headline, wanted));
+    let shown = note(inner, headline, wanted, done);
     let recorded = match plan.settings.recording {
         Recording::Everything => true,
         Recording::Changes => done != Done::Nothing || shown != Some((headline, wanted)),
@@ -161,7 +200,7 @@ fn warming(plan: &Plan, inner: &Inner, blocks: &mut Vec<Block>) {
             blocks.push(Block { component: Some(planned.index), ..Block::plain(ReasonCode::WarmingUp) });
         }
     }
-    if !inner.stats.is_ready() || inner.candles_seen < plan.warmup_candles {
+    if is_short(plan, inner) {
         let (seen, needed) = (inner.candles_seen.into(), plan.warmup_candles.into());
         blocks.push(Block::limit(ReasonCode::WarmingUp, seen, needed));
     }

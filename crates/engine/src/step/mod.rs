@@ -32,6 +32,7 @@ pub fn step(plan: &Plan, mut state: State, event: &Event) -> (State, Vec<Action>
 /// The same in place, appending to a buffer that the caller keeps.
 pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec<Action>) {
     let inner = &mut *state.0;
+    inner.scratch.rest = None;
     match event {
         Event::Warmup(candle) => {
             candle::learn(plan, inner, candle);
@@ -107,10 +108,17 @@ pub(crate) fn apply_candle(
     let inner = &mut *state.0;
     inner.advance(at);
     candle::closed(plan, inner, candle, out);
-    settle::settle(plan, inner, out);
+    if !inner.is_idle() && !settle::is_at_rest(plan, inner) {
+        settle::settle(plan, inner, out);
+    }
 }
 
 impl Inner {
+    /// Holds nothing, has no order and asks for nothing.
+    fn is_idle(&self) -> bool {
+        self.holding.is_none() && self.book.live().is_empty() && self.asking.is_none()
+    }
+
     /// Time never runs backward, whatever the order of the news.
     fn advance(&mut self, at: Timestamp) {
         self.now = self.now.max(at);

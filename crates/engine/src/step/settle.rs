@@ -16,7 +16,7 @@ use crate::limits::approve_exit;
 use crate::order::{OrderInput, OrderState, Tracked};
 use crate::plan::Plan;
 use crate::settings::Resting;
-use crate::state::{Amount, Inner, KeyUse, Running};
+use crate::state::{Amount, Inner, KeyUse, Rest, Running};
 
 /// Compares what is with what is needed.
 pub(super) fn settle(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
@@ -33,9 +33,32 @@ pub(super) fn settle(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
         cancel(inner, |tracked| tracked.order.purpose != OrderPurpose::Entry, out);
         return;
     }
+    let before = out.len();
     leave(plan, inner, out);
     protect(plan, inner, out);
     take_profit(plan, inner, out);
+    inner.scratch.rest = (out.len() == before).then(|| rest(plan, inner)).flatten();
+}
+
+/// What was compared, when nothing waits for an answer or for its time.
+fn rest(plan: &Plan, inner: &Inner) -> Option<Rest> {
+    let waits = inner.asking.is_some()
+        || inner.exit.is_some()
+        || inner.stop_retry.at.is_some()
+        || inner.target_retry.at.is_some()
+        || !inner.book.live().iter().all(Tracked::is_working);
+    let holding = inner.holding.as_ref().filter(|_| !waits)?;
+    Some(Rest {
+        stop: holding.levels.stop,
+        orders: inner.book.live().len(),
+        kept: (plan.settings.protective_stop, plan.settings.take_profit, plan.settings.stop_trigger),
+        least: plan.instrument.min_quantity,
+    })
+}
+
+/// A candle has changed nothing that orders are compared with.
+pub(super) fn is_at_rest(plan: &Plan, inner: &Inner) -> bool {
+    inner.scratch.rest.is_some() && inner.scratch.rest == rest(plan, inner)
 }
 
 /// Asks the venue, and again at growing distances until it answers.

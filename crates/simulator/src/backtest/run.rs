@@ -15,7 +15,7 @@ use keyhold_engine::{BotPlan, Ids, Plan};
 use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
 use super::spec::{DecisionFill, Funding, LimitUse, Spec, Unsupported};
 use super::venue::{ACCOUNT, Loop};
-use crate::exchange::{Exchange, ExchangeConfig, FillRules, Slippage};
+use crate::exchange::{AccountNews, Exchange, ExchangeConfig, FillRules, Slippage};
 
 /// The bot's name in backtests; every run has the same.
 const BOT: BotId = BotId::from_u128(1 << 100);
@@ -268,6 +268,7 @@ fn market(spec: &Spec, plan: &Plan) -> Result<Exchange, BacktestError> {
             ..FillRules::default()
         },
         slippage: Slippage::uniform(spec.fills.slippage_bps),
+        account_news: AccountNews::Silent,
         ..ExchangeConfig::default()
     });
     exchange.list(plan.instrument);
@@ -296,8 +297,8 @@ struct Run<'a> {
     course: Course,
     /// The next recorded funding payment.
     funding: usize,
-    /// The equity in that version of the bot's book of results.
-    equity: (u64, Option<Decimal>),
+    /// The version of the bot's book of results that the course has last seen.
+    written: Option<u64>,
 }
 
 impl<'a> Run<'a> {
@@ -316,7 +317,7 @@ impl<'a> Run<'a> {
             lane.tell(Event::FundingRate { rate, at: start }, start);
         }
         let course = Course::new(start, spec.start_equity);
-        Self { spec, plan: own, lane, course, funding: 0, equity: (u64::MAX, None) }
+        Self { spec, plan: own, lane, course, funding: 0, written: None }
     }
 
     fn all(
@@ -420,10 +421,10 @@ impl<'a> Run<'a> {
             None => Exposure::Flat,
         };
         let version = self.lane.bot.book_version();
-        if self.equity.0 != version {
-            self.equity = (version, self.lane.bot.ledger().equity(self.plan.instrument.settle));
-        }
-        if let Some(equity) = self.equity.1 {
+        if self.written == Some(version) {
+            self.course.hold(at, exposure);
+        } else if let Some(equity) = self.lane.bot.ledger().equity(self.plan.instrument.settle) {
+            self.written = Some(version);
             self.course.push(at, equity, exposure);
         }
     }

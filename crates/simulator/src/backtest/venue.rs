@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use keyhold_domain::{
-    AccountSnapshot, Balance, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Symbol, Timestamp,
+    AccountSnapshot, Balance, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Position, Symbol, Timestamp,
 };
 use keyhold_engine::action::{Action, Note};
 use keyhold_engine::decision::Decision;
@@ -15,7 +15,7 @@ use keyhold_engine::trade::Trade;
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState};
 
 use super::spec::ProtectFrom;
-use crate::exchange::{AccountId, Exchange, ExchangeEvent, FillCause, OrderName, OrderRef};
+use crate::exchange::{AccountId, Exchange, ExchangeEvent, FillCause, Order, OrderName, OrderRef};
 
 /// The account that trades.
 pub(super) const ACCOUNT: AccountId = AccountId(1);
@@ -43,6 +43,8 @@ pub(super) struct Loop<'a> {
     alarms: BTreeSet<Timestamp>,
     news: Vec<ExchangeEvent>,
     actions: Vec<BotAction>,
+    /// Empty, to be filled with the actions that follow from actions.
+    spare: Vec<BotAction>,
     funds: Funds,
     pub(super) trades: Vec<Trade>,
     /// What was decided on the newest candle, where that is recorded.
@@ -75,6 +77,7 @@ impl<'a> Loop<'a> {
             alarms: BTreeSet::new(),
             news: Vec::new(),
             actions: Vec::new(),
+            spare: Vec::new(),
             funds: Funds::Changed,
             trades: Vec::new(),
             decision: None,
@@ -86,7 +89,7 @@ impl<'a> Loop<'a> {
 
     /// One event for the bot, then everything that follows from it.
     pub(super) fn tell(&mut self, event: Event, at: Timestamp) {
-        self.bot.take(self.plan, &BotEvent::Instrument { slot: 0, event }, &mut self.actions);
+        self.bot.tell(self.plan, 0, &event, &mut self.actions);
         if !self.actions.is_empty() {
             self.run(at);
         }
@@ -133,7 +136,9 @@ impl<'a> Loop<'a> {
         }
         self.funds = Funds::Known;
         let Some(balance) = self.balance() else { return };
-        let positions = self.exchange.position(ACCOUNT, self.symbol).into_iter().collect();
+        // The bot compares sizes and looks at nothing else of a position.
+        let size = self.exchange.size(ACCOUNT, self.symbol);
+        let positions = size.map(|size| Position::sized(self.symbol, size)).into_iter().collect();
         let account = AccountSnapshot { balances: vec![balance], positions, open_orders: Vec::new(), at };
         self.bot.take(self.plan, &BotEvent::Account(account), &mut self.actions);
         self.run(at);
@@ -145,8 +150,7 @@ impl<'a> Loop<'a> {
             return;
         }
         let Some(holding) = self.bot.instrument(0).and_then(keyhold_engine::State::holding) else { return };
-        let venue = self.exchange.position(ACCOUNT, self.symbol).ok();
-        let liquidation = venue.and_then(|position| position.liquidation);
+        let liquidation = self.exchange.liquidation(ACCOUNT, self.symbol).ok().flatten();
         if let (Some(stop), Some(liquidation)) = (holding.levels.stop, liquidation)
             && keyhold_engine::exit_rule::levels::is_tighter(holding.side(), liquidation, stop.price)
         {
@@ -188,15 +192,17 @@ impl<'a> Loop<'a> {
     fn run(&mut self, at: Timestamp) {
         for _ in 0..MOST_TURNS {
             if !self.actions.is_empty() {
-                let actions = std::mem::take(&mut self.actions);
-                for action in actions {
+                let mut actions = std::mem::replace(&mut self.actions, std::mem::take(&mut self.spare));
+                for action in actions.drain(..) {
                     self.act(action.action, at);
                 }
+                self.spare = actions;
             } else if !self.news.is_empty() {
                 let mut news = std::mem::take(&mut self.news);
-                for event in news.drain(..) {
-                    self.hear(&event);
+                for event in &news {
+                    self.hear(event);
                 }
+                news.clear();
                 if self.news.is_empty() {
                     self.news = news;
                 }
@@ -252,7 +258,7 @@ impl<'a> Loop<'a> {
     }
 
     fn event(&mut self, event: Event) {
-        self.bot.take(self.plan, &BotEvent::Instrument { slot: 0, event }, &mut self.actions);
+        self.bot.tell(self.plan, 0, &event, &mut self.actions);
     }
 
     fn hear(&mut self, news: &ExchangeEvent) {
@@ -265,7 +271,7 @@ impl<'a> Loop<'a> {
                 }
                 self.event(Event::Filled(report.fill));
             }
-            ExchangeEvent::Order(order) => self.hear_order(order.status, order.update()),
+            ExchangeEvent::Order(order) => self.hear_order(order),
             ExchangeEvent::Funding(_, payment) => {
                 self.funds = Funds::Changed;
                 self.event(Event::FundingPaid { amount: payment.amount, at: payment.at });
@@ -275,10 +281,10 @@ impl<'a> Loop<'a> {
     }
 
     /// Acceptance is told by the answer and fills by themselves; what is left is an order's early end.
-    fn hear_order(&mut self, status: OrderStatus, update: Option<keyhold_domain::OrderUpdate>) {
-        match status {
+    fn hear_order(&mut self, order: &Order) {
+        match order.status {
             OrderStatus::Canceled | OrderStatus::Rejected => {
-                if let Some(update) = update {
+                if let Some(update) = order.update() {
                     self.event(Event::OrderUpdated(update));
                 }
             }
@@ -293,7 +299,7 @@ impl<'a> Loop<'a> {
         let fills: Vec<Fill> = Vec::new();
         Reconciliation {
             position: self.exchange.position(ACCOUNT, self.symbol).ok(),
-            open_orders: self.exchange.open_orders(ACCOUNT).map(crate::exchange::Order::open_order).collect(),
+            open_orders: self.exchange.open_orders(ACCOUNT).map(Order::open_order).collect(),
             fills,
             at,
         }

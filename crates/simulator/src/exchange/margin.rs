@@ -52,10 +52,7 @@ pub(super) fn liquidation_price(
     if above <= Decimal::ZERO || below <= Decimal::ZERO {
         return None;
     }
-    let raw = above.checked_div(below)?;
-    if raw > MAX_PRICE {
-        return None;
-    }
     let rounding = if is_long { Rounding::Up } else { Rounding::Down };
-    instrument.price(raw, rounding)
+    let price = rounding.quotient_to_step(above, below, instrument.tick)?;
+    Price::new(price).ok().filter(|price| !is_too_high(*price))
 }

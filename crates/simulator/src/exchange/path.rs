@@ -113,29 +113,29 @@ impl Exchange {
     }
 
     /// A whole candle in which nothing happens: no order waits for a price, none and no liquidation lies inside the
-    /// candle, and no funding is charged. Then it does what [`Self::play_candle`] would have done, without asking along
+    /// candle, and no funding time passes. Then it does what [`Self::play_candle`] would have done, without asking along
     /// the way. Otherwise it does nothing and says `false`.
     pub fn pass(&mut self, symbol: Symbol, candle: &Candle, at: Timestamp) -> Result<bool, Refusal> {
         let m = self.market_index(symbol)?;
         if is_too_high(candle.high) {
             return Err(Refusal::AboveMaximum);
         }
-        if !self.is_idle(m, candle, at) {
+        let funding = self.markets.iter().any(|market| at >= market.next_funding);
+        if funding || !self.is_idle(m, candle) {
             return Ok(false);
         }
-        let mut nothing = Vec::new();
-        self.advance(at, &mut nothing);
-        debug_assert!(nothing.is_empty(), "only positions pay funding");
+        self.now = self.now.max(at);
         let market = &mut self.markets[m];
+        if !market.orders.is_empty() || market.open_positions > 0 {
+            // One for the open and one for the rest.
+            self.walk += 2;
+        }
         market.last = Some(candle.close);
         market.session = Session::Waiting;
         Ok(true)
     }
 
-    fn is_idle(&mut self, m: usize, candle: &Candle, at: Timestamp) -> bool {
-        if self.markets.iter().any(|market| market.open_positions > 0 && at >= market.next_funding) {
-            return false;
-        }
+    fn is_idle(&mut self, m: usize, candle: &Candle) -> bool {
         let market = &self.markets[m];
         if market.orders.is_empty() && market.open_positions == 0 {
             return true;
@@ -332,8 +332,10 @@ impl Exchange {
             return false;
         }
         self.refresh_liquidations(a, m);
-        let level = self.accounts[a].positions[m].liquidation;
-        level.is_none_or(|level| level < candle.low || level > candle.high)
+        let state = &self.accounts[a].positions[m];
+        // A level that is behind already counts as reached, as it does at a single price.
+        let extreme = if state.size > Decimal::ZERO { candle.low } else { candle.high };
+        state.liquidation.is_none_or(|level| !is_beyond(state.size, level, extreme))
     }
 
     fn next_extreme(
