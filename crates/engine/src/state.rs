@@ -13,7 +13,6 @@ use keyhold_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::component::Component;
-use crate::decision::Block;
 use crate::exit_rule::{Stats, StopLevel};
 use crate::input::Facts;
 use crate::ledger::{BotFacts, Earned};
@@ -79,7 +78,6 @@ pub(crate) struct Inner {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
     pub(crate) readings: Vec<Reading>,
-    pub(crate) blocks: Vec<Block>,
     /// Set when orders and position fit each other and nothing is left to do.
     pub(crate) rest: Option<Rest>,
 }

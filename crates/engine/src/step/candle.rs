@@ -1,6 +1,6 @@
 //! A candle has closed: book-keeping, exits, components, combination, and then the question of an entry.
 
-use keyhold_domain::{Decimal, OrderPurpose, ReasonCode, Timestamp};
+use keyhold_domain::{Decimal, ReasonCode, Timestamp};
 
 use super::decide;
 use crate::action::{Action, Note};
@@ -77,8 +77,9 @@ fn held_exits(
     candle: &ClosedCandle,
     direction: Direction,
 ) -> Option<ReasonCode> {
-    let stop = watched_by(plan.settings.protective_stop, inner.watch(OrderPurpose::ProtectiveStop));
-    let targets = watched_by(plan.settings.take_profit, inner.watch(OrderPurpose::TakeProfit));
+    let (stop, targets) = inner.watches();
+    let stop = watched_by(plan.settings.protective_stop, stop);
+    let targets = watched_by(plan.settings.take_profit, targets);
     let holding = inner.holding.as_mut()?;
     let (side, best) = (holding.side(), holding.best());
     let asked = evaluate(

@@ -2,6 +2,9 @@
 //!
 //! Every check is made and recorded although an earlier one blocks already; the first reason is the headline.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
 use keyhold_domain::{
     Decimal, NewOrder, OrderKind, OrderPurpose, PositionEffect, Price, Quantity, ReasonCode, Side,
     TimeInForce,
@@ -30,51 +33,20 @@ pub(super) struct Asked<'a> {
     pub(super) exit: Option<ReasonCode>,
 }
 
-/// How much of what stands against an entry is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    /// The headline: nothing after the first reason.
-    First,
-    /// All of it, for the record.
-    All,
-}
-
-impl Extent {
-    fn is_enough(self, blocks: &[Block]) -> bool {
-        match self {
-            Self::First => !blocks.is_empty(),
-            Self::All => false,
-        }
-    }
-}
-
 /// Answers the question and records the answer.
 pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Action>) {
-    if asked.exit.is_none()
-        && plan.settings.recording == Recording::Actions
-        && let Some(headline) = frequent(plan, inner, asked.combined.direction)
-    {
-        // Most candles of a backtest.
-        note(inner, headline, asked.combined.direction, Done::Nothing);
-        return;
+    if asked.exit.is_none() && plan.settings.recording != Recording::Everything {
+        // On most candles nothing is done and nothing recorded; then only the headline is looked for.
+        let first = objections(plan, inner, asked, &mut |block| ControlFlow::Break(block.reason));
+        if let ControlFlow::Break(headline) = first {
+            let shown = Some((headline, asked.combined.direction));
+            if plan.settings.recording == Recording::Actions || inner.last_shown == shown {
+                note(inner, headline, asked.combined.direction, Done::Nothing);
+                return;
+            }
+        }
     }
     answer(plan, inner, asked, out);
-}
-
-/// The first reason against an entry, when it is one of those that are looked for first.
-fn frequent(plan: &Plan, inner: &Inner, wanted: Direction) -> Option<ReasonCode> {
-    if inner.freshness == Freshness::Stale {
-        return Some(ReasonCode::StaleData);
-    }
-    if is_short(plan, inner) || inner.scratch.readings.iter().any(|r| r.verdict == Verdict::WarmingUp) {
-        return Some(ReasonCode::WarmingUp);
-    }
-    (wanted == Direction::Neutral).then_some(ReasonCode::NoSignal)
-}
-
-/// The history is shorter than the plan wants.
-fn is_short(plan: &Plan, inner: &Inner) -> bool {
-    !inner.stats.is_ready() || inner.candles_seen < plan.warmup_candles
 }
 
 /// Counts a wanted entry that was rejected, and remembers the headline. The one before it.
@@ -90,20 +62,20 @@ fn note(
     inner.last_shown.replace((headline, wanted))
 }
 
-/// On most candles nothing is done and nothing recorded; then only the headline is looked for.
+/// The answer with everything that belongs to it.
 #[inline(never)]
 fn answer(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Action>) {
-    let mut blocks = std::mem::take(&mut inner.scratch.blocks);
-    blocks.clear();
-    let everything = asked.exit.is_some() || plan.settings.recording == Recording::Everything;
-    let extent = if everything { Extent::All } else { Extent::First };
-    collect(plan, inner, asked, extent, &mut blocks);
+    let mut blocks = Vec::new();
+    let all: ControlFlow<Infallible> = objections(plan, inner, asked, &mut |block| {
+        blocks.push(block);
+        ControlFlow::Continue(())
+    });
+    debug_assert!(all.is_continue(), "nothing breaks it off");
     let mut done = match asked.exit {
         Some(reason) => Done::Exited { reason },
         None => Done::Nothing,
     };
     let mut entry = None;
-    let partial = extent == Extent::First && !blocks.is_empty();
     if blocks.is_empty() {
         match prepare(plan, inner, asked) {
             Ok(prepared) => {
@@ -127,89 +99,84 @@ fn answer(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Actio
         Recording::Actions => done != Done::Nothing,
     };
     if recorded {
-        if partial {
-            blocks.clear();
-            collect(plan, inner, asked, Extent::All, &mut blocks);
-        }
-        let decision = Box::new(record(plan, inner, asked, (&blocks, headline, done)));
+        let decision = Box::new(record(plan, inner, asked, (blocks, headline, done)));
         if let Some(entry) = &mut entry {
             entry.decision = Some(decision.clone());
         }
         out.push(Action::Record(decision));
     }
-    inner.scratch.blocks = blocks;
     if let Some(entry) = entry {
         enter(inner, entry, asked.candle.candle.close, out);
     }
 }
 
-/// Everything that stands against an entry, in the order of evaluation, or only the beginning of it.
-fn collect(plan: &Plan, inner: &Inner, asked: &Asked<'_>, extent: Extent, blocks: &mut Vec<Block>) {
+/// Everything that stands against an entry, in the order of evaluation, until `object` has heard enough.
+fn objections<B>(
+    plan: &Plan,
+    inner: &Inner,
+    asked: &Asked<'_>,
+    object: &mut impl FnMut(Block) -> ControlFlow<B>,
+) -> ControlFlow<B> {
     if inner.freshness == Freshness::Stale {
-        blocks.push(Block::plain(ReasonCode::StaleData));
+        object(Block::plain(ReasonCode::StaleData))?;
     }
     let wanted = asked.combined.direction;
-    warming(plan, inner, blocks);
-    if wanted == Direction::Neutral {
-        blocks.push(Block::plain(ReasonCode::NoSignal));
-    } else if !is_enabled(plan.direction, wanted) {
-        blocks.push(Block::plain(ReasonCode::DirectionDisabled));
-    }
-    if extent.is_enough(blocks) {
-        return;
-    }
-    checks(plan, inner, wanted, blocks);
+    readings(plan, inner, wanted, object)?;
     let closed_at = asked.candle.candle.close_time(plan.timeframe);
     if !plan.calendar.is_open(closed_at) {
-        blocks.push(Block::plain(ReasonCode::OutsideSession));
-    }
-    if extent.is_enough(blocks) {
-        return;
+        object(Block::plain(ReasonCode::OutsideSession))?;
     }
     let balance = inner.balance.as_ref();
-    limits::blocks(plan, &LimitInputs { bot: &inner.bot, balance, closed_at, now: inner.now }, blocks);
+    limits::blocks(plan, &LimitInputs { bot: &inner.bot, balance, closed_at, now: inner.now }, object)?;
     match inner.running {
         Running::Active => {}
-        Running::Paused | Running::Stopping => blocks.push(Block::plain(ReasonCode::BotPaused)),
+        Running::Paused | Running::Stopping => object(Block::plain(ReasonCode::BotPaused))?,
     }
     match inner.key {
         KeyUse::Everything => {}
-        KeyUse::ExitsOnly => blocks.push(Block::plain(ReasonCode::KeyInactive)),
+        KeyUse::ExitsOnly => object(Block::plain(ReasonCode::KeyInactive))?,
     }
     if inner.asking.is_some() {
-        blocks.push(Block::plain(ReasonCode::Reconciling));
+        object(Block::plain(ReasonCode::Reconciling))?;
     }
     if !inner.foreign.is_flat() {
         let ours = inner.holding.is_some();
         let reason = if ours { ReasonCode::PositionMismatch } else { ReasonCode::PositionExternal };
-        blocks.push(Block::plain(reason));
+        object(Block::plain(reason))?;
     }
     if inner.holding.is_some() {
-        blocks.push(Block::plain(ReasonCode::PositionOpen));
+        object(Block::plain(ReasonCode::PositionOpen))?;
     }
     let pending = |purpose| inner.book.with_purpose(purpose).next().is_some();
     if inner.intent.is_some() || pending(OrderPurpose::Entry) || pending(OrderPurpose::Exit) {
-        blocks.push(Block::plain(ReasonCode::OrderPending));
+        object(Block::plain(ReasonCode::OrderPending))?;
     }
+    ControlFlow::Continue(())
 }
 
-/// History that is too short.
-fn warming(plan: &Plan, inner: &Inner, blocks: &mut Vec<Block>) {
-    for (planned, reading) in plan.components.iter().zip(&inner.scratch.readings) {
+/// What the components say: warming up, the direction, filters, guards, gates.
+fn readings<B>(
+    plan: &Plan,
+    inner: &Inner,
+    wanted: Direction,
+    object: &mut impl FnMut(Block) -> ControlFlow<B>,
+) -> ControlFlow<B> {
+    let spoken = || plan.components.iter().zip(&inner.scratch.readings);
+    for (planned, reading) in spoken() {
         if reading.verdict == Verdict::WarmingUp {
-            blocks.push(Block { component: Some(planned.index), ..Block::plain(ReasonCode::WarmingUp) });
+            object(Block { component: Some(planned.index), ..Block::plain(ReasonCode::WarmingUp) })?;
         }
     }
-    if is_short(plan, inner) {
+    if !inner.stats.is_ready() || inner.candles_seen < plan.warmup_candles {
         let (seen, needed) = (inner.candles_seen.into(), plan.warmup_candles.into());
-        blocks.push(Block::limit(ReasonCode::WarmingUp, seen, needed));
+        object(Block::limit(ReasonCode::WarmingUp, seen, needed))?;
     }
-}
-
-/// What filters, guards and gates say.
-fn checks(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Block>) {
-    let spoken = plan.components.iter().zip(&inner.scratch.readings);
-    for (planned, reading) in spoken.skip(plan.signals) {
+    if wanted == Direction::Neutral {
+        object(Block::plain(ReasonCode::NoSignal))?;
+    } else if !is_enabled(plan.direction, wanted) {
+        object(Block::plain(ReasonCode::DirectionDisabled))?;
+    }
+    for (planned, reading) in spoken().skip(plan.signals) {
         let reason = match planned.role {
             Role::Signal => continue,
             Role::Filter => ReasonCode::FilterBlocked,
@@ -228,9 +195,10 @@ fn checks(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Block>
         };
         if !passes {
             let component = Some(planned.index);
-            blocks.push(Block { reason, component, value: reading.value, limit: reading.limit });
+            object(Block { reason, component, value: reading.value, limit: reading.limit })?;
         }
     }
+    ControlFlow::Continue(())
 }
 
 /// An entry that nothing stands against.
@@ -322,7 +290,7 @@ fn record(
     plan: &Plan,
     inner: &Inner,
     asked: &Asked<'_>,
-    (blocks, headline, done): (&[Block], ReasonCode, Done),
+    (blocks, headline, done): (Vec<Block>, ReasonCode, Done),
 ) -> Decision {
     let candle = &asked.candle.candle;
     let named = plan.components.iter().zip(&inner.scratch.readings).map(|(planned, reading)| NamedReading {
@@ -341,7 +309,7 @@ fn record(
         score: plan.combiner.score(&asked.combined),
         threshold: plan.combiner.threshold(),
         wanted: asked.combined.direction,
-        blocks: blocks.to_vec(),
+        blocks,
         headline,
         done,
     }

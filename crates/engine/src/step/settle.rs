@@ -307,15 +307,26 @@ fn place(plan: &Plan, inner: &mut Inner, wanted: Wanted, why: Why, out: &mut Vec
 }
 
 impl Inner {
-    /// Who watches the levels of orders with this purpose.
-    pub(super) fn watch(&self, purpose: OrderPurpose) -> Watch {
-        let any = |test: fn(&Tracked) -> bool| self.book.with_purpose(purpose).any(test);
-        if any(Tracked::is_working) {
-            Watch::Venue
-        } else if any(|tracked| tracked.state == OrderState::InFlight) {
-            Watch::OnItsWay
-        } else {
-            Watch::Engine
+    /// Who watches the stop and who the targets.
+    pub(super) fn watches(&self) -> (Watch, Watch) {
+        let (mut stop, mut targets) = (Watch::Engine, Watch::Engine);
+        for tracked in self.book.live() {
+            let watch = match tracked.order.purpose {
+                OrderPurpose::ProtectiveStop => &mut stop,
+                OrderPurpose::TakeProfit => &mut targets,
+                OrderPurpose::Entry | OrderPurpose::Exit => continue,
+            };
+            if tracked.is_working() {
+                *watch = Watch::Venue;
+            } else if tracked.state == OrderState::InFlight && *watch == Watch::Engine {
+                *watch = Watch::OnItsWay;
+            }
         }
+        (stop, targets)
+    }
+
+    /// Who watches the stop.
+    pub(super) fn stop_watch(&self) -> Watch {
+        self.watches().0
     }
 }

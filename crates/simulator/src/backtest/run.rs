@@ -361,7 +361,7 @@ impl<'a> Run<'a> {
         let inside = closed_at.plus_ms(-1);
         let mut refused = None;
         let quiet = self.lane.is_quiet(inside) && !self.rate_is_due(bar.open_time);
-        let passed = quiet && self.lane.exchange.pass(symbol, bar, inside).map_err(refusal)?;
+        let passed = quiet && self.lane.pass(symbol, bar, inside).map_err(refusal)?;
         if passed {
             self.lane.hold_protection();
         } else {

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use keyhold_domain::{
-    AccountSnapshot, Balance, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Position, Symbol, Timestamp,
+    AccountSnapshot, Balance, Candle, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Position, Symbol,
+    Timestamp,
 };
 use keyhold_engine::action::{Action, Note};
 use keyhold_engine::decision::Decision;
@@ -15,7 +16,7 @@ use keyhold_engine::trade::Trade;
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState};
 
 use super::spec::ProtectFrom;
-use crate::exchange::{AccountId, Exchange, ExchangeEvent, FillCause, Order, OrderName, OrderRef};
+use crate::exchange::{AccountId, Exchange, ExchangeEvent, FillCause, Order, OrderName, OrderRef, Refusal};
 
 /// The account that trades.
 pub(super) const ACCOUNT: AccountId = AccountId(1);
@@ -106,6 +107,11 @@ impl<'a> Loop<'a> {
     /// Nothing is left to tell and no alarm rings until then.
     pub(super) fn is_quiet(&self, until: Timestamp) -> bool {
         self.funds == Funds::Known && self.alarms.first().is_none_or(|alarm| *alarm > until)
+    }
+
+    /// A candle at the exchange in which nothing happens; whether it is one.
+    pub(super) fn pass(&mut self, symbol: Symbol, bar: &Candle, at: Timestamp) -> Result<bool, Refusal> {
+        self.exchange.pass(symbol, bar, at, &mut self.news)
     }
 
     /// Something for the exchange, then everything that follows from it.

@@ -14,7 +14,7 @@ use super::account::Freshness;
 use super::margin::is_too_high;
 use super::matching::{Execution, crosses};
 use super::order::Phase;
-use super::{Exchange, ExchangeEvent, GapFill, IntrabarRule, Order, Refusal, Session};
+use super::{Exchange, ExchangeEvent, GapFill, IntrabarRule, Market, Order, Refusal, Session};
 
 /// What a price can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,16 +113,27 @@ impl Exchange {
     }
 
     /// A whole candle in which nothing happens: no order waits for a price, none and no liquidation lies inside the
-    /// candle, and no funding time passes. Then it does what [`Self::play_candle`] would have done, without asking along
+    /// candle, and no position pays funding. Then it does what [`Self::play_candle`] would have done, without asking along
     /// the way. Otherwise it does nothing and says `false`.
-    pub fn pass(&mut self, symbol: Symbol, candle: &Candle, at: Timestamp) -> Result<bool, Refusal> {
+    pub fn pass(
+        &mut self,
+        symbol: Symbol,
+        candle: &Candle,
+        at: Timestamp,
+        out: &mut Vec<ExchangeEvent>,
+    ) -> Result<bool, Refusal> {
         let m = self.market_index(symbol)?;
         if is_too_high(candle.high) {
             return Err(Refusal::AboveMaximum);
         }
-        let funding = self.markets.iter().any(|market| at >= market.next_funding);
-        if funding || !self.is_idle(m, candle) {
+        let funding = |market: &Market| at >= market.next_funding;
+        if self.markets.iter().any(|market| funding(market) && market.open_positions > 0)
+            || !self.is_idle(m, candle)
+        {
             return Ok(false);
+        }
+        if self.markets.iter().any(funding) {
+            self.advance(at, out);
         }
         self.now = self.now.max(at);
         let market = &mut self.markets[m];

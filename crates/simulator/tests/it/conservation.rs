@@ -171,7 +171,9 @@ impl Run {
                     volume: Decimal::ONE,
                 };
                 self.at = self.at.plus_ms(60_000);
-                if self.way == Way::Long || !self.exchange.pass(symbol, &candle, self.at).unwrap() {
+                let passes =
+                    |run: &mut Self| run.exchange.pass(symbol, &candle, run.at, &mut run.events).unwrap();
+                if self.way == Way::Long || !passes(self) {
                     self.apply(&Input::Candle { symbol, candle });
                 }
             }
