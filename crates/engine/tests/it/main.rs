@@ -6,6 +6,8 @@ mod components;
 mod determinism;
 mod exits;
 mod indicators;
+mod indicators_momentum;
+mod indicators_trend;
 mod limits;
 mod lookahead;
 mod properties;

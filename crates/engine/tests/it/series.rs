@@ -5,10 +5,16 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use keyhold_domain::{Candle, Decimal, Price, Timestamp};
-use keyhold_engine::component::Component;
+use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
+use keyhold_engine::component::{Component, Context};
 use keyhold_engine::input::{ClosedCandle, Facts, Inputs};
 use keyhold_engine::reading::Reading;
+
+/// Candles last a minute where nothing else is said.
+pub(crate) const CONTEXT: Context = Context { timeframe: Timeframe::M1 };
+
+/// The candles of the random series that every component is fed: days of them fit into it.
+pub(crate) const SERIES: Context = Context { timeframe: Timeframe::M15 };
 
 /// A file of the reference data, or `None` with a loud word when the data is not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
@@ -49,17 +55,18 @@ pub(crate) struct Moment {
     pub(crate) candle: ClosedCandle,
     pub(crate) funding_rate: Option<f64>,
     pub(crate) facts: Facts,
+    pub(crate) timeframe: Timeframe,
 }
 
 impl Moment {
     pub(crate) fn of(candle: ClosedCandle) -> Self {
-        Self { candle, funding_rate: None, facts: Facts::default() }
+        Self { candle, funding_rate: None, facts: Facts::default(), timeframe: CONTEXT.timeframe }
     }
 
     pub(crate) fn inputs(&self) -> Inputs<'_> {
         Inputs {
             candle: &self.candle,
-            closed_at: self.candle.candle.open_time.plus_ms(60_000),
+            closed_at: self.candle.candle.close_time(self.timeframe),
             funding_rate: self.funding_rate,
             facts: self.facts,
         }
@@ -92,6 +99,11 @@ impl Dice {
 
 /// A random walk with trends, gaps, flat stretches, candles without volume, funding and past exits.
 pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
+    random_moments_of(SERIES.timeframe, seed, count)
+}
+
+/// The same with candles of another length.
+pub(crate) fn random_moments_of(timeframe: Timeframe, seed: u64, count: usize) -> Vec<Moment> {
     let mut dice = Dice::new(seed);
     let mut cents: i64 = 100_000;
     let mut since_exit: Option<u32> = None;
@@ -113,7 +125,7 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
         };
         let decimal = |cents: i64| Price::new(Decimal::new(cents, 2)).unwrap();
         let candle = Candle {
-            open_time: Timestamp::from_ms(i64::try_from(index).unwrap() * 60_000),
+            open_time: Timestamp::from_ms(i64::try_from(index).unwrap() * timeframe.ms()),
             open: decimal(open),
             high: decimal(high),
             low: decimal(low),
@@ -122,7 +134,8 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
         };
         let funding_rate = Some(f64::from(i32::try_from(dice.roll(2_001) - 1_000).unwrap()) / 1_000_000.0);
         let facts = Facts { candles_since_exit: since_exit, candles_since_loss: since_exit };
-        moments.push(Moment { candle: ClosedCandle::new(candle.check().unwrap()), funding_rate, facts });
+        let candle = ClosedCandle::new(candle.check().unwrap());
+        moments.push(Moment { candle, funding_rate, facts, timeframe });
     }
     moments
 }
