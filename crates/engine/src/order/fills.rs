@@ -51,7 +51,7 @@ impl KnownFills {
 
 /// All are compared, so that the processor can compare several at once.
 fn holds(digests: &[u32], wanted: u32) -> bool {
-    digests.iter().fold(false, |found, digest| found | (*digest == wanted))
+    digests.iter().map(|digest| u32::from(*digest == wanted)).sum::<u32>() > 0
 }
 
 fn digest(fill: &FillId) -> u32 {

@@ -314,7 +314,7 @@ impl<'a> Run<'a> {
         let mut lane = Loop::new(plan, exchange, spec.fills.protect_from);
         lane.deposit(spec.start_equity);
         if let Funding::Constant(rate) = spec.funding {
-            lane.tell(Event::FundingRate { rate, at: start }, start);
+            lane.tell(&Event::FundingRate { rate, at: start }, start);
         }
         let course = Course::new(start, spec.start_equity);
         Self { spec, plan: own, lane, course, funding: 0, written: None }
@@ -329,11 +329,11 @@ impl<'a> Run<'a> {
     ) -> Result<(), BacktestError> {
         for candle in &candles[..first] {
             self.recorded_rates(candle.candle.open_time);
-            self.lane.tell(Event::Warmup(*candle), candle.candle.open_time);
+            self.lane.tell(&Event::Warmup(*candle), candle.candle.open_time);
         }
         let start = candles[first].candle.open_time;
         let truth = self.lane.truth(start);
-        self.lane.tell(Event::Reconciled(truth), start);
+        self.lane.tell(&Event::Reconciled(truth), start);
         self.lane.tell_balance(start);
         for (index, candle) in candles.iter().enumerate().skip(first) {
             if index % PROGRESS_EVERY == 0
@@ -405,7 +405,7 @@ impl<'a> Run<'a> {
         let symbol = self.plan.instrument.symbol;
         while let Some((at, rate)) = history.get(self.funding).copied().filter(|(at, _)| *at <= until) {
             self.funding += 1;
-            self.lane.tell(Event::FundingRate { rate, at }, at);
+            self.lane.tell(&Event::FundingRate { rate, at }, at);
             self.lane.exchange(at, |exchange, news| {
                 // Before the first price there is no position that could pay.
                 let paid = exchange.pay_funding(symbol, rate, at, news);

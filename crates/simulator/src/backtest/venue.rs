@@ -89,8 +89,8 @@ impl<'a> Loop<'a> {
     }
 
     /// One event for the bot, then everything that follows from it.
-    pub(super) fn tell(&mut self, event: Event, at: Timestamp) {
-        self.bot.tell(self.plan, 0, &event, &mut self.actions);
+    pub(super) fn tell(&mut self, event: &Event, at: Timestamp) {
+        self.bot.tell(self.plan, 0, event, &mut self.actions);
         if !self.actions.is_empty() {
             self.run(at);
         }
@@ -238,11 +238,11 @@ impl<'a> Loop<'a> {
                     Ok(_) => Outcome::Accepted,
                     Err(refusal) => Outcome::Refused { code: refusal.code() },
                 };
-                self.event(Event::OrderOutcome { client_id: id, request: Request::Cancel, outcome, at });
+                self.event(&Event::OrderOutcome { client_id: id, request: Request::Cancel, outcome, at });
             }
             Action::Reconcile(_) => {
                 let truth = self.truth(at);
-                self.event(Event::Reconciled(truth));
+                self.event(&Event::Reconciled(truth));
             }
             Action::WakeAt(when) => {
                 self.alarms.insert(when);
@@ -260,11 +260,11 @@ impl<'a> Loop<'a> {
             Ok(_) => Outcome::Accepted,
             Err(refusal) => Outcome::Refused { code: refusal.code() },
         };
-        self.event(Event::OrderOutcome { client_id: order.client_id, request: Request::Place, outcome, at });
+        self.event(&Event::OrderOutcome { client_id: order.client_id, request: Request::Place, outcome, at });
     }
 
-    fn event(&mut self, event: Event) {
-        self.bot.tell(self.plan, 0, &event, &mut self.actions);
+    fn event(&mut self, event: &Event) {
+        self.bot.tell(self.plan, 0, event, &mut self.actions);
     }
 
     fn hear(&mut self, news: &ExchangeEvent) {
@@ -273,14 +273,14 @@ impl<'a> Loop<'a> {
                 self.funds = Funds::Changed;
                 if report.cause == FillCause::Liquidation {
                     self.liquidations += 1;
-                    self.event(Event::Liquidated { at: report.fill.at });
+                    self.event(&Event::Liquidated { at: report.fill.at });
                 }
-                self.event(Event::Filled(report.fill));
+                self.event(&Event::Filled(report.fill));
             }
             ExchangeEvent::Order(order) => self.hear_order(order),
             ExchangeEvent::Funding(_, payment) => {
                 self.funds = Funds::Changed;
-                self.event(Event::FundingPaid { amount: payment.amount, at: payment.at });
+                self.event(&Event::FundingPaid { amount: payment.amount, at: payment.at });
             }
             ExchangeEvent::Balance(..) | ExchangeEvent::Position(..) | ExchangeEvent::Liquidation(..) => {}
         }
@@ -291,7 +291,7 @@ impl<'a> Loop<'a> {
         match order.status {
             OrderStatus::Canceled | OrderStatus::Rejected => {
                 if let Some(update) = order.update() {
-                    self.event(Event::OrderUpdated(update));
+                    self.event(&Event::OrderUpdated(update));
                 }
             }
             OrderStatus::Open
