@@ -70,6 +70,10 @@ pub struct Facts {
     pub candles_since_exit: Option<u32>,
     /// Closed candles since the last losing exit; `None` before the first.
     pub candles_since_loss: Option<u32>,
+    /// Closed candles since the bot's last exit in any instrument; known while a component asks for it.
+    pub candles_since_bot_exit: Option<u32>,
+    /// Closed candles since the bot's last losing exit in any instrument; known while a component asks for it.
+    pub candles_since_bot_loss: Option<u32>,
 }
 
 /// Everything a component may look at on one closed candle. Later candles are not in it, by construction.

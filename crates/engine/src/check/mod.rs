@@ -179,7 +179,7 @@ fn check_head(template: &Template) -> Vec<Problem> {
 
 /// Builds every component, also the disabled ones: enabling one must not be able to break a saved template.
 fn build_components(template: &Template, problems: &mut Vec<Problem>) -> Vec<CheckedComponent> {
-    let context = Context { timeframe: template.timeframe };
+    let context = Context::of(template);
     let mut components = Vec::new();
     for (index, spec) in template.components.iter().enumerate() {
         let path = format!("components[{index}]");

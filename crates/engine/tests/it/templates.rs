@@ -204,7 +204,7 @@ fn rules_over_several_parameters_of_other_components() {
 fn a_daily_average_fits_its_candles() {
     let build = |timeframe, parameters| {
         let spec = json!({ "kind": "vwap", "role": "signal", "parameters": parameters });
-        Component::build(&serde_json::from_value(spec).unwrap(), Context { timeframe })
+        Component::build(&serde_json::from_value(spec).unwrap(), Context::new(timeframe))
     };
     let session = |hour, minute| json!({ "anchor": "session", "start_hour": hour, "start_minute": minute });
     // A candle of a day has no day to be averaged over; a session cannot start in the midst of a candle.
