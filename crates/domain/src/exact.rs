@@ -91,27 +91,51 @@ pub(crate) enum Toward {
     NearestEven,
 }
 
+impl Toward {
+    /// Whether a quotient that is not whole goes away from zero. `half` compares its rest with a half.
+    fn is_away(self, half: Ordering, odd: impl FnOnce() -> bool) -> bool {
+        match self {
+            Self::Zero => false,
+            Self::Infinity => true,
+            Self::NearestAway => half != Ordering::Less,
+            Self::NearestEven => half == Ordering::Greater || (half == Ordering::Equal && odd()),
+        }
+    }
+}
+
 /// `above / below` in whole numbers, rounded. `None` when `below` is zero.
 fn divide(above: i128, below: i128, toward: Toward) -> Option<i128> {
-    let (down, rest) = match (i64::try_from(above), i64::try_from(below)) {
-        (Ok(above), Ok(below)) => {
-            (i128::from(above.checked_div(below)?), i128::from(above.checked_rem(below)?))
-        }
-        _ => (above.checked_div(below)?, above.checked_rem(below)?),
-    };
-    let rest = rest.unsigned_abs();
+    let (down, rest) = (above.checked_div(below)?, above.checked_rem(below)?.unsigned_abs());
     if rest == 0 {
         return Some(down);
     }
     let half = rest.cmp(&(below.unsigned_abs() - rest));
-    let away = match toward {
-        Toward::Zero => false,
-        Toward::Infinity => true,
-        Toward::NearestAway => half != Ordering::Less,
-        Toward::NearestEven => half == Ordering::Greater || (half == Ordering::Equal && down % 2 != 0),
-    };
     let step = if (above < 0) == (below < 0) { 1 } else { -1 };
-    Some(if away { down + step } else { down })
+    Some(if toward.is_away(half, || down % 2 != 0) { down + step } else { down })
+}
+
+/// The same in 64 bits.
+fn divide_short(above: i64, below: i64, toward: Toward) -> Option<i128> {
+    let down = above.checked_div(below)?;
+    let rest = (above - down * below).unsigned_abs();
+    if rest == 0 {
+        return Some(i128::from(down));
+    }
+    let half = rest.cmp(&(below.unsigned_abs() - rest));
+    let step = if (above < 0) == (below < 0) { 1 } else { -1 };
+    Some(i128::from(if toward.is_away(half, || down % 2 != 0) { down + step } else { down }))
+}
+
+/// Above and below the line of `part / (whole · step)`, when both fit 64 bits.
+fn short_fraction(
+    part: Decimal,
+    whole: Decimal,
+    step: Decimal,
+    (up, down): (u32, u32),
+) -> Option<(i64, i64)> {
+    let (above, below) = (small(part)?, small(whole)?.checked_mul(small(step)?)?);
+    let factor = power(up.abs_diff(down))?;
+    Some(if up > down { (above.checked_mul(factor)?, below) } else { (above, below.checked_mul(factor)?) })
 }
 
 /// `part / (whole · step)` rounded to a whole number, times `step`, without trailing zeros. `step` is greater than zero.
@@ -122,14 +146,15 @@ pub(crate) fn quotient_to_step(
     toward: Toward,
 ) -> Option<Decimal> {
     let (up, down) = (whole.scale() + step.scale(), part.scale());
-    let (mut above, mut below) = (part.mantissa(), whole.mantissa().checked_mul(step.mantissa())?);
-    let apart = up.abs_diff(down);
-    if apart > 0 {
-        let factor = wide_power(apart)?;
-        let widened = if up > down { &mut above } else { &mut below };
-        *widened = widened.checked_mul(factor)?;
-    }
-    let steps = divide(above, below, toward)?;
+    let steps = match short_fraction(part, whole, step, (up, down)) {
+        Some((above, below)) => divide_short(above, below, toward)?,
+        None => {
+            let (mut above, mut below) = (part.mantissa(), whole.mantissa().checked_mul(step.mantissa())?);
+            let widened = if up > down { &mut above } else { &mut below };
+            *widened = widened.checked_mul(wide_power(up.abs_diff(down))?)?;
+            divide(above, below, toward)?
+        }
+    };
     shortest(steps.checked_mul(step.mantissa())?, step.scale())
 }
 

@@ -30,7 +30,7 @@ impl Rounding {
     /// `part / whole` on the grid of multiples of `step`. `None` when `step` is not positive, `whole` is zero or on
     /// overflow.
     pub fn quotient_to_step(self, part: Decimal, whole: Decimal, step: Decimal) -> Option<Decimal> {
-        if step <= Decimal::ZERO {
+        if step.is_zero() || step.is_sign_negative() {
             return None;
         }
         let toward = match self {
@@ -85,7 +85,7 @@ macro_rules! positive_decimal {
         impl $name {
             /// Accepts any decimal greater than zero.
             pub fn new(value: Decimal) -> Result<Self, NumberError> {
-                if value > Decimal::ZERO { Ok(Self(value)) } else { Err(NumberError::NotPositive) }
+                if value.is_zero() || value.is_sign_negative() { Err(NumberError::NotPositive) } else { Ok(Self(value)) }
             }
 
             /// The number.

@@ -2,8 +2,10 @@
 //!
 //! It keeps what the lifecycle table needs to be asked and what a late fill needs to be understood. It decides nothing.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
+use keyhold_domain::exact::compare;
 use keyhold_domain::fill::FillId;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{
@@ -164,7 +166,10 @@ impl Book {
 
     /// The venue has told of fills that have not arrived.
     pub fn misses_fills(&self) -> bool {
-        self.live.iter().chain(&self.ended).any(|tracked| tracked.venue_filled > tracked.filled)
+        self.live
+            .iter()
+            .chain(&self.ended)
+            .any(|tracked| compare(tracked.venue_filled, tracked.filled) == Ordering::Greater)
     }
 
     /// The venue has told of every fill there is: what it counted otherwise is forgotten.

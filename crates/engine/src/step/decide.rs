@@ -17,7 +17,7 @@ use crate::exit_rule::Levels;
 use crate::input::ClosedCandle;
 use crate::limits::{self, LimitInputs};
 use crate::order::{OrderState, Tracked};
-use crate::plan::Plan;
+use crate::plan::{Plan, Telling};
 use crate::position::EntryIntent;
 use crate::reading::{Check, Direction, Verdict};
 use crate::settings::Recording;
@@ -99,11 +99,17 @@ fn answer(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Actio
         Recording::Actions => done != Done::Nothing,
     };
     if recorded {
-        let decision = Box::new(record(plan, inner, asked, (blocks, headline, done)));
-        if let Some(entry) = &mut entry {
-            entry.decision = Some(decision.clone());
+        let decision = || Box::new(record(plan, inner, asked, (blocks, headline, done)));
+        match (plan.telling, &mut entry) {
+            (Telling::Told, Some(entry)) => {
+                let decision = decision();
+                entry.decision = Some(decision.clone());
+                out.push(Action::Record(decision));
+            }
+            (Telling::Told, None) => out.push(Action::Record(decision())),
+            (Telling::Silent, Some(entry)) => entry.decision = Some(decision()),
+            (Telling::Silent, None) => {}
         }
-        out.push(Action::Record(decision));
     }
     if let Some(entry) = entry {
         enter(inner, entry, asked.candle.candle.close, out);

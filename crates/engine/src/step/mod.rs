@@ -32,7 +32,10 @@ pub fn step(plan: &Plan, mut state: State, event: &Event) -> (State, Vec<Action>
 /// The same in place, appending to a buffer that the caller keeps.
 pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec<Action>) {
     let inner = &mut *state.0;
-    inner.scratch.rest = None;
+    match event {
+        Event::AccountRefreshed(_) | Event::FundingRate { .. } | Event::FundingPaid { .. } => {}
+        _ => inner.scratch.rest = None,
+    }
     match event {
         Event::Warmup(candle) => {
             candle::learn(plan, inner, candle);
@@ -94,7 +97,14 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             reconcile::reconciled(plan, inner, truth, out);
         }
     }
-    settle::settle(plan, inner, out);
+    settle_unless_settled(plan, inner, out);
+}
+
+/// Comparing what rests with what is needed is saved when nothing of it can have changed.
+fn settle_unless_settled(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
+    if !inner.is_idle() && !settle::is_at_rest(plan, inner) {
+        settle::settle(plan, inner, out);
+    }
 }
 
 /// [`Event::CandleClosed`] without a copy of the candle.
@@ -108,9 +118,7 @@ pub(crate) fn apply_candle(
     let inner = &mut *state.0;
     inner.advance(at);
     candle::closed(plan, inner, candle, out);
-    if !inner.is_idle() && !settle::is_at_rest(plan, inner) {
-        settle::settle(plan, inner, out);
-    }
+    settle_unless_settled(plan, inner, out);
 }
 
 impl Inner {

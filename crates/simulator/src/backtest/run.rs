@@ -133,8 +133,8 @@ fn all(
 ) -> Result<Report, BacktestError> {
     let mut findings = Vec::new();
     let template = supported(spec, &mut findings)?;
-    let recording = if told.is_some() { Recording::Everything } else { Recording::Actions };
-    let plan = compile(spec, &template, recording)?;
+    let plan = compile(spec, &template, Recording::Everything)?;
+    let plan = if told.is_some() { plan } else { plan.silent() };
     let candles = in_range(spec, candles)?;
     let first = first_decision(spec, &plan, candles)?;
     let gaps = find_gaps(&plan, candles, &mut findings)?;
