@@ -4,6 +4,9 @@
 //! grows too long, while drawdown and daily returns see every value. Sharpe ratio: W. F. Sharpe, The Sharpe Ratio,
 //! 1994; Sortino ratio: F. A. Sortino and L. N. Price, 1994. Both on daily returns, 365 days, risk-free rate zero.
 
+use std::cmp::Ordering;
+
+use keyhold_domain::exact::compare;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::time::DAY_MS;
 use keyhold_domain::{Decimal, Timestamp};
@@ -51,9 +54,12 @@ pub struct Drawdown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Course {
     start: EquityPoint,
+    /// Its drawdown is filled in when it is asked for.
     last: EquityPoint,
     peak: Decimal,
     peak_at: Timestamp,
+    /// Below it the fall from the peak is larger than the greatest so far.
+    floor: Decimal,
     worst: Option<Drawdown>,
     /// Equity at the end of each day.
     days: Vec<Decimal>,
@@ -115,6 +121,7 @@ impl Course {
             last: start,
             peak: equity,
             peak_at: at,
+            floor: equity,
             worst: None,
             days: Vec::new(),
             day: at.start_of_day(),
@@ -128,6 +135,25 @@ impl Course {
 
     /// The equity at a later instant.
     pub fn push(&mut self, at: Timestamp, equity: Decimal, exposure: Exposure) {
+        self.pass(at, exposure);
+        if equity != self.last.equity {
+            self.last.equity = equity;
+            self.fall(at, equity);
+        }
+        self.last.at = at;
+        self.keep();
+    }
+
+    /// The same equity as before at a later instant.
+    #[inline]
+    pub fn hold(&mut self, at: Timestamp, exposure: Exposure) {
+        self.pass(at, exposure);
+        self.last.at = at;
+        self.keep();
+    }
+
+    #[inline]
+    fn pass(&mut self, at: Timestamp, exposure: Exposure) {
         self.values += 1;
         if exposure == Exposure::Open {
             self.exposed += 1;
@@ -137,16 +163,10 @@ impl Course {
             self.days.push(self.last.equity);
             self.day = self.day.plus_ms(DAY_MS);
         }
-        let mut drawdown = self.last.drawdown;
-        if equity != self.last.equity {
-            drawdown = self.fall(at, equity);
-        }
-        self.last = EquityPoint { at, equity, drawdown };
-        self.keep();
     }
 
-    fn fall(&mut self, at: Timestamp, equity: Decimal) -> Decimal {
-        if equity >= self.peak {
+    fn fall(&mut self, at: Timestamp, equity: Decimal) {
+        if compare(equity, self.peak) != Ordering::Less {
             if let Some(worst) = &mut self.worst
                 && worst.recovered.is_none()
                 && equity >= worst.peak
@@ -155,7 +175,12 @@ impl Course {
             }
             self.peak = equity;
             self.peak_at = at;
-            return Decimal::ZERO;
+            self.floor = self.worst.map_or(equity, |worst| equity.saturating_sub(worst.amount));
+            return;
+        }
+        // Peaks only grow, so an amount that is not greater is never a greater share of its peak.
+        if compare(equity, self.floor) != Ordering::Less {
+            return;
         }
         let amount = self.peak.saturating_sub(equity);
         let deepest = self.worst.is_none_or(|worst| {
@@ -165,17 +190,26 @@ impl Course {
         if deepest {
             self.worst =
                 Some(Drawdown { amount, peak: self.peak, from: self.peak_at, trough: at, recovered: None });
+            self.floor = equity;
         }
-        amount
     }
 
+    /// The newest value with its fall from the peak.
+    fn newest(&self) -> EquityPoint {
+        EquityPoint { drawdown: self.peak.saturating_sub(self.last.equity), ..self.last }
+    }
+
+    #[inline]
     fn keep(&mut self) {
         self.skipped += 1;
-        if self.skipped < self.stride {
-            return;
+        if self.skipped >= self.stride {
+            self.point();
         }
+    }
+
+    fn point(&mut self) {
         self.skipped = 0;
-        self.points.push(self.last);
+        self.points.push(self.newest());
         if self.points.len() >= MOST_POINTS {
             let mut index = 0_usize;
             self.points.retain(|_| {
@@ -189,8 +223,9 @@ impl Course {
     /// The series for the chart, at most 2,049 points, the last value included.
     pub fn points(&self) -> Vec<EquityPoint> {
         let mut points = self.points.clone();
-        if points.last() != Some(&self.last) {
-            points.push(self.last);
+        let newest = self.newest();
+        if points.last() != Some(&newest) {
+            points.push(newest);
         }
         points
     }

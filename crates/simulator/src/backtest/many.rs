@@ -10,7 +10,6 @@ use keyhold_domain::{Instrument, ReasonCode, Timestamp};
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::report::{Course, Metrics, equity::Exposure};
-use keyhold_engine::settings::Recording;
 use keyhold_engine::{BotPlan, Plan, State};
 
 use super::report::{Finding, Gap, REPORT_FORMAT, Report};
@@ -97,11 +96,11 @@ pub(super) fn interleaved(
     let lacking = markets.iter().any(|market| *market.funding == Funding::Off);
     let funding = if lacking { Funding::Off } else { Funding::History(Vec::new()) };
     let template = run::supported(&Spec { funding, ..spec.clone() }, &mut findings)?;
-    let recording = if told.is_some() { Recording::Everything } else { Recording::Actions };
     let mut exchange = run::market(spec);
     let (mut plans, mut lanes, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
     for (slot, market) in (0_u16..).zip(markets) {
-        let plan = run::compile(spec, &template, market.instrument, slot, recording)?;
+        let plan = run::compile(spec, &template, market.instrument, slot)?;
+        let plan = if told.is_some() { plan } else { plan.silent() };
         let candles = run::in_range(spec, market.candles)?;
         let first = first_decision(spec, &plan, candles)?;
         gaps.extend(run::find_gaps(&plan, candles, &mut findings)?);
@@ -214,10 +213,10 @@ impl Many<'_> {
         for lane in 0..self.lanes.len() {
             let slot = self.lanes[lane].slot;
             if let Funding::Constant(rate) = *self.lanes[lane].funding {
-                self.venue.tell(slot, Event::FundingRate { rate, at: start }, start);
+                self.venue.tell(slot, &Event::FundingRate { rate, at: start }, start);
             }
             let truth = self.venue.truth(slot, start);
-            self.venue.tell(slot, Event::Reconciled(truth), start);
+            self.venue.tell(slot, &Event::Reconciled(truth), start);
         }
         self.venue.tell_balance(start);
     }
@@ -231,7 +230,7 @@ impl Many<'_> {
             if place < self.lanes[lane].first {
                 let (slot, candle) = (self.lanes[lane].slot, self.lanes[lane].candles[place]);
                 self.recorded_rates(lane, at);
-                self.venue.tell(slot, Event::Warmup(candle), at);
+                self.venue.tell(slot, &Event::Warmup(candle), at);
             } else {
                 deciding.push((lane, self.lanes[lane].candles[place]));
             }
@@ -268,8 +267,7 @@ impl Many<'_> {
         }
         self.venue.tell_balance(closed_at);
         for (lane, candle) in deciding {
-            let event = Event::CandleClosed { candle: *candle, at: closed_at };
-            self.venue.tell(self.lanes[*lane].slot, event, closed_at);
+            self.venue.close(self.lanes[*lane].slot, candle, closed_at);
             if let Some(decision) = self.venue.decision.take()
                 && let Some(told) = told
             {
@@ -309,7 +307,7 @@ impl Many<'_> {
             history.get(self.lanes[lane].paid).copied().filter(|(at, _)| *at <= until)
         {
             self.lanes[lane].paid += 1;
-            self.venue.tell(slot, Event::FundingRate { rate, at }, at);
+            self.venue.tell(slot, &Event::FundingRate { rate, at }, at);
             self.venue.exchange(at, |exchange, news| {
                 // Before the first price there is no position that could pay, and nothing is paid.
                 let paid = exchange.pay_funding(symbol, rate, at, news);

@@ -15,7 +15,7 @@ use keyhold_engine::{BotPlan, Ids, Plan, State};
 use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
 use super::spec::{DecisionFill, Funding, LimitUse, Spec, Unsupported};
 use super::venue::{ACCOUNT, Loop};
-use crate::exchange::{Exchange, ExchangeConfig, FillRules, Slippage};
+use crate::exchange::{AccountNews, Exchange, ExchangeConfig, FillRules, Slippage};
 
 /// The bot's name in backtests; every run has the same.
 const BOT: BotId = BotId::from_u128(1 << 100);
@@ -139,8 +139,8 @@ pub(super) fn all(
 ) -> Result<(Report, Option<Course>), BacktestError> {
     let mut findings = Vec::new();
     let template = supported(spec, &mut findings)?;
-    let recording = if told.is_some() { Recording::Everything } else { Recording::Actions };
-    let plan = compile(spec, &template, &spec.instrument, 0, recording)?;
+    let plan = compile(spec, &template, &spec.instrument, 0)?;
+    let plan = if told.is_some() { plan } else { plan.silent() };
     let candles = in_range(spec, candles)?;
     let first = first_decision(spec, &plan, candles)?;
     let gaps = find_gaps(&plan, candles, &mut findings)?;
@@ -191,13 +191,12 @@ pub(super) fn compile(
     template: &Template,
     instrument: &Instrument,
     slot: u16,
-    recording: Recording,
 ) -> Result<Plan, BacktestError> {
     if spec.start_equity <= Decimal::ZERO {
         return Err(BacktestError::NoEquity);
     }
     let mut settings = spec.settings.clone();
-    settings.recording = recording;
+    settings.recording = Recording::Everything;
     if spec.limits == LimitUse::Off {
         settings.limits = Limits::default();
     }
@@ -285,6 +284,7 @@ pub(super) fn market(spec: &Spec) -> Exchange {
             ..FillRules::default()
         },
         slippage: Slippage::uniform(spec.fills.slippage_bps),
+        account_news: AccountNews::Silent,
         ..ExchangeConfig::default()
     });
     exchange.open_account(ACCOUNT);
@@ -307,6 +307,10 @@ pub(super) fn list(exchange: &mut Exchange, plan: &Plan, funding: &Funding) -> R
     Ok(())
 }
 
+fn refusal(because: crate::exchange::Refusal) -> BacktestError {
+    BacktestError::Exchange(because.to_string())
+}
+
 struct Run<'a> {
     spec: &'a Spec,
     plan: &'a Plan,
@@ -316,6 +320,8 @@ struct Run<'a> {
     joined: Option<Course>,
     /// The next recorded funding payment.
     funding: usize,
+    /// The version of the bot's book of results that the course has last seen.
+    written: Option<u64>,
 }
 
 impl<'a> Run<'a> {
@@ -331,16 +337,10 @@ impl<'a> Run<'a> {
         let mut lane = Loop::new(plan, exchange, spec.fills.protect_from);
         lane.deposit(spec.start_equity);
         if let Funding::Constant(rate) = spec.funding {
-            lane.tell(0, Event::FundingRate { rate, at: start }, start);
+            lane.tell(0, &Event::FundingRate { rate, at: start }, start);
         }
-        Self {
-            spec,
-            plan: own,
-            lane,
-            course: Course::new(start, spec.start_equity),
-            joined: None,
-            funding: 0,
-        }
+        let course = Course::new(start, spec.start_equity);
+        Self { spec, plan: own, lane, course, joined: None, funding: 0, written: None }
     }
 
     fn all(
@@ -352,11 +352,11 @@ impl<'a> Run<'a> {
     ) -> Result<(), BacktestError> {
         for candle in &candles[..first] {
             self.recorded_rates(candle.candle.open_time);
-            self.lane.tell(0, Event::Warmup(*candle), candle.candle.open_time);
+            self.lane.tell(0, &Event::Warmup(*candle), candle.candle.open_time);
         }
         let start = candles[first].candle.open_time;
         let truth = self.lane.truth(0, start);
-        self.lane.tell(0, Event::Reconciled(truth), start);
+        self.lane.tell(0, &Event::Reconciled(truth), start);
         self.lane.tell_balance(start);
         for (index, candle) in candles.iter().enumerate().skip(first) {
             if index % PROGRESS_EVERY == 0
@@ -380,33 +380,46 @@ impl<'a> Run<'a> {
         let bar = &candle.candle;
         let symbol = self.plan.instrument.symbol;
         let closed_at = bar.close_time(self.plan.timeframe);
-        let mut refused = None;
-        self.lane.ring(bar.open_time);
-        self.recorded_rates(bar.open_time);
-        self.lane.hold_protection();
-        self.lane.exchange(bar.open_time, |exchange, news| {
-            refused = exchange.price(symbol, bar.open, bar.open_time, news).err();
-        });
-        self.lane.check_stop(0);
         // What happens inside a candle happens before its close: its last millisecond tells it from the next open.
         let inside = closed_at.plus_ms(-1);
-        self.lane.ring(inside);
-        self.lane.exchange(inside, |exchange, news| {
-            refused = refused.or(exchange.play_rest(symbol, bar, inside, news).err());
-        });
+        let mut refused = None;
+        let quiet = self.lane.is_quiet(inside) && !self.rate_is_due(bar.open_time);
+        let passed = quiet && self.lane.pass(symbol, bar, inside).map_err(refusal)?;
+        if passed {
+            self.lane.hold_protection();
+        } else {
+            self.lane.ring(bar.open_time);
+            self.recorded_rates(bar.open_time);
+            self.lane.hold_protection();
+            self.lane.exchange(bar.open_time, |exchange, news| {
+                refused = exchange.price(symbol, bar.open, bar.open_time, news).err();
+            });
+            self.lane.check_stop(0);
+            self.lane.ring(inside);
+            self.lane.exchange(inside, |exchange, news| {
+                refused = refused.or(exchange.play_rest(symbol, bar, inside, news).err());
+            });
+        }
         if self.spec.fills.decision == DecisionFill::SameClose {
             self.lane.exchange(closed_at, |exchange, news| {
                 refused = refused.or(exchange.price(symbol, bar.close, closed_at, news).err());
             });
         }
-        if let Some(refusal) = refused {
-            return Err(BacktestError::Exchange(refusal.to_string()));
+        if let Some(because) = refused {
+            return Err(refusal(because));
         }
         self.lane.tell_balance(closed_at);
-        self.lane.tell(0, Event::CandleClosed { candle: *candle, at: closed_at }, closed_at);
+        self.lane.close(0, candle, closed_at);
         self.lane.release_protection(closed_at);
         self.measure(closed_at);
         Ok(())
+    }
+
+    fn rate_is_due(&self, until: Timestamp) -> bool {
+        match &self.spec.funding {
+            Funding::History(history) => history.get(self.funding).is_some_and(|(at, _)| *at <= until),
+            Funding::Off | Funding::Constant(_) => false,
+        }
     }
 
     /// Recorded funding up to and including `until`: paid, and known as the rate in force.
@@ -415,7 +428,7 @@ impl<'a> Run<'a> {
         let symbol = self.plan.instrument.symbol;
         while let Some((at, rate)) = history.get(self.funding).copied().filter(|(at, _)| *at <= until) {
             self.funding += 1;
-            self.lane.tell(0, Event::FundingRate { rate, at }, at);
+            self.lane.tell(0, &Event::FundingRate { rate, at }, at);
             self.lane.exchange(at, |exchange, news| {
                 // Before the first price there is no position that could pay.
                 let paid = exchange.pay_funding(symbol, rate, at, news);
@@ -430,7 +443,14 @@ impl<'a> Run<'a> {
             Some(_) => Exposure::Open,
             None => Exposure::Flat,
         };
-        if let Some(equity) = self.lane.bot.ledger().equity(self.plan.instrument.settle) {
+        let version = self.lane.bot.book_version();
+        if self.written == Some(version) {
+            self.course.hold(at, exposure);
+            if let Some(joined) = &mut self.joined {
+                joined.hold(at, exposure);
+            }
+        } else if let Some(equity) = self.lane.bot.ledger().equity(self.plan.instrument.settle) {
+            self.written = Some(version);
             self.course.push(at, equity, exposure);
             if let Some(joined) = &mut self.joined {
                 joined.push(at, equity, exposure);

@@ -5,17 +5,19 @@
 use std::collections::BTreeSet;
 
 use keyhold_domain::{
-    AccountSnapshot, Balance, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Symbol, Timestamp,
+    AccountSnapshot, Balance, Candle, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Position, Symbol,
+    Timestamp,
 };
 use keyhold_engine::action::{Action, Note};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::event::{Event, Outcome, Reconciliation, Request};
+use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::report::ExecutionCounter;
 use keyhold_engine::trade::Trade;
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState};
 
 use super::spec::ProtectFrom;
-use crate::exchange::{AccountId, Exchange, ExchangeEvent, FillCause, OrderName, OrderRef};
+use crate::exchange::{AccountId, Exchange, ExchangeEvent, FillCause, Order, OrderName, OrderRef, Refusal};
 
 /// The account that trades.
 pub(super) const ACCOUNT: AccountId = AccountId(1);
@@ -42,6 +44,8 @@ pub(super) struct Loop<'a> {
     alarms: BTreeSet<Timestamp>,
     news: Vec<ExchangeEvent>,
     actions: Vec<BotAction>,
+    /// Empty, to be filled with the actions that follow from actions.
+    spare: Vec<BotAction>,
     /// By slot: whether the bot knows the balance since this instrument has moved it.
     funds: Vec<Funds>,
     pub(super) trades: Vec<Trade>,
@@ -74,6 +78,7 @@ impl<'a> Loop<'a> {
             alarms: BTreeSet::new(),
             news: Vec::new(),
             actions: Vec::new(),
+            spare: Vec::new(),
             funds: vec![Funds::Changed; plan.plans.len()],
             trades: Vec::new(),
             execution: ExecutionCounter::default(),
@@ -85,11 +90,30 @@ impl<'a> Loop<'a> {
     }
 
     /// One event of an instrument for the bot, then everything that follows from it.
-    pub(super) fn tell(&mut self, slot: u16, event: Event, at: Timestamp) {
-        self.bot.take(self.plan, &BotEvent::Instrument { slot, event }, &mut self.actions);
+    pub(super) fn tell(&mut self, slot: u16, event: &Event, at: Timestamp) {
+        self.bot.tell(self.plan, slot, event, &mut self.actions);
         if !self.actions.is_empty() {
             self.run(at);
         }
+    }
+
+    /// A candle has closed, then everything that follows from it.
+    pub(super) fn close(&mut self, slot: u16, candle: &ClosedCandle, at: Timestamp) {
+        self.bot.candle(self.plan, slot, (candle, at), &mut self.actions);
+        if !self.actions.is_empty() {
+            self.run(at);
+        }
+    }
+
+    /// Nothing is left to tell and no alarm rings until then.
+    pub(super) fn is_quiet(&self, until: Timestamp) -> bool {
+        self.funds.iter().all(|funds| *funds == Funds::Known)
+            && self.alarms.first().is_none_or(|alarm| *alarm > until)
+    }
+
+    /// A candle at the exchange in which nothing happens; whether it is one.
+    pub(super) fn pass(&mut self, symbol: Symbol, bar: &Candle, at: Timestamp) -> Result<bool, Refusal> {
+        self.exchange.pass(symbol, bar, at, &mut self.news)
     }
 
     /// Something for the exchange, then everything that follows from it.
@@ -120,8 +144,10 @@ impl<'a> Loop<'a> {
         }
         self.funds.fill(Funds::Known);
         let Some(balance) = self.balance() else { return };
+        // The bot compares sizes and looks at nothing else of a position.
         let symbols = self.plan.plans.iter().map(|plan| plan.instrument.symbol);
-        let positions = symbols.filter_map(|symbol| self.exchange.position(ACCOUNT, symbol).ok()).collect();
+        let sized = |symbol| Some(Position::sized(symbol, self.exchange.size(ACCOUNT, symbol).ok()?));
+        let positions = symbols.filter_map(sized).collect();
         let account = AccountSnapshot { balances: vec![balance], positions, open_orders: Vec::new(), at };
         self.bot.take(self.plan, &BotEvent::Account(account), &mut self.actions);
         self.run(at);
@@ -135,8 +161,7 @@ impl<'a> Loop<'a> {
         let Some(holding) = self.bot.instrument(slot).and_then(keyhold_engine::State::holding) else {
             return;
         };
-        let venue = self.exchange.position(ACCOUNT, self.symbol(slot)).ok();
-        let liquidation = venue.and_then(|position| position.liquidation);
+        let liquidation = self.exchange.liquidation(ACCOUNT, self.symbol(slot)).ok().flatten();
         if let (Some(stop), Some(liquidation)) = (holding.levels.stop, liquidation)
             && keyhold_engine::exit_rule::levels::is_tighter(holding.side(), liquidation, stop.price)
         {
@@ -164,6 +189,9 @@ impl<'a> Loop<'a> {
     }
 
     pub(super) fn release_protection(&mut self, at: Timestamp) {
+        if self.gate == Gate::Open {
+            return;
+        }
         self.gate = Gate::Open;
         for (slot, order) in std::mem::take(&mut self.held) {
             self.submit(slot, &order, at);
@@ -175,15 +203,17 @@ impl<'a> Loop<'a> {
     fn run(&mut self, at: Timestamp) {
         for _ in 0..MOST_TURNS {
             if !self.actions.is_empty() {
-                let actions = std::mem::take(&mut self.actions);
-                for action in actions {
+                let mut actions = std::mem::replace(&mut self.actions, std::mem::take(&mut self.spare));
+                for action in actions.drain(..) {
                     self.act(action.slot, action.action, at);
                 }
+                self.spare = actions;
             } else if !self.news.is_empty() {
                 let mut news = std::mem::take(&mut self.news);
-                for event in news.drain(..) {
-                    self.hear(&event);
+                for event in &news {
+                    self.hear(event);
                 }
+                news.clear();
                 if self.news.is_empty() {
                     self.news = news;
                 }
@@ -215,11 +245,11 @@ impl<'a> Loop<'a> {
                     Err(refusal) => Outcome::Refused { code: refusal.code() },
                 };
                 let request = Request::Cancel;
-                self.event(slot, Event::OrderOutcome { client_id: id, request, outcome, at });
+                self.event(slot, &Event::OrderOutcome { client_id: id, request, outcome, at });
             }
             Action::Reconcile(_) => {
                 let truth = self.truth(slot, at);
-                self.event(slot, Event::Reconciled(truth));
+                self.event(slot, &Event::Reconciled(truth));
             }
             Action::WakeAt(when) => {
                 self.alarms.insert(when);
@@ -244,11 +274,11 @@ impl<'a> Loop<'a> {
             }
         };
         let (client_id, request) = (order.client_id, Request::Place);
-        self.event(slot, Event::OrderOutcome { client_id, request, outcome, at });
+        self.event(slot, &Event::OrderOutcome { client_id, request, outcome, at });
     }
 
-    fn event(&mut self, slot: u16, event: Event) {
-        self.bot.take(self.plan, &BotEvent::Instrument { slot, event }, &mut self.actions);
+    fn event(&mut self, slot: u16, event: &Event) {
+        self.bot.tell(self.plan, slot, event, &mut self.actions);
     }
 
     fn symbol(&self, slot: u16) -> Symbol {
@@ -274,32 +304,26 @@ impl<'a> Loop<'a> {
                 self.execution.filled(&report.fill, self.plan.plans[usize::from(slot)].contract);
                 if report.cause == FillCause::Liquidation {
                     self.liquidations += 1;
-                    self.event(slot, Event::Liquidated { at: report.fill.at });
+                    self.event(slot, &Event::Liquidated { at: report.fill.at });
                 }
-                self.event(slot, Event::Filled(report.fill));
+                self.event(slot, &Event::Filled(report.fill));
             }
-            ExchangeEvent::Order(order) => self.hear_order(order.symbol, order.status, order.update()),
+            ExchangeEvent::Order(order) => self.hear_order(order),
             ExchangeEvent::Funding(_, payment) => {
                 let slot = self.slot(payment.symbol);
                 self.moved(slot);
-                self.event(slot, Event::FundingPaid { amount: payment.amount, at: payment.at });
+                self.event(slot, &Event::FundingPaid { amount: payment.amount, at: payment.at });
             }
             ExchangeEvent::Balance(..) | ExchangeEvent::Position(..) | ExchangeEvent::Liquidation(..) => {}
         }
     }
 
     /// Acceptance is told by the answer and fills by themselves; what is left is an order's early end.
-    fn hear_order(
-        &mut self,
-        symbol: Symbol,
-        status: OrderStatus,
-        update: Option<keyhold_domain::OrderUpdate>,
-    ) {
-        match status {
+    fn hear_order(&mut self, order: &Order) {
+        match order.status {
             OrderStatus::Canceled | OrderStatus::Rejected => {
-                if let Some(update) = update {
-                    let slot = self.slot(symbol);
-                    self.event(slot, Event::OrderUpdated(update));
+                if let Some(update) = order.update() {
+                    self.event(self.slot(order.symbol), &Event::OrderUpdated(update));
                 }
             }
             OrderStatus::Open
@@ -315,7 +339,7 @@ impl<'a> Loop<'a> {
         let own = self.exchange.open_orders(ACCOUNT).filter(|order| order.symbol == symbol);
         Reconciliation {
             position: self.exchange.position(ACCOUNT, symbol).ok(),
-            open_orders: own.map(crate::exchange::Order::open_order).collect(),
+            open_orders: own.map(Order::open_order).collect(),
             fills,
             at,
         }

@@ -9,6 +9,7 @@ mod conservation;
 mod pages;
 mod reference_backtests;
 mod reference_market;
+mod reference_strategy;
 mod scenario;
 mod several;
 mod sweeps;
