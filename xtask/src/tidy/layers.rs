@@ -21,7 +21,21 @@ pub const LAYERS: &[(&str, &[&str])] = &[
     ("provision", &["domain", "protocol", "os"]),
     ("keeper", &["domain", "seal", "unseal", "protocol", "os"]),
     ("bot", &["domain", "engine", "venues", "seal", "unseal", "protocol", "os"]),
-    ("server", &["domain", "engine", "simulator", "history", "venues", "seal", "store", "provision", "protocol", "os"]),
+    (
+        "server",
+        &[
+            "domain",
+            "engine",
+            "simulator",
+            "history",
+            "venues",
+            "seal",
+            "store",
+            "provision",
+            "protocol",
+            "os",
+        ],
+    ),
     ("fake-venues", &["domain", "engine", "simulator"]),
     ("e2e", &["domain", "seal"]),
 ];
