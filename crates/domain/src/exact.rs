@@ -146,14 +146,13 @@ pub(crate) fn quotient_to_step(
     toward: Toward,
 ) -> Option<Decimal> {
     let (up, down) = (whole.scale() + step.scale(), part.scale());
-    let steps = match short_fraction(part, whole, step, (up, down)) {
-        Some((above, below)) => divide_short(above, below, toward)?,
-        None => {
-            let (mut above, mut below) = (part.mantissa(), whole.mantissa().checked_mul(step.mantissa())?);
-            let widened = if up > down { &mut above } else { &mut below };
-            *widened = widened.checked_mul(wide_power(up.abs_diff(down))?)?;
-            divide(above, below, toward)?
-        }
+    let steps = if let Some((above, below)) = short_fraction(part, whole, step, (up, down)) {
+        divide_short(above, below, toward)?
+    } else {
+        let (mut above, mut below) = (part.mantissa(), whole.mantissa().checked_mul(step.mantissa())?);
+        let widened = if up > down { &mut above } else { &mut below };
+        *widened = widened.checked_mul(wide_power(up.abs_diff(down))?)?;
+        divide(above, below, toward)?
     };
     shortest(steps.checked_mul(step.mantissa())?, step.scale())
 }

@@ -102,7 +102,7 @@ mod tests {
             changed.notify_all();
             let mine = turns[&me];
             let (_turns, waited) = changed
-                .wait_timeout_while(turns, Duration::from_secs(60), |turns| {
+                .wait_timeout_while(turns, Duration::from_mins(1), |turns| {
                     turns.len() < 2 || turns.values().any(|other| *other < mine)
                 })
                 .unwrap();

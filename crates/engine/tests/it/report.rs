@@ -192,7 +192,7 @@ fn figures_of_the_course_are_those_of_the_sheet() {
     near(summary.exposure_pct, 300.0 / 7.0);
     // 1.1 ^ (365 / 7) − 1, computed elsewhere.
     let growth = summary.cagr_pct.unwrap();
-    assert!((growth - 14299.017813).abs() < 1e-5, "{growth}");
+    assert!((growth - 14_299.017_813).abs() < 1e-5, "{growth}");
     near(summary.calmar, growth / (30.0 / 1050.0 * 100.0));
     // Daily returns: 0.05, −30/1050, 0, 0, 0, 0, 80/1020.
     let returns = [0.05, -30.0 / 1050.0, 0.0, 0.0, 0.0, 0.0, 80.0 / 1020.0];

@@ -18,7 +18,7 @@ use super::{CommandError, Ending, files, print};
 
 /// The checks.
 #[derive(Debug, clap::Subcommand)]
-pub enum Options {
+pub(super) enum Options {
     /// Cut the candles off at many places: decisions before a cut must not change.
     Lookahead(Lookahead),
     /// Begin later at several places: after the warm-up the components must say what they say with the whole history.
@@ -27,7 +27,7 @@ pub enum Options {
 
 /// Options of the look-ahead check.
 #[derive(Debug, clap::Args)]
-pub struct Lookahead {
+pub(super) struct Lookahead {
     #[command(flatten)]
     assumed: Assumed,
     /// How many cuts.
@@ -39,7 +39,7 @@ pub struct Lookahead {
 
 /// Options of the warm-up check.
 #[derive(Debug, clap::Args)]
-pub struct Warmup {
+pub(super) struct Warmup {
     #[command(flatten)]
     assumed: Assumed,
     /// At how many places it begins again.
@@ -110,7 +110,7 @@ fn run_warmup(options: &Warmup, output: &mut impl Write) -> Result<Ending, Comma
     let loaded = Loaded::new(&options.assumed)?;
     let stated = stated(&loaded)?;
     let timeframe = loaded.spec.template.timeframe;
-    let (spec, histories) = loaded.histories([timeframe])?;
+    let (spec, histories) = loaded.histories(&[timeframe].into())?;
     let markets = markets(&histories, timeframe);
     let all = markets.first().map_or(0, |market| market.candles.len());
     let meter = Meter::new("runs")?;

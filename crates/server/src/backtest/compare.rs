@@ -14,7 +14,7 @@ use super::{CommandError, Ending, files, print};
 ///
 /// Example: keyhold backtest compare before/report.json after/report.json
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(super) struct Options {
     /// The first report.json.
     a: PathBuf,
     /// The second report.json.

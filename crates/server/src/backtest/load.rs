@@ -1,5 +1,6 @@
 //! Reads what a command needs: template, settings, candles and funding.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -50,11 +51,16 @@ impl Loaded {
     /// The candles in these timeframes. The recorded ones are given up: a long history is held once.
     pub(super) fn histories(
         self,
-        timeframes: impl IntoIterator<Item = Timeframe> + Clone,
+        timeframes: &BTreeSet<Timeframe>,
     ) -> Result<(Spec, Vec<History>), CommandError> {
         let mut histories = Vec::new();
         for one in self.recorded {
-            histories.push(History::new(one.instrument, one.funding, &one.candles, timeframes.clone())?);
+            histories.push(History::new(
+                one.instrument,
+                one.funding,
+                &one.candles,
+                timeframes.iter().copied(),
+            )?);
         }
         Ok((self.spec, histories))
     }

@@ -14,7 +14,7 @@ use super::{CommandError, Ending, files, print};
 
 /// Options of one run.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(super) struct Options {
     #[command(flatten)]
     assumed: Assumed,
     /// Analyze what every component said, on every candle; slower.
@@ -31,7 +31,7 @@ pub struct Options {
 pub(super) fn run(options: &Options, output: &mut impl Write) -> Result<Ending, CommandError> {
     let loaded = Loaded::new(&options.assumed)?;
     let timeframe = loaded.spec.template.timeframe;
-    let (spec, histories) = loaded.histories([timeframe])?;
+    let (spec, histories) = loaded.histories(&[timeframe].into())?;
     let markets = markets(&histories, timeframe);
     let meter = Meter::new("candles")?;
     let mut watch = |progress: backtest::Progress| meter.tell(progress.done, progress.all);

@@ -19,7 +19,7 @@ use super::{CommandError, Ending, files, print};
 ///
 /// Example: keyhold backtest sweep --sweep sweep.json --template trend-follower --candles btc-1m.csv.gz --out sweep
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(super) struct Options {
     /// The sweep's document (JSON): what varies, which combinations are run, by what they are ranked.
     #[arg(long, value_name = "FILE")]
     pub(super) sweep: PathBuf,
@@ -41,7 +41,7 @@ pub(super) fn run(options: &Options, output: &mut impl Write) -> Result<Ending, 
     let loaded = Loaded::new(&options.assumed)?;
     let space =
         Space::new(&document, &loaded.spec.template, &loaded.spec.settings).map_err(SweepError::Document)?;
-    let (spec, histories) = loaded.histories(space.timeframes())?;
+    let (spec, histories) = loaded.histories(&space.timeframes())?;
     let job = Job {
         spec: &spec,
         histories: &histories,

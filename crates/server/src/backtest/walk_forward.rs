@@ -19,7 +19,7 @@ use super::{CommandError, Ending, files, print};
 /// Example: keyhold backtest walk-forward --sweep sweep.json --in-sample-days 90 --out-of-sample-days 30
 /// --template trend-follower --candles btc-1m.csv.gz
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub(super) struct Options {
     /// The sweep's document (JSON): what is chosen from, and by what.
     #[arg(long, value_name = "FILE")]
     sweep: PathBuf,
@@ -68,7 +68,7 @@ pub(super) fn run(options: &Options, output: &mut impl Write) -> Result<Ending, 
     let loaded = Loaded::new(&options.assumed)?;
     let space =
         Space::new(&document, &loaded.spec.template, &loaded.spec.settings).map_err(SweepError::Document)?;
-    let (spec, histories) = loaded.histories(space.timeframes())?;
+    let (spec, histories) = loaded.histories(&space.timeframes())?;
     let walk = Walk {
         spec: &spec,
         histories: &histories,

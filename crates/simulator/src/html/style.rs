@@ -1,7 +1,7 @@
 //! The style of the page: readable in light and dark, on paper, and without colors.
 
 /// The style sheet.
-pub const STYLE: &str = r#"
+pub const STYLE: &str = r"
 :root{color-scheme:light dark;--paper:#fff;--ink:#1c2430;--soft:#5b6675;--line:#d4dae2;--panel:#f5f7fa;--up:#0b6b3a;--down:#b3261e;--accent:#1f5fbf}
 @media(prefers-color-scheme:dark){:root{--paper:#12161c;--ink:#e6eaf0;--soft:#a3adba;--line:#323b47;--panel:#1a2028;--up:#5fd39a;--down:#ff8a80;--accent:#7fb2ff}}
 *{box-sizing:border-box}
@@ -40,7 +40,7 @@ summary:focus-visible,.scroll:focus-visible{outline:2px solid var(--accent);outl
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--panel);padding:.75rem;border-radius:.375rem}
 footer{margin:3rem auto 2rem;color:var(--soft)}
 @media print{details{display:none}svg,dl.figures div{break-inside:avoid}}
-"#;
+";
 
 /// SHA-256 of [`STYLE`] in base64, for the page's policy. A test of the server's crate, which has the algorithm, compares
 /// them.

@@ -258,7 +258,7 @@ pub(super) fn course(html: &mut Html, points: &[EquityPoint]) {
         ]
     };
     let mut rows: Vec<Vec<Cell>> = points.iter().step_by(step).map(row).collect();
-    if let Some(last) = points.last().filter(|_| (points.len().saturating_sub(1)) % step != 0) {
+    if let Some(last) = points.last().filter(|_| !points.len().saturating_sub(1).is_multiple_of(step)) {
         rows.push(row(last));
     }
     table(html, "Equity and drawdown", &["Time, UTC", "Equity", "Drawdown"], &rows);

@@ -8,7 +8,7 @@ use crate::sweeps::{histories, spec};
 
 fn report(name: &str) -> (Report, Vec<PriceLine>) {
     let mut spec = spec();
-    spec.template.name = name.to_owned();
+    name.clone_into(&mut spec.template.name);
     let histories = histories(2000, &[Timeframe::H1]);
     let markets = markets(&histories, Timeframe::H1);
     let report = run_markets(&spec, &markets, &mut |_| Control::Continue, None).unwrap();
@@ -28,10 +28,10 @@ fn elements(html: &str) -> Vec<String> {
         let tag = &rest[start + 1..end];
         rest = &rest[end + 1..];
         if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop().as_deref(), Some(name), "before {:.60}", rest);
+            assert_eq!(open.pop().as_deref(), Some(name), "before {rest:.60}");
             continue;
         }
-        let name: String = tag.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+        let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect();
         assert!(!name.is_empty(), "a bare < stands in the page before {rest:.60}");
         if !EMPTY.contains(&name.as_str()) {
             open.push(name.clone());
@@ -59,7 +59,8 @@ fn the_page_needs_nothing_from_outside() {
         for word in tag.split('"').step_by(2).flat_map(|part| part.split([' ', '='])).skip(1) {
             let loads = ["src", "href", "srcset", "data", "action", "style", "xlink:href", "background"]
                 .contains(&word);
-            assert!(!loads && !(word.len() > 2 && word.starts_with("on")), "`{word}` stands in <{tag}>");
+            let acts = word.len() > 2 && word.starts_with("on");
+            assert!(!loads && !acts, "`{word}` stands in <{tag}>");
         }
     }
     assert!(!html.contains("url(") && !html.contains("@import"), "the style loads nothing");

@@ -148,7 +148,7 @@ fn two_threads_do_half_of_the_work_each() {
             // Each backtest tells when it ends and when it is done, so both threads get to 100.
             mine < 100 && (turns.len() < 2 || turns.values().any(|other| *other < mine))
         };
-        let (_turns, waited) = changed.wait_timeout_while(turns, Duration::from_secs(60), behind).unwrap();
+        let (_turns, waited) = changed.wait_timeout_while(turns, Duration::from_mins(1), behind).unwrap();
         late.fetch_add(usize::from(waited.timed_out()), Ordering::Relaxed);
         Control::Continue
     })
