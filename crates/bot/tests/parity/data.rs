@@ -8,10 +8,11 @@ use keyhold_engine::settings::{
     NotionalLimit, Sizing, WhenHit, WhenLarger,
 };
 use keyhold_engine::system_templates;
-use keyhold_engine::template::{ParameterValue, Template};
+use keyhold_engine::template::Template;
 use keyhold_fake_venues::config::{read_candles, read_text};
 use keyhold_fake_venues::parse_instrument;
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
+use serde_json::json;
 
 /// One comparison.
 #[derive(Debug, Clone)]
@@ -43,8 +44,8 @@ pub(crate) const SLIPPAGE_BPS: Decimal = Decimal::ONE;
 /// The fake venue's constant funding rate.
 pub(crate) const FUNDING: Decimal = Decimal::from_parts(1, 0, 0, false, 4);
 
-/// More than any template's warm-up at the timeframes played.
-const HISTORY: usize = 800;
+/// More than any template's warm-up at one minute: a day for a volume-weighted average that begins anew every day.
+const HISTORY: usize = 1_500;
 
 fn bitcoin() -> Instrument {
     Instrument { tick: Decimal::new(5, 1), ..parse_instrument("BTCUSD=inverse").unwrap() }
@@ -60,12 +61,22 @@ fn ripple() -> Instrument {
     }
 }
 
-/// A system template on the candles that there are. Where it looks at longer candles they keep their distance to its own.
+/// What a template made for longer candles needs to trade on these at all: component, parameter, value.
+const SHORTER: [(&str, &str, &str); 4] = [
+    ("mtf_trend", "timeframe", "15m"),
+    ("atr", "min_pct", "0.03"),
+    ("roc", "threshold_pct", "0.2"),
+    ("min_move", "min_multiple_of_cost", "0.5"),
+];
+
+/// A system template on the candles that there are.
 fn template(id: &str, timeframe: Timeframe) -> Template {
     let found = system_templates::all().into_iter().find(|template| template.id == id).unwrap();
     let mut template = Template { timeframe, ..found.template };
-    for component in template.components.iter_mut().filter(|component| component.kind == "mtf_trend") {
-        component.parameters.insert("timeframe".to_owned(), ParameterValue::Choice("15m".to_owned()));
+    for component in &mut template.components {
+        for (_, name, value) in SHORTER.iter().filter(|(kind, ..)| component.kind == *kind) {
+            component.parameters.insert((*name).to_owned(), serde_json::from_value(json!(value)).unwrap());
+        }
     }
     template
 }
@@ -124,12 +135,10 @@ pub(crate) fn made_up(id: &str, volatility_ppm: u32, least_trades: usize) -> Cas
     case(format!("{id}, made-up market"), id, candles.take(3_000 + HISTORY).collect(), least_trades)
 }
 
-/// A month of real one-minute candles of an inverse contract, or its first so many after the history. Nothing where they
-/// are absent.
-pub(crate) fn month(id: &str, played: Option<usize>, least_trades: usize) -> Option<Case> {
-    let mut candles = recording("btcusd-perp-1m-2022-01.csv.gz", bitcoin().tick)?;
+/// A month of real one-minute candles of an inverse contract. Nothing where they are absent.
+pub(crate) fn month(id: &str, least_trades: usize) -> Option<Case> {
+    let candles = recording("btcusd-perp-1m-2022-01.csv.gz", bitcoin().tick)?;
     assert_eq!(candles.len(), 45_031);
-    candles.truncate(played.map_or(candles.len(), |played| HISTORY + played));
     Some(case(format!("{id}, January 2022"), id, candles, least_trades))
 }
 
@@ -140,7 +149,7 @@ pub(crate) fn days(id: &str, least_trades: usize) -> Option<Case> {
     let funding = recorded_funding(&shared().join("data/xrpusdt-funding-8h.csv.gz"));
     // The first rate that was recorded is the one in force when the bot starts.
     let history = candles.iter().position(|candle| candle.open_time >= funding[0].0).unwrap();
-    assert!(history >= HISTORY, "{history} candles before the first funding rate");
+    assert_eq!(history, 864, "three days, more than any warm-up at five minutes");
     Some(Case {
         name: format!("{id}, XRP in November 2021"),
         candles,
