@@ -47,22 +47,35 @@ pub fn entry_quantity(inputs: &SizeInputs<'_>) -> Result<Quantity, Block> {
     }
     if let Some(balance) = inputs.balance {
         let equity = in_quote(contract, balance.available.min(balance.equity), price).unwrap_or_default();
-        let most = equity
-            .checked_mul(settings.leverage)
-            .and_then(|quote| contract.quantity_for_quote(quote, price))
-            .unwrap_or_default();
-        if raw > most {
-            // A fixed size that the account cannot carry is refused, so that it is never silently another one.
-            match settings.sizing {
-                Sizing::FixedQuantity { .. } | Sizing::FixedNotional { .. } => {
-                    return Err(too_much(ReasonCode::InsufficientBalance, contract, price, raw, most));
-                }
-                Sizing::PercentEquity { .. } | Sizing::RiskPerTrade { .. } => raw = most,
+        let bought = equity.checked_mul(settings.leverage);
+        let most = |quote: Option<Decimal>| {
+            quote.and_then(|quote| contract.quantity_for_quote(quote, price)).unwrap_or_default()
+        };
+        // A fixed size that the account cannot carry is refused, so that it is never silently another one.
+        match settings.sizing {
+            Sizing::FixedQuantity { .. } | Sizing::FixedNotional { .. } if raw > most(bought) => {
+                return Err(too_much(ReasonCode::InsufficientBalance, contract, price, raw, most(bought)));
+            }
+            Sizing::FixedQuantity { .. } | Sizing::FixedNotional { .. } => {}
+            Sizing::PercentEquity { .. } | Sizing::RiskPerTrade { .. } => {
+                raw = raw.min(most(bought.and_then(|quote| payable(inputs, quote))));
             }
         }
     }
     let quantity = instrument.quantity(raw).ok_or_else(|| below(instrument, raw))?;
     if instrument.meets_minimum(quantity, price) { Ok(quantity) } else { Err(below(instrument, raw)) }
+}
+
+/// How far the price may move against an entry between its decision and its fill without the venue refusing it.
+const HEADROOM: Decimal = Decimal::from_parts(25, 0, 0, false, 4);
+
+/// What of `bought` (equity times leverage) leaves enough for the fees of entering and leaving, which a venue demands beside
+/// the margin, and for a small move of the price until the order arrives. The whole would be refused.
+fn payable(inputs: &SizeInputs<'_>, bought: Decimal) -> Option<Decimal> {
+    let fees = inputs.instrument.taker_fee.get().max(Decimal::ZERO).checked_mul(Decimal::TWO)?;
+    let cost =
+        fees.checked_mul(inputs.settings.leverage)?.checked_add(Decimal::ONE)?.checked_add(HEADROOM)?;
+    bought.checked_div(cost)
 }
 
 /// The unrounded quantity that the sizing mode wants.
