@@ -304,14 +304,14 @@ fn explanations_say_what_was_understood() {
     let template: Template = serde_json::from_value(document).unwrap();
     assert_eq!(explain(&template), "\
 Every time a 15m candle closes, the signals are asked:
-- ema_cross (weight 1.5): bullish while the 12-candle EMA is above the 26-candle EMA, bearish while it is below.
-- rsi (weight 1): bullish while RSI(14) is above 50, bearish while it is below.
+- EMA crossover (weight 1.5): bullish while the 12-candle EMA is above the 26-candle EMA, bearish while it is below.
+- RSI (weight 1): bullish while RSI(14) is above 50, bearish while it is below.
 It wants to enter when the weights of the bullish signals minus those of the bearish ones reach 2 (long) or -2 (short).
 It may go long and short.
 It enters only in these windows (UTC): 08:00 to 16:30 on Mon, Fri; at their end an open position stays, managed by its exit rules.
 The position is closed by whichever of these comes first:
-- hard_stop: a loss of 2 % from the entry.
-- take_profit: a profit of 4 %.
+- Hard stop loss: a loss of 2 % from the entry.
+- Take profit: a profit of 4 %.
 Disabled and without effect: 1.
 ");
 }
