@@ -8,6 +8,7 @@
 mod accounts;
 mod authorization;
 mod bots;
+mod conform;
 mod edge;
 mod keys;
 mod openapi;
