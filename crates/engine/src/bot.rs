@@ -200,6 +200,7 @@ impl BotState {
             halted,
             trades_today: self.ledger.trades_today(),
             cool_off_until: self.ledger.cool_off_until(),
+            last_exits: self.ledger.last_exits(),
             ..BotFacts::default()
         };
         self.count(plan, own, &mut facts);

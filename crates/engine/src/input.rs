@@ -2,9 +2,10 @@
 
 use keyhold_domain::{Candle, Decimal, Price, Timestamp};
 use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
 
 /// Open, high, low, close and volume of a candle as floats for indicators.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ohlcv {
     /// First price.
     pub open: f64,
@@ -54,6 +55,10 @@ pub struct Facts {
     pub candles_since_exit: Option<u32>,
     /// Closed candles since the last losing exit; `None` before the first.
     pub candles_since_loss: Option<u32>,
+    /// Closed candles since the bot's last exit in any instrument; known while a component asks for it.
+    pub candles_since_bot_exit: Option<u32>,
+    /// Closed candles since the bot's last losing exit in any instrument; known while a component asks for it.
+    pub candles_since_bot_loss: Option<u32>,
 }
 
 /// Everything a component may look at on one closed candle. Later candles are not in it, by construction.

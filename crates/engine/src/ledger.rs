@@ -46,6 +46,18 @@ pub struct BotFacts {
     pub trades_today: u32,
     /// Entries wait until then after too many losses.
     pub cool_off_until: Option<Timestamp>,
+    /// When the bot last left a market.
+    #[serde(default)]
+    pub last_exits: LastExits,
+}
+
+/// When the bot last left a market, in any instrument.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastExits {
+    /// With any result.
+    pub any: Option<Timestamp>,
+    /// With a loss.
+    pub loss: Option<Timestamp>,
 }
 
 /// A limit that is reached.
@@ -80,6 +92,8 @@ pub struct Ledger {
     cool_off_until: Option<Timestamp>,
     errors: VecDeque<Timestamp>,
     halted: Option<Halt>,
+    #[serde(default)]
+    last_exits: LastExits,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +151,7 @@ impl Ledger {
             cool_off_until: None,
             errors: VecDeque::new(),
             halted: None,
+            last_exits: LastExits::default(),
         }
     }
 
@@ -187,6 +202,10 @@ impl Ledger {
 
     /// A round trip was completed.
     pub fn closed(&mut self, at: Timestamp, net: Decimal, limits: &Limits, interval_ms: i64) {
+        self.last_exits.any = Some(at);
+        if net < Decimal::ZERO {
+            self.last_exits.loss = Some(at);
+        }
         let Some(limit) = limits.consecutive_losses else { return };
         if net >= Decimal::ZERO {
             self.losses.clear();
@@ -281,6 +300,11 @@ impl Ledger {
     /// Entries filled since 00:00 UTC.
     pub const fn trades_today(&self) -> u32 {
         self.trades_today
+    }
+
+    /// When the bot last left a market.
+    pub const fn last_exits(&self) -> LastExits {
+        self.last_exits
     }
 
     /// Entries wait until then after too many losses.

@@ -10,7 +10,7 @@ use keyhold_domain::{
 
 use crate::catalog::DataNeeds;
 use crate::combine::Combiner;
-use crate::component::Component;
+use crate::component::{Component, Context};
 use crate::exit_rule::ExitPlan;
 use crate::problem::{Problem, code};
 use crate::session::{Calendar, SessionError};
@@ -86,7 +86,7 @@ pub struct Plan {
     pub at_session_end: SessionEnd,
     /// Candles of history needed before the first decision.
     pub warmup_candles: u32,
-    /// Whether any limit is set; without one nobody needs to know what the whole bot looks like.
+    /// Whether a limit is set or a component asks for the whole bot; without one nobody needs to know what the whole bot looks like.
     pub(crate) limited: bool,
 }
 
@@ -111,7 +111,8 @@ impl Plan {
             ));
         }
         problems.extend(crate::check::check_template(template).err().unwrap_or_default());
-        let components = ordered(template, &mut problems);
+        let context = Context { taker_fee: Some(instrument.taker_fee.get()), ..Context::of(template) };
+        let components = ordered(template, context, &mut problems);
         let exits = ExitPlan::compile(&template.exits);
         let calendar = Calendar::compile(&template.sessions).map_err(|error| vec![session_problem(&error)]);
         let weights: Vec<Decimal> = components
@@ -133,6 +134,7 @@ impl Plan {
         let (exits, calendar, combiner) = (exits?, calendar?, combiner?);
         let needed = components.iter().map(|(_, component)| component.warmup_candles()).max().unwrap_or(0);
         let warmup_candles = needed.max(exits.warmup_candles()).max(settings.warmup_candles.unwrap_or(0));
+        let watches_the_bot = components.iter().any(|(_, component)| component.watches_the_bot());
         let (components, fresh) = components.into_iter().unzip();
         Ok(Self {
             ids,
@@ -149,7 +151,7 @@ impl Plan {
             calendar,
             at_session_end: template.at_session_end,
             warmup_candles,
-            limited: settings.limits != crate::settings::Limits::default(),
+            limited: settings.limits != crate::settings::Limits::default() || watches_the_bot,
         })
     }
 
@@ -165,7 +167,7 @@ impl Plan {
 }
 
 /// The enabled components, signals first: only they are combined, and a loop over a prefix is cheap.
-fn ordered(template: &Template, problems: &mut Vec<Problem>) -> Vec<(Planned, Component)> {
+fn ordered(template: &Template, context: Context, problems: &mut Vec<Problem>) -> Vec<(Planned, Component)> {
     let mut components = Vec::new();
     for (index, spec) in template.components.iter().enumerate() {
         if spec.enabled == Enabled::No {
@@ -173,7 +175,7 @@ fn ordered(template: &Template, problems: &mut Vec<Problem>) -> Vec<(Planned, Co
         }
         let Ok(place) = u16::try_from(index) else { continue };
         // What is wrong with a component has been said by the template's check already.
-        match Component::build(spec) {
+        match Component::build(spec, context) {
             Ok(component) => components
                 .push((Planned { index: place, kind: component.kind(), role: spec.role }, component)),
             Err(more) if problems.is_empty() => {

@@ -69,6 +69,8 @@ pub mod code {
     pub const UNKNOWN_CHOICE: &str = "UNKNOWN_CHOICE";
     /// Two parameters contradict each other, for example fast >= slow.
     pub const CONTRADICTION: &str = "CONTRADICTION";
+    /// An empty list of choices where nothing chosen means that nothing can happen.
+    pub const NOTHING_CHOSEN: &str = "NOTHING_CHOSEN";
     /// The steps of a ladder do not make sense.
     pub const LADDER_INVALID: &str = "LADDER_INVALID";
     /// A signal's weight is zero, negative or too large.
@@ -85,8 +87,10 @@ pub mod code {
     pub const NO_HARD_STOP: &str = "NO_HARD_STOP";
     /// The same exit rule is enabled twice.
     pub const DUPLICATE_EXIT: &str = "DUPLICATE_EXIT";
-    /// A take profit in multiples of the risk has no hard stop that defines the risk.
+    /// Something is measured by the distance to the hard stop, and there is none.
     pub const NEEDS_HARD_STOP: &str = "NEEDS_HARD_STOP";
+    /// Something is measured by the distance to the take profit, and there is none.
+    pub const NEEDS_TAKE_PROFIT: &str = "NEEDS_TAKE_PROFIT";
     /// A session's start or end is no time of day.
     pub const SESSION_TIME_INVALID: &str = "SESSION_TIME_INVALID";
     /// A session's start equals its end.

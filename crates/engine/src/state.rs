@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use keyhold_domain::money::decimal_text;
-use keyhold_domain::{Asset, Balance, ClientOrderId, Decimal, Price, ReasonCode, SignedQuantity, Timestamp};
+use keyhold_domain::{
+    Asset, Balance, ClientOrderId, Decimal, Price, ReasonCode, SignedQuantity, Timeframe, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
@@ -14,7 +16,7 @@ use crate::component::Component;
 use crate::decision::Block;
 use crate::exit_rule::Stats;
 use crate::input::Facts;
-use crate::ledger::{BotFacts, Earned};
+use crate::ledger::{BotFacts, Earned, LastExits};
 use crate::order::Book;
 use crate::plan::Plan;
 use crate::position::{EntryIntent, Holding};
@@ -100,8 +102,15 @@ pub(crate) struct PastFacts {
 }
 
 impl PastFacts {
-    pub(crate) fn get(self) -> Facts {
-        Facts { candles_since_exit: self.candles_since_exit, candles_since_loss: self.candles_since_loss }
+    /// The facts on a candle that closed at `closed_at`, those of the whole bot among them.
+    pub(crate) fn at(self, closed_at: Timestamp, timeframe: Timeframe, bot: LastExits) -> Facts {
+        let candles = |exit: Option<Timestamp>| exit.map(|exit| closes_between(exit, closed_at, timeframe));
+        Facts {
+            candles_since_exit: self.candles_since_exit,
+            candles_since_loss: self.candles_since_loss,
+            candles_since_bot_exit: candles(bot.any),
+            candles_since_bot_loss: candles(bot.loss),
+        }
     }
 
     pub(crate) fn candle_closed(&mut self) {
@@ -109,6 +118,12 @@ impl PastFacts {
         self.candles_since_exit = next(self.candles_since_exit);
         self.candles_since_loss = next(self.candles_since_loss);
     }
+}
+
+/// How many candles closed after `from`, up to `until`. Candles close on the grid of their timeframe.
+fn closes_between(from: Timestamp, until: Timestamp, timeframe: Timeframe) -> u32 {
+    let closes = until.since_ms(timeframe.open_of(from)) / timeframe.ms();
+    u32::try_from(closes.max(0)).unwrap_or(u32::MAX)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

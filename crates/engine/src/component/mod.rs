@@ -6,42 +6,104 @@
 //! [`crate::indicator`], name it in the list below, and add its scenario to `tests/it/components.rs`.
 
 mod adx_dmi;
+mod aroon;
 mod atr;
+mod atr_breakout;
 mod average;
+mod awesome;
+mod bands;
 mod bollinger;
+mod bounds;
+mod candle_extension;
+mod candle_pattern;
+mod cci;
 mod choppiness;
+mod cmf;
 mod cooldown;
 mod crossing;
 mod donchian_breakout;
 mod funding_rate;
+mod heikin_ashi;
+mod hist_vol;
+mod hull_slope;
+mod ichimoku;
+mod keltner;
+mod linreg_slope;
 mod ma_cross;
 mod ma_distance;
 mod ma_slope;
 mod macd;
+mod mfi;
+mod min_move;
+mod mtf_trend;
+mod obv_trend;
+mod opening_range;
+mod parabolic_sar;
 mod parameters;
+mod pivot_levels;
 mod price_vs_ma;
+mod reward_risk;
+mod roc;
 mod rsi;
+mod rsi_divergence;
+mod squeeze;
+mod stoch_rsi;
+mod stochastic;
 mod supertrend;
+mod swing_structure;
+mod tsi;
+mod volatility_regime;
 mod volume_spike;
+mod vortex;
+mod vwap;
+mod way;
+mod williams_r;
+mod zone;
 mod zscore;
 
+use keyhold_domain::{Decimal, Timeframe};
 use serde::{Deserialize, Serialize};
 
 pub use self::parameters::Parameters;
 use crate::catalog::{ComponentEntry, DataNeeds};
+use crate::exit_rule::{ExitDistances, ExitPlan};
 use crate::input::Inputs;
 use crate::problem::{Problem, code};
 use crate::reading::{Check, Direction, Reading};
-use crate::template::{ComponentSpec, Role};
+use crate::template::{ComponentSpec, Role, Template};
+
+/// What surrounds a component in its template.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Context {
+    /// The length of the candles it is fed.
+    pub timeframe: Timeframe,
+    /// How far away the template's exits lie; `None` when they are not known or cannot be read.
+    pub exits: Option<ExitDistances>,
+    /// Fee of taking orders as a fraction; `None` while the template is not bound to an instrument.
+    pub taker_fee: Option<Decimal>,
+}
+
+impl Context {
+    /// Candles of this length, and nothing else known.
+    pub const fn new(timeframe: Timeframe) -> Self {
+        Self { timeframe, exits: None, taker_fee: None }
+    }
+
+    /// What is known of a template alone.
+    pub fn of(template: &Template) -> Self {
+        let exits = ExitPlan::compile(&template.exits).ok().map(|plan| plan.distances());
+        Self { exits, ..Self::new(template.timeframe) }
+    }
+}
 
 /// What every component's file provides.
 trait Behavior: Sized {
     /// Its page in the catalog.
     const ENTRY: ComponentEntry;
 
-    /// The component before its first candle. The role is one of the entry's; only rules over several parameters are
-    /// left to check, with paths such as `parameters.fast`.
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>>;
+    /// The component before its first candle. The role is one of the entry's; only rules over several parameters, or
+    /// over a parameter and the context, are left to check, with paths such as `parameters.fast`.
+    fn prepare(role: Role, parameters: &Parameters, context: Context) -> Result<Self, Vec<Problem>>;
 
     /// The role it was prepared for.
     fn role(&self) -> Role;
@@ -63,11 +125,12 @@ macro_rules! components {
         /// Serialized, it is a snapshot: read back and fed the same candles, it gives the same readings to the last bit.
         ///
         /// ```
-        /// use keyhold_engine::component::Component;
+        /// use keyhold_domain::Timeframe;
+        /// use keyhold_engine::component::{Component, Context};
         /// use keyhold_engine::template::ComponentSpec;
         /// let spec: ComponentSpec =
         ///     serde_json::from_str(r#"{"kind": "ema_cross", "role": "signal", "parameters": {"fast": 9}}"#).unwrap();
-        /// let component = Component::build(&spec).unwrap();
+        /// let component = Component::build(&spec, Context::new(Timeframe::H1)).unwrap();
         /// assert_eq!((component.kind(), component.warmup_candles()), ("ema_cross", 26));
         /// ```
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,9 +142,14 @@ macro_rules! components {
         pub(crate) const ENTRIES: &[ComponentEntry] = &[$(<$type as Behavior>::ENTRY),+];
 
         impl Component {
-            fn prepare(kind: &str, role: Role, parameters: &Parameters) -> Option<Result<Self, Vec<Problem>>> {
+            fn prepare(
+                kind: &str,
+                role: Role,
+                parameters: &Parameters,
+                context: Context,
+            ) -> Option<Result<Self, Vec<Problem>>> {
                 $(if kind == <$type as Behavior>::ENTRY.kind {
-                    return Some(<$type as Behavior>::prepare(role, parameters).map(Self::$variant));
+                    return Some(<$type as Behavior>::prepare(role, parameters, context).map(Self::$variant));
                 })+
                 None
             }
@@ -125,22 +193,54 @@ components! {
     Macd(macd::MacdComponent),
     AdxDmi(adx_dmi::AdxDmi),
     Supertrend(supertrend::SupertrendComponent),
+    ParabolicSar(parabolic_sar::ParabolicSarComponent),
+    Ichimoku(ichimoku::IchimokuComponent),
     DonchianBreakout(donchian_breakout::DonchianBreakout),
+    Aroon(aroon::AroonComponent),
+    Vortex(vortex::VortexComponent),
+    HullSlope(hull_slope::HullSlope),
+    LinregSlope(linreg_slope::LinregSlope),
+    HeikinAshi(heikin_ashi::HeikinAshiComponent),
+    MtfTrend(mtf_trend::MtfTrend),
+    SwingStructure(swing_structure::SwingStructure),
     Rsi(rsi::RsiComponent),
+    Stochastic(stochastic::StochasticComponent),
+    StochRsi(stoch_rsi::StochRsiComponent),
+    Cci(cci::CciComponent),
+    WilliamsR(williams_r::WilliamsRComponent),
+    Roc(roc::RocComponent),
+    Mfi(mfi::MfiComponent),
+    Awesome(awesome::AwesomeComponent),
+    Tsi(tsi::TsiComponent),
+    RsiDivergence(rsi_divergence::RsiDivergence),
     Bollinger(bollinger::BollingerComponent),
+    Keltner(keltner::KeltnerComponent),
+    Squeeze(squeeze::SqueezeComponent),
     Zscore(zscore::Zscore),
     Atr(atr::AtrComponent),
+    VolatilityRegime(volatility_regime::VolatilityRegime),
+    HistVol(hist_vol::HistVolComponent),
     Choppiness(choppiness::ChoppinessComponent),
+    AtrBreakout(atr_breakout::AtrBreakout),
+    OpeningRange(opening_range::OpeningRange),
     VolumeSpike(volume_spike::VolumeSpike),
+    ObvTrend(obv_trend::ObvTrend),
+    Vwap(vwap::VwapComponent),
+    Cmf(cmf::CmfComponent),
     FundingRate(funding_rate::FundingRate),
+    PivotLevels(pivot_levels::PivotLevelsComponent),
+    CandlePattern(candle_pattern::CandlePattern),
     MaDistance(ma_distance::MaDistance),
+    MinMove(min_move::MinMove),
+    CandleExtension(candle_extension::CandleExtension),
+    RewardRisk(reward_risk::RewardRisk),
     Cooldown(cooldown::Cooldown),
 }
 
 impl Component {
     /// Checks kind, role, parameter names, types, ranges and rules over several parameters, and prepares the component.
     /// All problems at once, with paths relative to the component, for example `parameters.fast`.
-    pub fn build(spec: &ComponentSpec) -> Result<Self, Vec<Problem>> {
+    pub fn build(spec: &ComponentSpec, context: Context) -> Result<Self, Vec<Problem>> {
         let entry = ENTRIES
             .iter()
             .find(|entry| entry.kind == spec.kind)
@@ -156,7 +256,7 @@ impl Component {
                 return Err(problems);
             }
         };
-        match Self::prepare(entry.kind, spec.role, &parameters) {
+        match Self::prepare(entry.kind, spec.role, &parameters, context) {
             Some(Ok(component)) if problems.is_empty() => Ok(component),
             Some(Ok(_)) | None => Err(problems),
             Some(Err(more)) => {
@@ -176,6 +276,11 @@ impl Component {
     /// Its name in documents.
     pub fn kind(&self) -> &'static str {
         self.entry().kind
+    }
+
+    /// Whether it asks what the bot did in other instruments.
+    pub(crate) fn watches_the_bot(&self) -> bool {
+        matches!(self, Self::Cooldown(cooldown) if cooldown.watches_the_bot())
     }
 
     /// What it works on besides candles.
@@ -213,6 +318,12 @@ fn sign(value: f64) -> Direction {
     } else {
         Direction::Neutral
     }
+}
+
+/// The direction from one number to another; a difference of less than a millionth of a millionth is rounding.
+fn toward(from: f64, to: f64) -> Direction {
+    let change = to - from;
+    if change.abs() > 1e-12 * from.abs() { sign(change) } else { Direction::Neutral }
 }
 
 /// A check that passes only in the given direction, and in none when it is neutral.

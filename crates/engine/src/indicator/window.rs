@@ -32,6 +32,11 @@ impl Window {
         self.values.get_mut(place).map(|slot| std::mem::replace(slot, value))
     }
 
+    /// How many numbers it holds when it is full.
+    pub const fn period(&self) -> usize {
+        self.period
+    }
+
     /// Whether it holds `period` numbers.
     pub fn is_full(&self) -> bool {
         self.values.len() >= self.period
@@ -40,6 +45,12 @@ impl Window {
     /// The oldest number held.
     pub fn oldest(&self) -> Option<f64> {
         self.values.get(self.next).or_else(|| self.values.first()).copied()
+    }
+
+    /// All numbers, the oldest first.
+    pub fn in_time(&self) -> impl Iterator<Item = f64> + '_ {
+        let (newer, older) = self.values.split_at(self.next.min(self.values.len()));
+        older.iter().chain(newer).copied()
     }
 
     /// All numbers, in the ring's order and not in that of time.

@@ -26,11 +26,12 @@ pub(super) fn learn(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle) -> Op
     }
     inner.last = Some(LastCandle { open_time, close: candle.candle.close });
     inner.candles_seen = inner.candles_seen.saturating_add(1);
+    let closed_at = candle.candle.close_time(plan.timeframe);
     let inputs = Inputs {
         candle,
-        closed_at: candle.candle.close_time(plan.timeframe),
+        closed_at,
         funding_rate: inner.funding_rate,
-        facts: inner.facts.get(),
+        facts: inner.facts.at(closed_at, plan.timeframe, inner.bot.last_exits),
     };
     let readings = &mut inner.scratch.readings;
     readings.clear();

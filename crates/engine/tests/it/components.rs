@@ -8,22 +8,27 @@ use std::path::Path;
 
 use keyhold_domain::Decimal;
 use keyhold_engine::catalog::catalog;
-use keyhold_engine::component::Component;
+use keyhold_engine::component::{Component, Context};
+use keyhold_engine::exit_rule::ExitPlan;
 use keyhold_engine::input::Facts;
 use keyhold_engine::reading::{Check, Direction, Reading, Verdict};
-use keyhold_engine::template::{ComponentSpec, Number, ParameterValue};
+use keyhold_engine::template::{ComponentSpec, ExitSpec, Number, ParameterValue};
 
-use crate::series::{Moment, candle};
+use crate::series::{CONTEXT, Moment, candle};
 
 /// One table: a component and what it is fed.
 struct Scenario {
     place: String,
     spec: ComponentSpec,
+    context: Context,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 fn value(text: &str) -> ParameterValue {
+    if let Some(words) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return ParameterValue::Choices(words.split_whitespace().map(ToOwned::to_owned).collect());
+    }
     match Decimal::from_str_exact(text) {
         Ok(number) => ParameterValue::Number(Number(number)),
         Err(_) => ParameterValue::Choice(text.to_owned()),
@@ -42,12 +47,19 @@ fn read(path: &Path) -> Vec<Scenario> {
             let (kind, role) = title.split_once(" as ").unwrap();
             let spec = serde_json::from_value(serde_json::json!({ "kind": kind, "role": role })).unwrap();
             let place = format!("{}:{}: {line}", path.display(), index + 1);
-            scenarios.push(Scenario { place, spec, columns: Vec::new(), rows: Vec::new() });
+            let (context, columns, rows) = (CONTEXT, Vec::new(), Vec::new());
+            scenarios.push(Scenario { place, spec, context, columns, rows });
         } else if let Some(parameters) = line.strip_prefix("with ") {
             for parameter in parameters.split(", ") {
                 let (name, text) = parameter.split_once(' ').unwrap();
                 scenarios.last_mut().unwrap().spec.parameters.insert(name.to_owned(), value(text));
             }
+        } else if let Some(timeframe) = line.strip_prefix("candles of ") {
+            scenarios.last_mut().unwrap().context.timeframe = timeframe.parse().unwrap();
+        } else if let Some(exits) = line.strip_prefix("where exits are ") {
+            let exits: Vec<ExitSpec> = serde_json::from_str(exits).unwrap();
+            let plan = ExitPlan::compile(&exits).unwrap();
+            scenarios.last_mut().unwrap().context.exits = Some(plan.distances());
         } else if line.starts_with('|') {
             let scenario = scenarios.last_mut().unwrap();
             if scenario.columns.is_empty() {
@@ -69,6 +81,12 @@ fn scenarios() -> Vec<Scenario> {
     files.iter().flat_map(|file| read(file)).collect()
 }
 
+/// Minutes since midnight of `HH:MM`: when a candle opens, where the table says so.
+fn minute_of_day(text: &str) -> i64 {
+    let (hours, minutes) = text.split_once(':').unwrap();
+    60 * hours.parse::<i64>().unwrap() + minutes.parse::<i64>().unwrap()
+}
+
 impl Scenario {
     fn cell(&self, row: &[String], column: &str) -> Option<String> {
         let index = self.columns.iter().position(|name| name == column)?;
@@ -84,18 +102,24 @@ impl Scenario {
         let high = self.cell(row, "high").unwrap_or(highest);
         let low = self.cell(row, "low").unwrap_or(lowest);
         let volume = self.cell(row, "volume").unwrap_or_else(|| "1".to_owned());
-        let open_time_ms = i64::try_from(number).unwrap() * 60_000;
+        let in_a_row = i64::try_from(number).unwrap() * self.context.timeframe.ms();
+        let open_time_ms = self.cell(row, "at").map_or(in_a_row, |text| minute_of_day(&text) * 60_000);
         let mut moment = Moment::of(candle(open_time_ms, [&open, &high, &low, &close, &volume]));
+        moment.timeframe = self.context.timeframe;
         moment.funding_rate = self.cell(row, "funding").map(|text| text.parse().unwrap());
         let since = |column| self.cell(row, column).map(|text| text.parse().unwrap());
-        moment.facts =
-            Facts { candles_since_exit: since("since_exit"), candles_since_loss: since("since_loss") };
+        moment.facts = Facts {
+            candles_since_exit: since("since_exit"),
+            candles_since_loss: since("since_loss"),
+            candles_since_bot_exit: since("since_bot_exit"),
+            candles_since_bot_loss: since("since_bot_loss"),
+        };
         moment
     }
 
     fn check(&self) {
-        let mut component =
-            Component::build(&self.spec).unwrap_or_else(|problems| panic!("{}: {problems:?}", self.place));
+        let mut component = Component::build(&self.spec, self.context)
+            .unwrap_or_else(|problems| panic!("{}: {problems:?}", self.place));
         for (number, row) in self.rows.iter().enumerate() {
             let reading = component.update(&self.moment(number, row).inputs());
             let place = format!("{}, candle {}", self.place, number + 1);

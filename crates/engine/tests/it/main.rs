@@ -5,7 +5,11 @@
 mod components;
 mod determinism;
 mod exits;
+mod guards;
 mod indicators;
+mod indicators_momentum;
+mod indicators_trend;
+mod indicators_volatility;
 mod limits;
 mod lookahead;
 mod properties;

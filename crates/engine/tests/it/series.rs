@@ -5,10 +5,24 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use keyhold_domain::{Candle, Decimal, Price, Timestamp};
-use keyhold_engine::component::Component;
+use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
+use keyhold_engine::component::{Component, Context};
+use keyhold_engine::exit_rule::{Distance, ExitDistances};
 use keyhold_engine::input::{ClosedCandle, Facts, Inputs};
 use keyhold_engine::reading::Reading;
+
+/// Candles last a minute where nothing else is said; the exits are a stop at two ATRs and a target at 0.6 %, the fee is 5 bp.
+pub(crate) const CONTEXT: Context = Context {
+    timeframe: Timeframe::M1,
+    exits: Some(ExitDistances {
+        stop: Some(Distance::Atr { period: 14, multiple: 2.0 }),
+        target: Some(Distance::Percent(Decimal::from_parts(6, 0, 0, false, 1))),
+    }),
+    taker_fee: Some(Decimal::from_parts(5, 0, 0, false, 4)),
+};
+
+/// The candles of the random series that every component is fed: days of them fit into it.
+pub(crate) const SERIES: Context = Context { timeframe: Timeframe::M15, ..CONTEXT };
 
 /// A file of the reference data, or `None` with a loud word when the data is not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
@@ -49,17 +63,18 @@ pub(crate) struct Moment {
     pub(crate) candle: ClosedCandle,
     pub(crate) funding_rate: Option<f64>,
     pub(crate) facts: Facts,
+    pub(crate) timeframe: Timeframe,
 }
 
 impl Moment {
     pub(crate) fn of(candle: ClosedCandle) -> Self {
-        Self { candle, funding_rate: None, facts: Facts::default() }
+        Self { candle, funding_rate: None, facts: Facts::default(), timeframe: CONTEXT.timeframe }
     }
 
     pub(crate) fn inputs(&self) -> Inputs<'_> {
         Inputs {
             candle: &self.candle,
-            closed_at: self.candle.candle.open_time.plus_ms(60_000),
+            closed_at: self.candle.candle.close_time(self.timeframe),
             funding_rate: self.funding_rate,
             facts: self.facts,
         }
@@ -92,6 +107,11 @@ impl Dice {
 
 /// A random walk with trends, gaps, flat stretches, candles without volume, funding and past exits.
 pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
+    random_moments_of(SERIES.timeframe, seed, count)
+}
+
+/// The same with candles of another length.
+pub(crate) fn random_moments_of(timeframe: Timeframe, seed: u64, count: usize) -> Vec<Moment> {
     let mut dice = Dice::new(seed);
     let mut cents: i64 = 100_000;
     let mut since_exit: Option<u32> = None;
@@ -113,7 +133,7 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
         };
         let decimal = |cents: i64| Price::new(Decimal::new(cents, 2)).unwrap();
         let candle = Candle {
-            open_time: Timestamp::from_ms(i64::try_from(index).unwrap() * 60_000),
+            open_time: Timestamp::from_ms(i64::try_from(index).unwrap() * timeframe.ms()),
             open: decimal(open),
             high: decimal(high),
             low: decimal(low),
@@ -121,8 +141,14 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
             volume: Decimal::new(volume, 2),
         };
         let funding_rate = Some(f64::from(i32::try_from(dice.roll(2_001) - 1_000).unwrap()) / 1_000_000.0);
-        let facts = Facts { candles_since_exit: since_exit, candles_since_loss: since_exit };
-        moments.push(Moment { candle: ClosedCandle::new(candle.check().unwrap()), funding_rate, facts });
+        let facts = Facts {
+            candles_since_exit: since_exit,
+            candles_since_loss: since_exit,
+            candles_since_bot_exit: since_exit,
+            candles_since_bot_loss: since_exit,
+        };
+        let candle = ClosedCandle::new(candle.check().unwrap());
+        moments.push(Moment { candle, funding_rate, facts, timeframe });
     }
     moments
 }

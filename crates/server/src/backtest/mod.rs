@@ -32,6 +32,9 @@ pub enum CommandError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A candle file cannot be read.
+    #[error(transparent)]
+    Candles(#[from] keyhold_history::HistoryError),
     /// A line of a CSV file is not what it should be.
     #[error("{path}, line {line}: {what}")]
     Line {
@@ -193,12 +196,17 @@ fn write_files(folder: &Path, report: &Report) -> Result<(), CommandError> {
 
 /// An instant given as `2022-01-31`, as RFC 3339, or as milliseconds since the epoch.
 fn instant(option: &'static str, text: &str) -> Result<Timestamp, CommandError> {
-    if let Ok(ms) = text.parse() {
-        return Ok(Timestamp::from_ms(ms));
-    }
-    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
-    whole.parse().map_err(|_| CommandError::Option {
+    parse_instant(text).ok_or_else(|| CommandError::Option {
         option,
         what: "is an instant: 2022-01-31, 2022-01-31T13:00:00Z or milliseconds since the epoch".to_owned(),
     })
+}
+
+/// An instant given as `2022-01-31`, as RFC 3339, or as milliseconds since the epoch.
+pub(crate) fn parse_instant(text: &str) -> Option<Timestamp> {
+    if let Ok(ms) = text.parse() {
+        return Some(Timestamp::from_ms(ms));
+    }
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    whole.parse().ok()
 }

@@ -18,8 +18,8 @@ pub struct Options {
     /// A template file, or the name of a built-in template.
     #[arg(long)]
     pub template: String,
-    /// Candles as CSV or CSV.GZ: open_time (ms UTC), open, high, low, close, volume. Shorter candles than the
-    /// template's are put together.
+    /// Candles as CSV, CSV.GZ or Parquet: open_time (ms UTC), open, high, low, close, volume. Shorter candles than
+    /// the template's are put together.
     #[arg(long)]
     pub candles: PathBuf,
     /// linear (settled in a stable coin) or inverse (settled in the coin).

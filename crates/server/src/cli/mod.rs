@@ -28,6 +28,9 @@ enum Command {
     ClaimCode(Box<options::Options>),
     /// Run a template over recorded candles.
     Backtest(Box<crate::backtest::Options>),
+    /// Keep candles on disk for backtests.
+    #[command(subcommand)]
+    Candles(Box<crate::candles::Command>),
     /// Print the description of the HTTP API.
     Openapi,
     /// Print the version.
@@ -43,6 +46,8 @@ enum CliError {
     Start(#[from] StartError),
     #[error(transparent)]
     Backtest(#[from] crate::backtest::CommandError),
+    #[error(transparent)]
+    Candles(#[from] crate::candles::CandlesError),
     #[error("the installation has an owner already")]
     Claimed,
     #[error("{0}")]
@@ -72,6 +77,10 @@ fn run(command: Command) -> Result<(), CliError> {
         Command::Serve(command) => runtime()?.block_on(command.run()),
         Command::ClaimCode(options) => runtime()?.block_on(claim_code::run(*options)),
         Command::Backtest(options) => Ok(crate::backtest::run(&options, &mut std::io::stdout().lock())?),
+        Command::Candles(command) => {
+            let mut output = std::io::stdout();
+            Ok(runtime()?.block_on(crate::candles::run(&command, &mut output))?)
+        }
         Command::Openapi => print(&openapi::text()),
         Command::Version => print(env!("CARGO_PKG_VERSION")),
     }

@@ -96,7 +96,7 @@ spelled! {
     Enabled = template::Enabled [Yes No] written, "Whether a component or rule takes part.";
     ExitKind = EngineExitKind [HardStop BreakEven TrailingStop Chandelier TakeProfit VolatilityExit TimeStop SignalFlip]
         written, "An exit rule.";
-    Family = catalog::Family [Trend Momentum Volatility Volume Derivatives EntryGuard Exit] written,
+    Family = catalog::Family [Trend Momentum Volatility Volume Structure Derivatives EntryGuard Exit] written,
         "The shelf of the catalog.";
     KeyCheckStep = uplink::KeyCheckStep [Reachable Clock KeyKnown Signature Passphrase Address Expiry Permissions
         Account Balance] written, "A step of a connection test, in their order.";
@@ -117,7 +117,7 @@ spelled! {
     StopPlace = uplink::StopPlace [Venue Bot None] written, "Where a protective stop lives.";
     TemplateKind = keyhold_store::TemplateKind [System User] |kind: &keyhold_store::TemplateKind| kind.as_str(),
         "Who may change a template.";
-    Unit = catalog::Unit [Candles Percent BasisPoints Multiple Points Price Deviations None] written,
+    Unit = catalog::Unit [Candles Percent BasisPoints Minutes Hours Multiple Points Price Deviations None] written,
         "The unit of a parameter or reading.";
     VerificationState = keyhold_store::VerificationState [Unverified Testing Ok Failed] written,
         "How far a key's connection test has come.";

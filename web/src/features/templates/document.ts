@@ -17,6 +17,7 @@ import type {
   Role,
   SessionSpec,
   TemplateDocument,
+  Unit,
   Weekday,
 } from '../../lib/api/types';
 
@@ -209,18 +210,20 @@ export function summary(
 }
 
 /** Text of a unit behind a number field. */
-export function unitText(unit: string): string {
-  const texts: Record<string, string> = {
+export function unitText(unit: Unit): string {
+  const texts: Record<Unit, string> = {
     candles: 'candles',
     percent: '%',
     basis_points: 'bp',
+    minutes: 'min',
+    hours: 'h',
     multiple: '×',
     points: 'points',
     price: 'quote',
     deviations: 'σ',
     none: '',
   };
-  return texts[unit] ?? unit;
+  return texts[unit];
 }
 
 /** Reads a document typed as JSON; the error is a sentence. */

@@ -3325,7 +3325,8 @@ export interface components {
      * @description The shelf of the catalog.
      * @enum {string}
      */
-    Family: 'trend' | 'momentum' | 'volatility' | 'volume' | 'derivatives' | 'entry_guard' | 'exit';
+    Family:
+      'trend' | 'momentum' | 'volatility' | 'volume' | 'structure' | 'derivatives' | 'entry_guard' | 'exit';
     /** @description One of several things that are wrong with a field or document. */
     FieldProblem: {
       /** @description Stable code. */
@@ -4361,7 +4362,17 @@ export interface components {
      * @description The unit of a parameter or reading.
      * @enum {string}
      */
-    Unit: 'candles' | 'percent' | 'basis_points' | 'multiple' | 'points' | 'price' | 'deviations' | 'none';
+    Unit:
+      | 'candles'
+      | 'percent'
+      | 'basis_points'
+      | 'minutes'
+      | 'hours'
+      | 'multiple'
+      | 'points'
+      | 'price'
+      | 'deviations'
+      | 'none';
     /** @description The newest connection test of a key. */
     Verification: {
       balances: components['schemas']['Balance'][];

@@ -27,6 +27,7 @@ export type Severity = Schemas['Severity'];
 export type Side = Schemas['Side'];
 export type Timeframe = Schemas['Timeframe'];
 export type TradeEnvironment = Schemas['TradeEnvironment'];
+export type Unit = Schemas['Unit'];
 export type Weekday = Schemas['Weekday'];
 
 /** An amount of one asset; null when a part of the sum is not known. */
