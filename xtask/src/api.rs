@@ -6,6 +6,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::paths::Profile;
 use crate::stages::{self, NPM_CI, Services, Stage, stage};
 use crate::{TaskError, paths};
 
@@ -19,7 +20,7 @@ const TYPES: Stage = stage("web api types", "web", &["npm", "run", "--silent", "
 /// Builds the server, keeps what it says of its API, and makes the dashboard's types from that.
 pub fn run() -> Result<(), TaskError> {
     stages::run(&[BUILD], Services::None)?;
-    let program = paths::program("keyhold");
+    let program = paths::program(Profile::Development, "keyhold");
     let said = Command::new(&program)
         .arg("openapi")
         .stdin(Stdio::null())
