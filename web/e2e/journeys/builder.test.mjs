@@ -46,7 +46,7 @@ async function composed(person) {
   const { page } = person;
   await page.goto('/templates/new');
   await page.getByLabel('Name', { exact: true }).fill('Built by hand');
-  await choose(page.getByLabel('Component to add'), 'RSI');
+  await choose(page.getByLabel('Component to add'), /^\s*RSI\s*$/);
   await page.getByRole('button', { name: 'Add component' }).click();
   const names = page.locator('section[aria-labelledby="components"] .name .strong');
   await page.getByRole('button', { name: 'Move RSI up' }).focus();
