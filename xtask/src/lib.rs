@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "a command-line tool talks on standard output")]
 
+pub mod api;
 pub mod bench;
 pub mod demo;
 pub mod paths;

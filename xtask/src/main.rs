@@ -23,6 +23,8 @@ enum Command {
     Check,
     /// Format everything.
     Fmt,
+    /// Write the API's description and the dashboard's types anew from the server's handlers.
+    Api,
     /// Start server, keeper and a fake exchange, and print one address.
     Demo(xtask::demo::Options),
     /// Measure and print the figures of the README.
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Command::Test => stages::run(stages::TEST, Services::Postgres),
         Command::Check => stages::run(stages::CHECK, Services::None),
         Command::Fmt => stages::run(stages::FORMAT, Services::None),
+        Command::Api => xtask::api::run(),
         Command::Demo(options) => xtask::demo::run(&options),
         Command::Bench(options) => xtask::bench::run(&options),
     };

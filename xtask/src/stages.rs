@@ -17,11 +17,13 @@ pub struct Stage {
     pub folder: &'static str,
 }
 
-const fn stage(name: &'static str, folder: &'static str, command: &'static [&'static str]) -> Stage {
+/// A stage that runs `command` in `folder`.
+pub const fn stage(name: &'static str, folder: &'static str, command: &'static [&'static str]) -> Stage {
     Stage { name, command, folder }
 }
 
-const NPM_CI: Stage =
+/// The packages that the lock file names, and nothing else.
+pub const NPM_CI: Stage =
     stage("web packages", "web", &["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
 const RUST_FORMAT: Stage = stage("rust format", "", &["cargo", "fmt", "--all", "--check"]);
 const CLIPPY: Stage = stage(
@@ -36,6 +38,8 @@ pub const TEST: &[Stage] = &[
     NPM_CI,
     stage("web format", "web", &["npm", "run", "--silent", "format:check"]),
     stage("web lint", "web", &["npm", "run", "--silent", "lint"]),
+    // Generated again into a temporary folder; the description itself is compared by the server's tests.
+    stage("web api types are current", "web", &["npm", "run", "--silent", "api", "--", "--check"]),
     stage("web types", "web", &["npm", "run", "--silent", "check"]),
     stage("web unit tests", "web", &["npm", "run", "--silent", "test"]),
     stage("web build", "web", &["npm", "run", "--silent", "build"]),

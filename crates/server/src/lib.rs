@@ -15,6 +15,7 @@ mod http;
 mod keeper;
 mod live;
 pub mod random;
+mod shape;
 mod start;
 mod supervisor;
 mod uplink;

@@ -10,7 +10,9 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::problem::Problem;
+use crate::shape;
 use crate::watch::positions::PositionView;
+use crate::watch::values::Amount;
 
 /// Trades of one day looked at for today's result at most.
 const DAY_TRADES: u32 = 500;
@@ -22,30 +24,35 @@ pub(crate) struct BotView {
     id: BotId,
     label: String,
     region: String,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<shape::Environment>, required)]
     environment: Option<Environment>,
-    /// `deploying`, `online`, `paused`, `offline`, `failed`, `stopping` or `stopped`.
+    #[schema(value_type = shape::BotStatus)]
     status: &'static str,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<shape::Phase>, required)]
     phase: Option<Phase>,
-    /// `running`, `paused` or `stopped`.
+    #[schema(value_type = shape::Wish)]
     wish: &'static str,
+    #[schema(required)]
     key: Option<BotKey>,
+    #[schema(required)]
     template: Option<BotTemplate>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = shape::Settings)]
     settings: serde_json::Value,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     last_heartbeat_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     deployment_id: Option<DeploymentId>,
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<shape::Isolation>, required)]
     isolation: Option<Isolation>,
     egress_addresses: Vec<String>,
     positions: Vec<PositionView>,
+    #[schema(required)]
     reason: Option<Reason>,
-    /// What it lacks to trade: `key`, `template`, `instrument`.
+    /// What it lacks to trade.
+    #[schema(value_type = Vec<shape::Lack>)]
     missing: Vec<&'static str>,
-    #[schema(value_type = Vec<Object>)]
+    /// Net result of trades closed since 00:00 UTC, one entry per asset.
+    #[schema(value_type = Vec<Amount>)]
     pnl_today: Vec<Money>,
     #[schema(value_type = i64)]
     created_at: Timestamp,

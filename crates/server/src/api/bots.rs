@@ -18,6 +18,7 @@ use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::random;
+use crate::shape;
 
 /// A bot to be deployed.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,7 +34,7 @@ pub(crate) struct NewBotBody {
     #[schema(value_type = Option<String>)]
     template_id: Option<TemplateId>,
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<shape::Settings>)]
     settings: Option<BotSettings>,
     #[serde(default)]
     start: Start,
@@ -63,7 +64,7 @@ pub(crate) struct BotChangeBody {
     #[schema(value_type = Option<String>)]
     template_id: Change<TemplateId>,
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<shape::Settings>)]
     settings: Option<BotSettings>,
 }
 

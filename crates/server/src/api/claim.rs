@@ -17,13 +17,14 @@ use crate::http::address::ClientAddress;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::random;
+use crate::shape;
 
 /// What anybody may know of the installation.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Setup {
-    /// `unclaimed` or `claimed`.
+    #[schema(value_type = shape::SetupState)]
     state: &'static str,
-    /// `open` or `closed`.
+    #[schema(value_type = shape::RegistrationState)]
     registration: &'static str,
     version: &'static str,
     public_origin: String,
@@ -53,7 +54,7 @@ pub(crate) struct ClaimPasskeyBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct FinishBody {
     pub(crate) ceremony: String,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub(crate) credential: serde_json::Value,
     #[serde(default)]
     pub(crate) name: Option<String>,
@@ -63,7 +64,7 @@ pub(crate) struct FinishBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CeremonyAnswer {
     ceremony: String,
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     options: serde_json::Value,
 }
 

@@ -18,6 +18,7 @@ use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::random;
+use crate::shape;
 
 /// A command and how far it has come.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,18 +29,20 @@ pub(crate) struct CommandView {
     id: CommandId,
     #[schema(value_type = String)]
     bot_id: BotId,
-    /// `pause`, `resume`, `flatten`, `stop`, `deploy` or `inspect_key`.
     #[serde(rename = "type")]
+    #[schema(value_type = shape::CommandKind)]
     kind: String,
-    /// `pending`, `delivered`, `completed`, `failed` or `expired`.
+    #[schema(value_type = shape::CommandStatus)]
     status: &'static str,
+    #[schema(required)]
     code: Option<String>,
+    #[schema(required)]
     detail: Option<String>,
     #[schema(value_type = i64)]
     created_at: Timestamp,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     delivered_at: Option<Timestamp>,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     finished_at: Option<Timestamp>,
 }
 

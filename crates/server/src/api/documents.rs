@@ -25,6 +25,7 @@ impl Named {
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// Pass it as `before` for the next page; null at the end.
+    #[schema(required)]
     pub(crate) next: Option<String>,
 }
 

@@ -23,6 +23,7 @@ use crate::http::json::Json;
 use crate::http::limits;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::random;
+use crate::shape;
 
 /// How long a permission to store a key lasts.
 const INTENT_MS: i64 = 10 * 60 * 1000;
@@ -35,23 +36,24 @@ pub(crate) struct KeyView {
     #[schema(value_type = String)]
     id: KeyId,
     label: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Exchange)]
     exchange: Exchange,
     /// Always `perpetual`.
     market_type: &'static str,
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Environment)]
     environment: Environment,
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::ContractType)]
     contract_type: ContractType,
     /// First and last characters.
     hint: String,
     /// Eight hexadecimal digits that tell keys with the same hint apart.
     fingerprint_tag: String,
     active: bool,
+    #[schema(required)]
     assigned_bot: Option<Named>,
     #[schema(value_type = Vec<String>)]
     instruments: Vec<Symbol>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = shape::Verification)]
     verification: Verification,
     #[schema(value_type = i64)]
     created_at: Timestamp,
@@ -87,11 +89,11 @@ pub(crate) fn view(app: &App, key: ApiKey) -> KeyView {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IntentBody {
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Exchange)]
     exchange: Exchange,
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Environment)]
     environment: Environment,
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::ContractType)]
     contract_type: ContractType,
     /// The key whose credential is to be replaced.
     #[serde(default)]

@@ -48,7 +48,7 @@ pub(crate) struct MySession {
     #[schema(value_type = String)]
     id: SessionId,
     /// Until when sensitive acts need no further proof.
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     reverified_until: Option<Timestamp>,
 }
 

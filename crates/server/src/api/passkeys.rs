@@ -27,7 +27,7 @@ pub(crate) struct PasskeyEntry {
     name: String,
     #[schema(value_type = i64)]
     created_at: Timestamp,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     last_used_at: Option<Timestamp>,
 }
 

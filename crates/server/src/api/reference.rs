@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use axum::extract::State;
 use keyhold_domain::{ContractType, Environment, Exchange, Instrument, Timeframe};
+use keyhold_engine::catalog::{Catalog, ComponentEntry, ExitEntry};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,27 +16,31 @@ use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::query::Query;
+use crate::shape;
 
 /// An exchange and how to make a key there.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct ExchangeEntry {
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Exchange)]
     pub(crate) exchange: Exchange,
     #[serde(default)]
+    #[schema(required)]
     name: String,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<shape::Environment>)]
     pub(crate) environments: Vec<Environment>,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<shape::ContractType>)]
     pub(crate) contract_types: Vec<ContractType>,
-    /// `none` or `required`.
+    #[schema(value_type = shape::PassphraseNeed)]
     passphrase: String,
     /// The day the company closed, if it did.
     #[serde(default)]
+    #[schema(required)]
     closed_since: Option<String>,
     status_url: String,
     guide: Guide,
     /// A paper account for everybody, when a simulated venue is configured.
-    #[serde(default, skip_deserializing)]
+    #[serde(default)]
+    #[schema(required)]
     demo_credential: Option<DemoCredential>,
 }
 
@@ -54,10 +59,11 @@ pub(crate) struct Guide {
 }
 
 /// Opens a paper account and nothing else.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub(crate) struct DemoCredential {
     api_key: String,
     api_secret: String,
+    #[schema(required)]
     passphrase: Option<String>,
 }
 
@@ -121,11 +127,14 @@ pub(crate) async fn exchanges(
 /// What forms are drawn from.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct CatalogView {
-    #[serde(flatten)]
-    #[schema(value_type = Object)]
-    catalog: keyhold_engine::catalog::Catalog,
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<shape::ComponentPage>)]
+    components: &'static [ComponentEntry],
+    /// In the order in which they are named when several trigger at once.
+    #[schema(value_type = Vec<shape::ExitPage>)]
+    exits: &'static [ExitEntry],
+    #[schema(value_type = Vec<shape::Timeframe>)]
     timeframes: &'static [Timeframe],
+    #[schema(value_type = Vec<Mode>)]
     combination_modes: [Mode; 6],
 }
 
@@ -133,6 +142,7 @@ pub(crate) struct CatalogView {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 pub(crate) struct Mode {
     #[serde(rename = "mode")]
+    #[schema(value_type = shape::ModeName)]
     name: &'static str,
     title: &'static str,
     help: &'static str,
@@ -163,11 +173,8 @@ const MODES: [Mode; 6] = [
 #[utoipa::path(get, path = "/catalog",
     responses((status = 200, body = CatalogView), (status = 401, body = ProblemDocument)))]
 pub(crate) async fn catalog(_session: Session) -> Json<CatalogView> {
-    Json(CatalogView {
-        catalog: keyhold_engine::catalog::catalog(),
-        timeframes: Timeframe::ALL,
-        combination_modes: MODES,
-    })
+    let Catalog { components, exits } = keyhold_engine::catalog::catalog();
+    Json(CatalogView { components, exits, timeframes: Timeframe::ALL, combination_modes: MODES })
 }
 
 /// Which market's instruments.
@@ -180,7 +187,7 @@ pub(crate) struct InstrumentQuery {
 
 /// Instruments of a market, as its venue lists them.
 #[utoipa::path(get, path = "/instruments", params(InstrumentQuery),
-    responses((status = 200, body = Vec<Object>), (status = 400, body = ProblemDocument)))]
+    responses((status = 200, body = Vec<shape::Instrument>), (status = 400, body = ProblemDocument)))]
 pub(crate) async fn instruments(
     State(app): State<Shared>,
     _session: Session,

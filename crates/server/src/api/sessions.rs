@@ -21,6 +21,7 @@ use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::{cookie, limits};
+use crate::shape;
 
 /// E-mail and password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -59,7 +60,7 @@ pub(crate) struct SessionEntry {
     last_seen_at: Timestamp,
     user_agent: String,
     address: String,
-    /// `password` or `passkey`.
+    #[schema(value_type = shape::SessionMethod)]
     method: String,
     current: bool,
 }

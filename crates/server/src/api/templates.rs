@@ -17,6 +17,7 @@ use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{FieldProblem, Problem, ProblemDocument};
 use crate::random;
+use crate::shape;
 
 /// A template at its newest version.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,10 +25,10 @@ pub(crate) struct TemplateView {
     #[schema(value_type = String)]
     id: TemplateId,
     name: String,
-    /// `system` or `user`.
+    #[schema(value_type = shape::TemplateKind)]
     kind: &'static str,
     version: u32,
-    #[schema(value_type = Object)]
+    #[schema(value_type = shape::Document)]
     document: Template,
     valid: bool,
     problems: Vec<FieldProblem>,
@@ -60,7 +61,7 @@ impl From<TemplateRow> for TemplateView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewTemplate {
     #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<shape::Document>)]
     document: Option<Template>,
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -73,7 +74,7 @@ pub(crate) struct NewTemplate {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DocumentBody {
-    #[schema(value_type = Object)]
+    #[schema(value_type = shape::Document)]
     document: Template,
 }
 

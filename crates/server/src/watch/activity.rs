@@ -11,6 +11,7 @@ use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::query::Query;
+use crate::shape;
 
 /// An entry of the activity feed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -19,17 +20,18 @@ pub(crate) struct EventView {
     id: EventId,
     #[schema(value_type = i64)]
     at: Timestamp,
-    /// `info`, `warning` or `critical`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Severity)]
     severity: Severity,
     /// Documented in `docs/reference/reason-codes.md`.
     code: String,
     text: String,
     /// Null when it is about no bot or the bot is gone.
+    #[schema(required)]
     bot: Option<Named>,
     /// Null when it is about no key or the key is gone.
+    #[schema(required)]
     key: Option<Named>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     symbol: Option<Symbol>,
 }
 

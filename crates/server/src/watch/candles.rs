@@ -26,6 +26,7 @@ use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::query::Query;
+use crate::shape;
 use crate::venues::{self, Wanted};
 
 /// Candles of a chart at most.
@@ -56,19 +57,19 @@ pub(crate) struct ChartQuery {
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct Chart {
     /// The market shown; null when the bot has none.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     symbol: Option<Symbol>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<shape::Timeframe>, required)]
     timeframe: Option<Timeframe>,
     /// Oldest first; the newest may still be forming.
     candles: Vec<CandleView>,
     entries: Vec<Mark>,
     exits: Vec<Mark>,
     /// The protective stop in force.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     stop: Option<Price>,
     /// The target in force.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     target: Option<Price>,
 }
 
@@ -81,7 +82,7 @@ pub(crate) struct Mark {
     #[schema(value_type = String)]
     price: Price,
     /// `buy` or `sell`: what was done.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Side)]
     side: Side,
     #[schema(value_type = String)]
     quantity: Quantity,

@@ -19,6 +19,7 @@ use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::query::Query;
+use crate::shape;
 
 /// A decision older than this says nothing about now; the longest candles last a day.
 const HEADLINES_MS: i64 = 3 * DAY_MS;
@@ -38,13 +39,14 @@ pub(crate) struct Kpis {
     /// What accounts are worth, of bots that hold a key.
     equity: Vec<Amount>,
     /// How old the oldest part of it is; null when nothing is known.
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     equity_as_of: Option<Timestamp>,
     /// Net result of trades closed since 00:00 UTC.
     pnl_today: Vec<Amount>,
     /// Unrealized profit of open positions.
     open_pnl: Vec<Amount>,
     /// Winners among the trades of the range that did not end at zero, 0 to 1; null without any.
+    #[schema(required)]
     win_rate: Option<String>,
     /// Trades closed in the range.
     trades: usize,
@@ -54,8 +56,7 @@ pub(crate) struct Kpis {
 /// The overview.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Dashboard {
-    /// `live`, `testnet` or `simulated`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Environment)]
     environment: Environment,
     /// Start of the range.
     #[schema(value_type = i64)]

@@ -21,6 +21,7 @@ use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::query::Query;
+use crate::shape;
 
 /// A decision on one closed candle, also when nothing was done.
 #[derive(Debug, Serialize, ToSchema)]
@@ -34,7 +35,7 @@ pub(crate) struct DecisionView {
     #[schema(value_type = String)]
     symbol: Symbol,
     candle: CandleView,
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Timeframe)]
     timeframe: Timeframe,
     #[schema(value_type = String)]
     template: TemplateId,
@@ -43,12 +44,12 @@ pub(crate) struct DecisionView {
     #[schema(value_type = String)]
     code: ReasonCode,
     /// `buy` or `sell`: the direction of the signals.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<shape::Side>, required)]
     wanted: Option<Side>,
     score: String,
     threshold: String,
     /// Every component's output and everything that stood against an entry, as the engine wrote it.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     record: serde_json::Value,
 }
 
@@ -83,31 +84,30 @@ pub(crate) struct OrderView {
     #[schema(value_type = i64)]
     updated_at: Timestamp,
     order: OrderAsked,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     venue_id: Option<VenueOrderId>,
     /// `open`, `untriggered`, `partially_filled`, `filled`, `canceled` or `rejected`; null while not known.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<shape::OrderStatus>, required)]
     status: Option<OrderStatus>,
-    /// `in_flight`, `accepted`, `refused`, `unknown` or `not_sent`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::OrderOutcome)]
     outcome: OrderOutcome,
     #[serde(with = "decimal_text")]
     #[schema(value_type = String)]
     filled: Decimal,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     average_price: Option<Price>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     refusal: Option<RefusalCode>,
     #[schema(value_type = String)]
     reason: ReasonCode,
     /// Opening time of the candle whose decision caused it.
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     decision: Option<Timestamp>,
     #[schema(value_type = i64)]
     decided_at: Timestamp,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     sent_at: Option<Timestamp>,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     acknowledged_at: Option<Timestamp>,
 }
 
@@ -147,11 +147,10 @@ pub(crate) struct FillView {
     #[schema(value_type = i64)]
     at: Timestamp,
     fill: FillFacts,
-    /// `entry`, `exit`, `protective_stop` or `take_profit`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<shape::OrderPurpose>, required)]
     purpose: Option<OrderPurpose>,
     /// The price at the decision, for slippage.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     decision_price: Option<Price>,
 }
 
@@ -181,17 +180,19 @@ pub(crate) struct DeploymentView {
     epoch: u32,
     #[schema(value_type = i64)]
     requested_at: Timestamp,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     online_at: Option<Timestamp>,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     last_heartbeat_at: Option<Timestamp>,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     stopped_at: Option<Timestamp>,
+    #[schema(required)]
     end_reason: Option<String>,
     /// Version of the program.
+    #[schema(required)]
     program: Option<String>,
     /// Protections in force: `level` is `full` or `degraded`, the latter with `missing`.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<shape::Isolation>, required)]
     isolation: Option<Isolation>,
     /// Reports stored.
     reports: i64,

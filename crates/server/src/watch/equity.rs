@@ -19,6 +19,7 @@ use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::query::Query;
+use crate::shape;
 
 /// How far back a series goes when nobody says.
 pub(crate) const DEFAULT_SPAN_MS: i64 = 30 * DAY_MS;
@@ -32,7 +33,7 @@ const FORGOTTEN_MS: i64 = DAY_MS;
 /// A series of one asset.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct EquitySeries {
-    /// `live`, `testnet` or `simulated`.
+    #[schema(value_type = shape::Environment)]
     environment: String,
     #[schema(value_type = String)]
     asset: Asset,

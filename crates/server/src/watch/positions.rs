@@ -11,6 +11,7 @@ use crate::api::documents::Named;
 use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
+use crate::shape;
 
 /// A position as its bot keeps it. What is not known is null.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -18,34 +19,33 @@ pub(crate) struct PositionView {
     bot: Named,
     #[schema(value_type = String)]
     bot_id: BotId,
-    /// `live`, `testnet` or `simulated`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<shape::Environment>, required)]
     environment: Option<Environment>,
     #[schema(value_type = String)]
     symbol: Symbol,
     /// Signed; `0` when it has just been closed.
     #[schema(value_type = String)]
     size: SignedQuantity,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     entry: Option<Price>,
     /// Newest price the bot has seen.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     mark: Option<Price>,
     #[serde(with = "optional_decimal_text")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     unrealized: Option<Decimal>,
     #[schema(value_type = String)]
     settle: Asset,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     stop: Option<Price>,
     /// `venue` works while the bot is away, `bot` does not; `none` when there is no stop.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::StopPlace)]
     stop_at_venue: StopPlace,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     target: Option<Price>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     liquidation: Option<Price>,
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     opened_at: Option<Timestamp>,
     #[schema(value_type = i64)]
     updated_at: Timestamp,

@@ -18,6 +18,7 @@ use crate::http::ids::PathId;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
 use crate::http::query::Query;
+use crate::shape;
 
 /// An entry's order is decided before its first fill; this long at most where the record does not say when.
 const DECIDED_BEFORE_MS: i64 = 60_000;
@@ -31,12 +32,12 @@ pub(crate) struct TradeView {
     bot_id: BotId,
     /// With the label it had then.
     bot: Named,
-    /// `live`, `testnet`, `simulated`, or `unknown` when the bot had lost its key before the trade was told.
+    #[schema(value_type = shape::TradeEnvironment)]
     environment: String,
     #[schema(value_type = String)]
     symbol: Symbol,
     /// `buy` for a long trade.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Side)]
     side: Side,
     /// The largest size held.
     #[schema(value_type = String)]
@@ -70,13 +71,13 @@ pub(crate) struct TradeView {
     #[schema(value_type = String)]
     exit_reason: ReasonCode,
     /// Opening time of the candle whose decision opened it.
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, required)]
     entry_decision: Option<Timestamp>,
     #[schema(value_type = String)]
     template: TemplateId,
     template_version: u32,
     /// Excursions, slippage, multiples of risk, as the engine wrote them. In lists without the entry's decision.
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     record: serde_json::Value,
 }
 
@@ -130,6 +131,7 @@ pub(crate) struct TradeDetail {
     /// Oldest first.
     fills: Vec<FillView>,
     /// The decision that opened it; null when it is no longer stored.
+    #[schema(required)]
     decision: Option<DecisionView>,
 }
 

@@ -12,10 +12,13 @@ use keyhold_domain::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::shape;
+
 /// An amount of one asset. Amounts of different assets are never added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Amount {
     /// Decimal text; null when a part of it is not known.
+    #[schema(required)]
     pub(crate) amount: Option<String>,
     #[schema(value_type = String)]
     pub(crate) asset: Asset,
@@ -69,19 +72,16 @@ pub(crate) enum OrderKindView {
     Limit {
         #[schema(value_type = String)]
         price: Price,
-        /// `gtc`, `ioc`, `fok` or `post_only`.
-        #[schema(value_type = String)]
+        #[schema(value_type = shape::TimeInForce)]
         time_in_force: TimeInForce,
     },
     /// At whatever price once the trigger is reached.
     StopMarket {
         #[schema(value_type = String)]
         trigger: Price,
-        /// `rises` or `falls`.
-        #[schema(value_type = String)]
+        #[schema(value_type = shape::TriggerDirection)]
         direction: TriggerDirection,
-        /// `last`, `mark` or `index`.
-        #[schema(value_type = String)]
+        #[schema(value_type = shape::TriggerSource)]
         source: TriggerSource,
     },
 }
@@ -105,17 +105,14 @@ pub(crate) struct OrderAsked {
     pub(crate) client_id: ClientOrderId,
     #[schema(value_type = String)]
     symbol: Symbol,
-    /// `buy` or `sell`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Side)]
     side: Side,
     kind: OrderKindView,
     #[schema(value_type = String)]
     quantity: Quantity,
-    /// `increase` or `reduce_only`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::PositionEffect)]
     effect: PositionEffect,
-    /// `entry`, `exit`, `protective_stop` or `take_profit`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::OrderPurpose)]
     purpose: OrderPurpose,
 }
 
@@ -130,14 +127,13 @@ impl From<NewOrder> for OrderAsked {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct FillFacts {
     fill_id: String,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, required)]
     client_id: Option<ClientOrderId>,
     #[schema(value_type = String)]
     venue_order_id: VenueOrderId,
     #[schema(value_type = String)]
     symbol: Symbol,
-    /// `buy` or `sell`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Side)]
     side: Side,
     #[schema(value_type = String)]
     price: Price,
@@ -145,8 +141,7 @@ pub(crate) struct FillFacts {
     quantity: Quantity,
     /// Negative for a rebate.
     fee: Amount,
-    /// `maker` or `taker`.
-    #[schema(value_type = String)]
+    #[schema(value_type = shape::Liquidity)]
     liquidity: Liquidity,
     #[schema(value_type = i64)]
     at: Timestamp,

@@ -9,6 +9,7 @@ mod accounts;
 mod authorization;
 mod bots;
 mod candles;
+mod conform;
 mod edge;
 mod keys;
 mod laboratory;

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::conform;
+
 pub(crate) const ORIGIN: &str = "http://localhost:7400";
 pub(crate) const PASSWORD: &str = "seven green turtles hum";
 
@@ -298,6 +300,7 @@ impl Client {
         let reading = stream.read_to_end(&mut bytes);
         tokio::time::timeout(Duration::from_mins(1), reading).await.expect("an answer in time").unwrap();
         let answer = parse(&bytes);
+        conform::check(method, path, body.as_deref(), answer.status, &answer.body);
         for (_, value) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
             let token = value.split(';').next().unwrap().strip_prefix("__Host-sid=").unwrap();
             self.cookie = (!token.is_empty()).then(|| token.to_owned());

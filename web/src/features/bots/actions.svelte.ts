@@ -3,7 +3,7 @@
 
 import { bots } from '../../lib/api/endpoints';
 import { asProblem, isCanceled, type Problem } from '../../lib/api/problem';
-import type { Bot } from '../../lib/api/types';
+import type { Bot, StopBody } from '../../lib/api/types';
 import { count } from '../../lib/text/words';
 import { confirm } from '../../lib/ui/confirm.svelte';
 import { toast } from '../../lib/ui/toast.svelte';
@@ -71,8 +71,8 @@ class BotActions {
     if (sure) await this.sendStop(bot);
   }
 
-  async sendStop(bot: Bot, positions?: 'close' | 'leave'): Promise<boolean> {
-    const done = await this.run(bot, 'Stopping', () => bots.stop(bot.id, positions));
+  async sendStop(bot: Bot, answer: StopBody = {}): Promise<boolean> {
+    const done = await this.run(bot, 'Stopping', () => bots.stop(bot.id, answer));
     if (done) toast(`${bot.label} is being stopped.`);
     // The server may know of a position that this page does not.
     else if (this.problem?.problem.code === 'POSITIONS_CHOICE_REQUIRED') {

@@ -14,6 +14,8 @@ const data = (candles: Candle[]): ChartData => ({
   candles,
   entries: [],
   exits: [],
+  symbol: 'BTCUSDT',
+  timeframe: '1m',
   stop: null,
   target: null,
 });
@@ -28,10 +30,10 @@ describe('chart data', () => {
     const marks = plotMarks({
       ...data([candle(1), candle(2)]),
       entries: [
-        { at: 119_999, price: '100', side: 'buy' },
-        { at: 1, price: '100', side: 'buy' },
+        { at: 119_999, price: '100', quantity: '1', side: 'buy' },
+        { at: 1, price: '100', quantity: '1', side: 'buy' },
       ],
-      exits: [{ at: 500_000, price: '100', side: 'sell', reason: 'EXIT_HARD_STOP' }],
+      exits: [{ at: 500_000, price: '100', quantity: '1', side: 'sell', reason: 'EXIT_HARD_STOP' }],
     });
     expect(marks).toEqual([
       { time: 60, kind: 'entry', text: 'Long' },

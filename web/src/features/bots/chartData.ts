@@ -57,7 +57,8 @@ export function plotMarks(data: ChartData): Mark[] {
   }
   for (const exit of data.exits) {
     const time = candleOf(exit.at);
-    if (time !== null) marks.push({ time: time / 1000, kind: 'exit', text: codeShort(exit.reason) });
+    if (time !== null)
+      marks.push({ time: time / 1000, kind: 'exit', text: exit.reason ? codeShort(exit.reason) : 'Exit' });
   }
   return marks.toSorted((a, b) => a.time - b.time);
 }

@@ -1,9 +1,8 @@
 // From what was pasted to what may be sent: inspects, seals to the keeper named in the intent, and reports failures
 // as Problems with a next step. The bytes of the secret are wiped whatever happens.
 
-import type { KeyPlace } from '../../lib/api/endpoints';
 import { Problem } from '../../lib/api/problem';
-import type { KeyIntent, SealedUpload } from '../../lib/api/types';
+import type { KeyIntent, KeyPlace, SealedUpload } from '../../lib/api/types';
 import {
   inspectInput,
   sealCredential,
@@ -70,7 +69,7 @@ function contextOf(intent: KeyIntent, place: KeyPlace): SealContext {
     workspace: intent.workspace_id,
     key: intent.key_id,
     version: intent.record_version,
-    exchange: place.exchange as SealContext['exchange'],
+    exchange: place.exchange,
     environment: place.environment,
     contract: place.contract_type,
   };

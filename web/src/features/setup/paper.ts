@@ -3,8 +3,16 @@
 
 import { bots, keys } from '../../lib/api/endpoints';
 import { Problem } from '../../lib/api/problem';
-import type { Bot, BotSettings, ExchangeEntry, Instrument, Key, Template } from '../../lib/api/types';
-import { get } from '../../lib/api/client';
+import type {
+  Bot,
+  BotSettings,
+  ExchangeEntry,
+  Instrument,
+  Key,
+  KeyPlace,
+  Template,
+} from '../../lib/api/types';
+import { address, read } from '../../lib/api/address';
 import { sealForIntent } from '../keys/sealing';
 
 export const PAPER_LABEL = 'Paper money';
@@ -69,11 +77,11 @@ export async function startPaperBot(plan: PaperPlan, progress: (step: PaperStep)
     throw new Problem({ status: 0, code: 'NO_PAPER', title: 'No paper account is offered here' });
   progress('seal');
   const contract = plan.venue.contract_types.includes('linear') ? 'linear' : 'inverse';
-  const where = {
+  const where: KeyPlace = {
     exchange: plan.venue.exchange,
-    environment: 'simulated' as const,
+    environment: 'simulated',
     contract_type: contract,
-  } as const;
+  };
   const key = await reuseOrStore(plan, credential, where, progress);
   progress('test');
   const verified = await verify(key);
@@ -96,11 +104,11 @@ export async function startPaperBot(plan: PaperPlan, progress: (step: PaperStep)
 async function reuseOrStore(
   plan: PaperPlan,
   credential: NonNullable<ExchangeEntry['demo_credential']>,
-  where: { exchange: string; environment: 'simulated'; contract_type: 'linear' | 'inverse' },
+  where: KeyPlace,
   progress: (step: PaperStep) => void,
 ): Promise<Key> {
   // A second try after a failure must not trip over the key that the first one stored.
-  const stored = (await get<Key[]>('/keys')).find(
+  const stored = (await read(address('/keys'))).find(
     (key) => key.exchange === plan.venue.exchange && key.environment === 'simulated' && !key.assigned_bot,
   );
   if (stored) return stored;

@@ -1,6 +1,6 @@
 // Older pages behind the first one. The first page is a stored answer that events keep fresh; older ones are appended.
 
-import { get, withQuery } from '../../lib/api/client';
+import { read, type Address } from '../../lib/api/address';
 import { asProblem, type Problem } from '../../lib/api/problem';
 import type { Page } from '../../lib/api/types';
 
@@ -10,14 +10,13 @@ export class Pager<T> {
   older = $state.raw<readonly T[]>([]);
   busy = $state(false);
   problem = $state.raw<Problem | null>(null);
-  #next = $state<string | number | null | undefined>(undefined);
-  readonly #path: string;
-  readonly #query: Record<string, string | number | null>;
+  #next = $state<string | null | undefined>(undefined);
+  readonly #page: (before: string) => Address<Page<T>>;
   readonly #idOf: (item: T) => string;
 
-  constructor(path: string, query: Record<string, string | number | null>, idOf: (item: T) => string) {
-    this.#path = path;
-    this.#query = query;
+  /** `page` gives the address of the page that begins behind a place. */
+  constructor(page: (before: string) => Address<Page<T>>, idOf: (item: T) => string) {
+    this.#page = page;
     this.#idOf = idOf;
   }
 
@@ -44,7 +43,7 @@ export class Pager<T> {
     this.busy = true;
     this.problem = null;
     try {
-      const page = await get<Page<T>>(withQuery(this.#path, { ...this.#query, before }));
+      const page = await read(this.#page(before));
       this.older = [...this.older, ...page.items];
       this.#next = page.next;
     } catch (error) {

@@ -3,11 +3,14 @@ import type { ParameterEntry, TemplateDocument } from '../../lib/api/types';
 import {
   applies,
   attainable,
+  blocks,
   moved,
   parseDocument,
   problemsAt,
+  problemText,
   summary,
   unreachable,
+  withDay,
   withMode,
   withThreshold,
 } from './document';
@@ -42,6 +45,9 @@ describe('template documents', () => {
       mode: 'min_score',
       threshold: '2.5',
     });
+    // What is no count is sent as one that the server explains, not left out.
+    expect(withThreshold({ mode: 'min_signals', count: 1 }, 'x')).toEqual({ mode: 'min_signals', count: 0 });
+    expect(withThreshold({ mode: 'all' }, '2')).toEqual({ mode: 'all' });
   });
   it('finds problems by field without mixing up 1 and 10', () => {
     const problem = (path: string) => ({ path, code: 'X', message: '', remedy: '' });
@@ -53,6 +59,26 @@ describe('template documents', () => {
       'components[1]',
     ]);
     expect(problemsAt(all, 'combination')).toHaveLength(1);
+  });
+  it('joins what is wrong at a field into one text', () => {
+    const problem = { path: 'name', code: 'X', message: 'Too long.', remedy: 'Shorten it.' };
+    expect(problemText([problem, problem], 'name')).toBe('Too long. Shorten it. Too long. Shorten it.');
+    expect(problemText([problem], 'timeframe')).toBeUndefined();
+  });
+  it('writes every day as none', () => {
+    const session = { name: 'S', start: '08:00', end: '16:00', weekdays: [] };
+    const six = withDay(session, 'sun', false);
+    expect(six.weekdays).toEqual(['mon', 'tue', 'wed', 'thu', 'fri', 'sat']);
+    expect(withDay(six, 'sun', true)).toEqual(session);
+  });
+  it('reads lines with a dash as lists', () => {
+    expect(blocks('Signals:\n- one\n- two\nExits:\n- three\n')).toEqual([
+      'Signals:',
+      ['one', 'two'],
+      'Exits:',
+      ['three'],
+    ]);
+    expect(blocks('')).toEqual([]);
   });
   it('moves rows and stops at the ends', () => {
     expect(moved(['a', 'b', 'c'], 0, 1)).toEqual(['b', 'a', 'c']);

@@ -8,13 +8,17 @@ import type {
   CombinationMode,
   ComponentEntry,
   ComponentSpec,
+  Direction,
   DocumentProblem,
   ExitEntry,
   ExitSpec,
   ParameterEntry,
   ParameterValue,
   Role,
+  SessionSpec,
   TemplateDocument,
+  Unit,
+  Weekday,
 } from '../../lib/api/types';
 
 export const MODES: Record<CombinationMode, [string, string]> = {
@@ -32,16 +36,24 @@ export const MODES: Record<CombinationMode, [string, string]> = {
   any: ['Any', 'At least one signal agrees and none opposes.'],
 };
 
+export const DIRECTIONS: Record<Direction, string> = {
+  both: 'Long and short',
+  long_only: 'Long only',
+  short_only: 'Short only',
+};
+
+export const DAYS: readonly Weekday[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+
 export const ROLE_ORDER: readonly Role[] = ['signal', 'filter', 'entry_guard', 'risk_gate'];
 
 const enabled = (part: { enabled?: 'yes' | 'no' }): boolean => part.enabled !== 'no';
 
 /** What the threshold can reach at most with the enabled signals; null where the mode has no threshold. */
-export function attainable(document: TemplateDocument): string | null {
+export function attainable(document: TemplateDocument, mode = document.combination.mode): string | null {
   const signals = document.components.filter(
     (component) => component.role === 'signal' && enabled(component),
   );
-  switch (document.combination.mode) {
+  switch (mode) {
     case 'min_score':
       return signals.reduce((sum, signal) => add(sum, String(signal.weight ?? '1')) ?? sum, '0');
     case 'min_signals':
@@ -55,8 +67,8 @@ export function attainable(document: TemplateDocument): string | null {
 
 /** The threshold as text, whatever the mode calls it. */
 export function thresholdOf(combination: Combination): string {
-  const value = combination.mode === 'min_signals' ? combination.count : combination.threshold;
-  return value === undefined ? '' : String(value);
+  if ('count' in combination) return String(combination.count);
+  return 'threshold' in combination ? String(combination.threshold) : '';
 }
 
 /** Is the threshold above what can be reached? */
@@ -67,20 +79,25 @@ export function unreachable(document: TemplateDocument): boolean {
 
 /** A combination of another mode with a threshold that makes sense. */
 export function withMode(mode: CombinationMode, document: TemplateDocument): Combination {
-  const draft = { ...document, combination: { mode } as Combination };
-  const most = attainable(draft);
+  const most = attainable(document, mode) ?? '0';
   if (mode === 'min_signals') return { mode, count: Math.max(1, Math.ceil(Number(most) / 2)) };
-  if (mode === 'min_score') return { mode, threshold: compare(most ?? '0', '1') === 1 ? '1' : (most ?? '1') };
+  if (mode === 'min_score') return { mode, threshold: compare(most, '1') === 1 ? '1' : most };
   if (mode === 'weighted_average') return { mode, threshold: '0.5' };
   return { mode };
 }
 
-/** The same combination with a new threshold. */
+/** The same combination with a new threshold. A count that is no whole number becomes 0, which the server explains. */
 export function withThreshold(combination: Combination, text: string): Combination {
-  if (combination.mode === 'min_signals') {
-    return { mode: combination.mode, ...(/^\d+$/.test(text.trim()) ? { count: Number(text) } : {}) };
+  const typed = text.trim();
+  switch (combination.mode) {
+    case 'min_signals':
+      return { mode: combination.mode, count: /^\d+$/.test(typed) ? Number(typed) : 0 };
+    case 'min_score':
+    case 'weighted_average':
+      return { mode: combination.mode, threshold: typed };
+    default:
+      return combination;
   }
-  return { mode: combination.mode, threshold: text.trim() };
 }
 
 /** The value in force for a parameter: what is written, else the default; null where there is none. */
@@ -157,6 +174,20 @@ export function problemsAt(problems: readonly DocumentProblem[], path: string): 
   );
 }
 
+/** What is wrong at or below a path, as one text for its field. */
+export function problemText(problems: readonly DocumentProblem[], path: string): string | undefined {
+  const found = problemsAt(problems, path);
+  return found.length ? found.map((item) => `${item.message} ${item.remedy}`).join(' ') : undefined;
+}
+
+/** The window with a day put in or taken out; all seven are written as none, which means every day. */
+export function withDay(session: SessionSpec, day: Weekday, on: boolean): SessionSpec {
+  const days = session.weekdays ?? [];
+  const now = days.length === 0 ? DAYS : days;
+  const next = DAYS.filter((other) => (other === day ? on : now.includes(other)));
+  return { ...session, weekdays: next.length === DAYS.length ? [] : next };
+}
+
 /** A component in a few words: its title and the values that differ from the default come first. */
 export function summary(
   entry: { parameters: ParameterEntry[] } | undefined,
@@ -179,8 +210,8 @@ export function summary(
 }
 
 /** Text of a unit behind a number field. */
-export function unitText(unit: string): string {
-  const texts: Record<string, string> = {
+export function unitText(unit: Unit): string {
+  const texts: Record<Unit, string> = {
     candles: 'candles',
     percent: '%',
     basis_points: 'bp',
@@ -192,7 +223,7 @@ export function unitText(unit: string): string {
     deviations: 'σ',
     none: '',
   };
-  return texts[unit] ?? unit;
+  return texts[unit];
 }
 
 /** Reads a document typed as JSON; the error is a sentence. */
@@ -211,4 +242,16 @@ export function parseDocument(text: string): { document: TemplateDocument } | { 
   if (typeof object.combination?.mode !== 'string')
     return { error: 'The object “combination” with its “mode” is missing.' };
   return { document: object as TemplateDocument };
+}
+
+/** The server's explanation, line by line; lines that begin with a dash become one list. */
+export function blocks(text: string): (string | string[])[] {
+  const found: (string | string[])[] = [];
+  for (const line of text.split('\n').filter(Boolean)) {
+    const last = found.at(-1);
+    if (!line.startsWith('- ')) found.push(line);
+    else if (Array.isArray(last)) last.push(line.slice(2));
+    else found.push([line.slice(2)]);
+  }
+  return found;
 }

@@ -1,7 +1,8 @@
 // What the server said, by address. One request per address at a time, shared by everybody who shows it; live events
 // patch the stored answers in place. The server is the truth: nothing here invents data.
 
-import { get } from './client';
+import type { Address } from './address';
+import { call } from './client';
 import { asProblem, isCanceled, type Problem } from './problem';
 
 export type Fetcher = (path: string, signal: AbortSignal) => Promise<unknown>;
@@ -135,13 +136,16 @@ export class Cache {
   }
 }
 
-export const cache = new Cache((path, signal) => get(path, { signal }));
+export const cache = new Cache((path, signal) => call('GET', path, undefined, { signal }));
 
 /**
  * Shows an address in the calling component: asks when it is new, stale or older than `maxAgeMs`.
  * Give a function, so that the address may change with the route; null asks nothing.
  */
-export function useQuery<T>(path: () => string | null, maxAgeMs = 30_000): { readonly current: Entry<T> } {
+export function useQuery<T>(
+  path: () => Address<T> | null,
+  maxAgeMs = 30_000,
+): { readonly current: Entry<T> } {
   const idle = new Entry<T>('', () => Promise.resolve(undefined));
   const current = $derived.by(() => {
     const address = path();

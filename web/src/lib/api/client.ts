@@ -1,5 +1,6 @@
 // One door to the server. Sends JSON to our own origin, turns every failure into a Problem, asks for a fresh proof of
-// identity when the server wants one and repeats the call. Knows no resource; those are in endpoints.ts.
+// identity when the server wants one and repeats the call. Knows no resource; those are in
+// endpoints.ts, which calls through address.ts, where paths and bodies are checked against the server's description.
 
 import { asProblem, canceled, networkProblem, Problem, problemFrom } from './problem';
 
@@ -68,19 +69,6 @@ async function answer<T>(response: Response): Promise<T> {
     throw new Problem({ status: response.status, code: 'BAD_ANSWER', title: 'The answer was no JSON' });
   });
   return body as T;
-}
-
-export const get = <T>(path: string, options?: CallOptions): Promise<T> =>
-  call<T>('GET', path, undefined, options);
-export const post = <T>(path: string, body: unknown = {}, options?: CallOptions): Promise<T> =>
-  call<T>('POST', path, body, options);
-export const put = <T>(path: string, body: unknown, options?: CallOptions): Promise<T> =>
-  call<T>('PUT', path, body, options);
-export const patch = <T>(path: string, body: unknown, options?: CallOptions): Promise<T> =>
-  call<T>('PATCH', path, body, options);
-/** Unsafe methods carry the JSON content type even without a body; the server insists on it. */
-export async function remove(path: string, options?: CallOptions): Promise<void> {
-  await call('DELETE', path, {}, options);
 }
 
 /** A path with its query; empty values are left out, so that equal questions have equal addresses. */

@@ -120,8 +120,7 @@ export function applyEvent(cache: Cache, name: string, data: unknown): void {
     }
     case 'command': {
       const command = data as BotCommand;
-      if (command.bot_id) cache.invalidate(`/bots/${command.bot_id}/commands`);
-      return;
+      return cache.invalidate(`/bots/${command.bot_id}/commands`);
     }
     default:
       return;
@@ -160,9 +159,8 @@ function applyKeyCheck(cache: Cache, event: { key_id: string; check?: KeyCheck }
 }
 
 function applyPosition(cache: Cache, position: Position): void {
-  const bot = position.bot?.id ?? position.bot_id;
-  const same = (other: Position): boolean =>
-    other.symbol === position.symbol && (other.bot?.id ?? other.bot_id) === bot;
+  const bot = position.bot_id;
+  const same = (other: Position): boolean => other.symbol === position.symbol && other.bot_id === bot;
   const closed = /^-?0*(\.0*)?$/.test(position.size);
   for (const entry of cache.exactly<Position[]>('/positions')) {
     entry.patch((list) => {
@@ -171,7 +169,6 @@ function applyPosition(cache: Cache, position: Position): void {
       return at === -1 ? [...list, position] : list.with(at, { ...list[at], ...position });
     });
   }
-  if (bot === undefined) return;
   const inBot = (list: Position[]): Position[] => {
     const others = list.filter((other) => other.symbol !== position.symbol);
     return closed ? others : [...others, position];

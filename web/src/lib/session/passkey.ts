@@ -27,8 +27,8 @@ export function passkeyReason(support: PasskeySupport): string | null {
   }
 }
 
-/** The server may wrap the options as WebAuthn libraries do. */
-function publicKeyOf<T>(options: T | { publicKey: T }): T {
+/** What WebAuthn defines and our server only passes on; it may be wrapped as WebAuthn libraries do. */
+function publicKeyOf(options: unknown): unknown {
   return typeof options === 'object' && options !== null && 'publicKey' in options
     ? options.publicKey
     : options;
@@ -61,11 +61,11 @@ function failure(error: unknown): Problem {
 }
 
 /** Makes a passkey. Throws a Problem. */
-export async function createPasskey(
-  options: PublicKeyCredentialCreationOptionsJSON | { publicKey: PublicKeyCredentialCreationOptionsJSON },
-): Promise<unknown> {
+export async function createPasskey(options: unknown): Promise<unknown> {
   try {
-    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(publicKeyOf(options));
+    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(
+      publicKeyOf(options) as PublicKeyCredentialCreationOptionsJSON,
+    );
     const made = await navigator.credentials.create({ publicKey });
     if (!(made instanceof PublicKeyCredential)) throw new DOMException('none', 'NotAllowedError');
     return made.toJSON();
@@ -76,11 +76,13 @@ export async function createPasskey(
 
 /** Uses a passkey. `conditional` offers it in the e-mail field's autofill instead of a dialog. Throws a Problem. */
 export async function usePasskey(
-  options: PublicKeyCredentialRequestOptionsJSON | { publicKey: PublicKeyCredentialRequestOptionsJSON },
+  options: unknown,
   how: { mediation?: CredentialMediationRequirement; signal?: AbortSignal } = {},
 ): Promise<unknown> {
   try {
-    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(publicKeyOf(options));
+    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(
+      publicKeyOf(options) as PublicKeyCredentialRequestOptionsJSON,
+    );
     const given = await navigator.credentials.get({ publicKey, ...how });
     if (!(given instanceof PublicKeyCredential)) throw new DOMException('none', 'NotAllowedError');
     return given.toJSON();

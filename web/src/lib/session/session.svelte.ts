@@ -1,9 +1,10 @@
 // Who is signed in, and the fresh proof of identity that some changes need. Starts and stops the event stream.
 
+import { address, read, remove, send } from '../api/address';
 import { cache } from '../api/cache.svelte';
-import { connectSession, get, post, remove } from '../api/client';
+import { connectSession } from '../api/client';
 import { asProblem, type Problem } from '../api/problem';
-import type { Ceremony, Me, Setup } from '../api/types';
+import type { Me, Reverified, Setup } from '../api/types';
 import { live } from '../live/live.svelte';
 import { createPasskey, usePasskey } from './passkey';
 
@@ -29,12 +30,12 @@ class Session {
       () => this.#ended(),
     );
     try {
-      this.setup = await get<Setup>('/setup');
+      this.setup = await read(address('/setup'));
       if (this.setup.state === 'unclaimed') {
         this.state = 'unclaimed';
         return;
       }
-      this.#enter(await get<Me>('/me'));
+      this.#enter(await read(address('/me')));
     } catch (error) {
       const problem = asProblem(error);
       if (problem.status === 401) this.state = 'signed_out';
@@ -66,41 +67,40 @@ class Session {
   }
 
   async claimWithPassword(code: string, email: string, password: string): Promise<void> {
-    this.#enter(await post<Me>('/claim', { code, email, password }));
+    this.#enter(await send('post', '/claim', {}, { code, email, password }));
   }
 
   async claimWithPasskey(code: string, email: string, name: string): Promise<void> {
-    const begun = await post<Ceremony<PublicKeyCredentialCreationOptionsJSON>>('/claim/passkey/begin', {
-      code,
-      email,
-    });
+    const begun = await send('post', '/claim/passkey/begin', {}, { code, email });
     const credential = await createPasskey(begun.options);
-    this.#enter(await post<Me>('/claim/passkey/finish', { ceremony: begun.ceremony, credential, name }));
+    this.#enter(
+      await send('post', '/claim/passkey/finish', {}, { ceremony: begun.ceremony, credential, name }),
+    );
   }
 
   async register(email: string, password: string): Promise<void> {
-    this.#enter(await post<Me>('/register', { email, password }));
+    this.#enter(await send('post', '/register', {}, { email, password }));
   }
 
   async signInWithPassword(email: string, password: string): Promise<void> {
-    this.#enter(await post<Me>('/session', { email, password }));
+    this.#enter(await send('post', '/session', {}, { email, password }));
   }
 
   async signInWithPasskey(
     how: { mediation?: CredentialMediationRequirement; signal?: AbortSignal } = {},
   ): Promise<void> {
-    const begun = await post<Ceremony<PublicKeyCredentialRequestOptionsJSON>>('/session/passkey/begin');
+    const begun = await send('post', '/session/passkey/begin', {}, {});
     const credential = await usePasskey(begun.options, how);
-    this.#enter(await post<Me>('/session/passkey/finish', { ceremony: begun.ceremony, credential }));
+    this.#enter(await send('post', '/session/passkey/finish', {}, { ceremony: begun.ceremony, credential }));
   }
 
   async signOut(): Promise<void> {
-    await remove('/session');
+    await remove('/session', {});
     this.#ended();
   }
 
   async refreshMe(): Promise<void> {
-    this.me = await get<Me>('/me');
+    this.me = await read(address('/me'));
   }
 
   /** Opens the dialog over whatever is open; resolves when the proof was given or refused. */
@@ -118,23 +118,26 @@ class Session {
   }
 
   async proveWithPassword(password: string): Promise<void> {
-    this.#proved(await post<{ reverified_until: number }>('/session/reverify', { password }));
+    this.#proved(await send('post', '/session/reverify', {}, { password }));
   }
 
   async proveWithPasskey(): Promise<void> {
-    const begun = await post<Ceremony<PublicKeyCredentialRequestOptionsJSON>>(
-      '/session/reverify/passkey/begin',
-    );
+    const begun = await send('post', '/session/reverify/passkey/begin', {}, {});
     const credential = await usePasskey(begun.options);
     this.#proved(
-      await post<{ reverified_until: number }>('/session/reverify/passkey/finish', {
-        ceremony: begun.ceremony,
-        credential,
-      }),
+      await send(
+        'post',
+        '/session/reverify/passkey/finish',
+        {},
+        {
+          ceremony: begun.ceremony,
+          credential,
+        },
+      ),
     );
   }
 
-  #proved(answer: { reverified_until: number }): void {
+  #proved(answer: Reverified): void {
     if (this.me) {
       const session = { ...this.me.session, reverified_until: answer.reverified_until };
       this.me = { ...this.me, session };
