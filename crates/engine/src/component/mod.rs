@@ -8,16 +8,23 @@
 mod adx_dmi;
 mod atr;
 mod average;
+mod basis_premium;
 mod bollinger;
+mod book_imbalance;
 mod choppiness;
 mod cooldown;
 mod crossing;
+mod cvd;
 mod donchian_breakout;
 mod funding_rate;
+mod funding_window;
 mod ma_cross;
 mod ma_distance;
 mod ma_slope;
 mod macd;
+mod max_spread;
+mod min_depth;
+mod open_interest;
 mod parameters;
 mod price_vs_ma;
 mod rsi;
@@ -30,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use self::parameters::Parameters;
 use crate::catalog::{ComponentEntry, DataNeeds};
 use crate::input::Inputs;
+use crate::market::BookAsk;
 use crate::problem::{Problem, code};
 use crate::reading::{Check, Direction, Reading};
 use crate::template::{ComponentSpec, Role};
@@ -51,6 +59,11 @@ trait Behavior: Sized {
 
     /// Takes in a closed candle.
     fn update(&mut self, inputs: &Inputs<'_>) -> Reading;
+
+    /// The sum over the order book that it asks for.
+    fn book(&self) -> Option<BookAsk> {
+        None
+    }
 
     /// One plain sentence on what it does with these parameters.
     fn explain(role: Role, parameters: &Parameters) -> String;
@@ -109,6 +122,11 @@ macro_rules! components {
                 match self { $(Self::$variant(component) => component.warmup_candles()),+ }
             }
 
+            /// The sum over the order book that it asks for.
+            pub fn book(&self) -> Option<BookAsk> {
+                match self { $(Self::$variant(component) => component.book()),+ }
+            }
+
             /// Takes in one closed candle and gives the verdict on it. Called exactly once per candle.
             pub fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
                 match self { $(Self::$variant(component) => component.update(inputs)),+ }
@@ -135,6 +153,13 @@ components! {
     FundingRate(funding_rate::FundingRate),
     MaDistance(ma_distance::MaDistance),
     Cooldown(cooldown::Cooldown),
+    Cvd(cvd::Cvd),
+    BookImbalance(book_imbalance::BookImbalance),
+    OpenInterest(open_interest::OpenInterest),
+    BasisPremium(basis_premium::BasisPremium),
+    MaxSpread(max_spread::MaxSpread),
+    MinDepth(min_depth::MinDepth),
+    FundingWindow(funding_window::FundingWindow),
 }
 
 impl Component {
@@ -213,6 +238,25 @@ fn sign(value: f64) -> Direction {
     } else {
         Direction::Neutral
     }
+}
+
+/// The other direction.
+const fn opposite(direction: Direction) -> Direction {
+    match direction {
+        Direction::Long => Direction::Short,
+        Direction::Short => Direction::Long,
+        Direction::Neutral => Direction::Neutral,
+    }
+}
+
+/// A check that blocks one direction only, and none when it is neutral.
+fn except(blocked: Direction, value: f64, limit: Option<f64>) -> Reading {
+    let (long, short) = match blocked {
+        Direction::Long => (Check::Block, Check::Pass),
+        Direction::Short => (Check::Pass, Check::Block),
+        Direction::Neutral => (Check::Pass, Check::Pass),
+    };
+    Reading::check(long, short, value, limit)
 }
 
 /// A check that passes only in the given direction, and in none when it is neutral.

@@ -42,6 +42,12 @@ impl Window {
         self.values.get(self.next).or_else(|| self.values.first()).copied()
     }
 
+    /// All numbers, the oldest first.
+    pub fn in_time(&self) -> impl Iterator<Item = f64> + '_ {
+        let (newer, older) = self.values.split_at(self.next.min(self.values.len()));
+        older.iter().chain(newer).copied()
+    }
+
     /// All numbers, in the ring's order and not in that of time.
     pub fn values(&self) -> &[f64] {
         &self.values

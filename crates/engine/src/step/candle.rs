@@ -30,6 +30,7 @@ pub(super) fn learn(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle) -> Op
         candle,
         closed_at: candle.candle.close_time(plan.timeframe),
         funding_rate: inner.funding_rate,
+        market: inner.market.as_deref().filter(|facts| facts.candle == open_time),
         facts: inner.facts.get(),
     };
     let readings = &mut inner.scratch.readings;

@@ -129,6 +129,13 @@ fn readings(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Bloc
         blocks.push(Block::limit(ReasonCode::WarmingUp, seen, needed));
     }
     if wanted == Direction::Neutral {
+        // A signal without data is neutral; it is named only where its word might have made a direction.
+        for (planned, reading) in spoken().take(plan.signals) {
+            if reading.verdict == Verdict::NoData {
+                blocks
+                    .push(Block { component: Some(planned.index), ..Block::plain(ReasonCode::DataMissing) });
+            }
+        }
         blocks.push(Block::plain(ReasonCode::NoSignal));
     } else if !is_enabled(plan.direction, wanted) {
         blocks.push(Block::plain(ReasonCode::DirectionDisabled));
@@ -151,6 +158,7 @@ fn readings(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Bloc
             Verdict::NoData | Verdict::Signal { .. } => false,
         };
         if !passes {
+            let reason = if reading.verdict == Verdict::NoData { ReasonCode::DataMissing } else { reason };
             let component = Some(planned.index);
             blocks.push(Block { reason, component, value: reading.value, limit: reading.limit });
         }

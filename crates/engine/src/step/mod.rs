@@ -62,7 +62,14 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
         }
         Event::FundingRate { rate, at } => {
             inner.advance(*at);
-            inner.funding_rate = Some(crate::input::decimal_to_f64(rate.get()));
+            inner.funding_rate = plan.funding_per_8h(*rate);
+        }
+        Event::Market(facts) => {
+            if let Some(funding) = facts.funding() {
+                inner.funding_rate = funding.and_then(|rate| plan.funding_per_8h(rate));
+            }
+            inner.market = Some(facts.clone());
+            return;
         }
         Event::FundingPaid { amount, at } => {
             inner.advance(*at);

@@ -8,7 +8,9 @@ use flate2::read::GzDecoder;
 use keyhold_domain::{Candle, Decimal, Price, Timestamp};
 use keyhold_engine::component::Component;
 use keyhold_engine::input::{ClosedCandle, Facts, Inputs};
+use keyhold_engine::market::{BookSums, DepthSum, LevelSum, MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::reading::Reading;
+use keyhold_engine::template::Number;
 
 /// A file of the reference data, or `None` with a loud word when the data is not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
@@ -44,16 +46,17 @@ pub(crate) fn candle(open_time_ms: i64, numbers: [&str; 5]) -> ClosedCandle {
 }
 
 /// What a component may look at on a candle.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Moment {
     pub(crate) candle: ClosedCandle,
     pub(crate) funding_rate: Option<f64>,
+    pub(crate) market: Option<MarketFacts>,
     pub(crate) facts: Facts,
 }
 
 impl Moment {
     pub(crate) fn of(candle: ClosedCandle) -> Self {
-        Self { candle, funding_rate: None, facts: Facts::default() }
+        Self { candle, funding_rate: None, market: None, facts: Facts::default() }
     }
 
     pub(crate) fn inputs(&self) -> Inputs<'_> {
@@ -61,6 +64,7 @@ impl Moment {
             candle: &self.candle,
             closed_at: self.candle.candle.open_time.plus_ms(60_000),
             funding_rate: self.funding_rate,
+            market: self.market.as_ref(),
             facts: self.facts,
         }
     }
@@ -122,7 +126,42 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
         };
         let funding_rate = Some(f64::from(i32::try_from(dice.roll(2_001) - 1_000).unwrap()) / 1_000_000.0);
         let facts = Facts { candles_since_exit: since_exit, candles_since_loss: since_exit };
-        moments.push(Moment { candle: ClosedCandle::new(candle.check().unwrap()), funding_rate, facts });
+        let market = Some(random_market(&mut dice, &candle));
+        let candle = ClosedCandle::new(candle.check().unwrap());
+        moments.push(Moment { candle, funding_rate, market, facts });
     }
     moments
+}
+
+/// A book, trades and prices beside a candle, each of them missing now and then.
+fn random_market(dice: &mut Dice, candle: &Candle) -> MarketFacts {
+    let at = candle.open_time.plus_ms(60_000);
+    let close = candle.close.get();
+    let mut there = |chance: i64| dice.roll(chance) != 0;
+    let (book, trades, interest, premium) = (there(20), there(40), there(30), there(20));
+    let mut some = |least: i64, range: i64| Decimal::new(least + dice.roll(range), 2);
+    let price = |value: Decimal| Price::new(value).unwrap();
+    let quote = Quote { bid: price(close - some(1, 100)), ask: price(close + some(1, 100)) };
+    let levels =
+        [1, 10].map(|levels| LevelSum { levels, bid: Number(some(1, 9_000)), ask: Number(some(1, 9_000)) });
+    let depth = vec![DepthSum {
+        within_bps: Number(Decimal::TEN),
+        bid: Number(some(1_000_000, 9_000_000)),
+        ask: Number(some(1_000_000, 9_000_000)),
+    }];
+    let share = some(0, 101);
+    MarketFacts {
+        quote: book.then_some(Seen { value: quote, at }),
+        book: book.then(|| Seen { value: BookSums { levels: levels.to_vec(), depth }, at }),
+        taker: trades.then(|| TakerVolume {
+            buy: Number(candle.volume * share),
+            sell: Number(candle.volume * (Decimal::ONE - share)),
+        }),
+        open_interest: interest.then(|| Seen { value: Number(Decimal::from(100) + some(0, 1_000)), at }),
+        mark: Some(Seen { value: price(close + some(0, 600)), at }),
+        index: premium.then(|| Seen { value: price(close + some(0, 600)), at }),
+        funding: None,
+        next_funding: Some(Seen { value: Timestamp::from_ms((at.ms() / 2_400_000 + 1) * 2_400_000), at }),
+        ..MarketFacts::none(candle.open_time, at)
+    }
 }

@@ -175,7 +175,13 @@ fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Template, Backt
 }
 
 fn lacks(spec: &Spec, needs: keyhold_engine::catalog::DataNeeds) -> bool {
-    needs.funding && spec.funding == Funding::Off
+    let beyond_funding = needs.next_funding
+        || needs.quote
+        || needs.book
+        || needs.trades
+        || needs.open_interest
+        || needs.premium;
+    beyond_funding || (needs.funding && spec.funding == Funding::Off)
 }
 
 fn compile(spec: &Spec, template: &Template, recording: Recording) -> Result<Plan, BacktestError> {

@@ -297,7 +297,15 @@ export interface ComponentEntry {
   title: string;
   help: string;
   roles: { role: Role; help: string }[];
-  needs: { funding: boolean };
+  needs: {
+    funding: boolean;
+    next_funding: boolean;
+    quote: boolean;
+    book: boolean;
+    trades: boolean;
+    open_interest: boolean;
+    premium: boolean;
+  };
   warmup: string;
   unit: string;
   parameters: ParameterEntry[];
