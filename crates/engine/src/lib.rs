@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod bot;
+pub mod bucket;
 pub mod catalog;
 pub mod check;
 pub mod combine;

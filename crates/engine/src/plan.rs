@@ -10,7 +10,7 @@ use keyhold_domain::{
 
 use crate::catalog::DataNeeds;
 use crate::combine::Combiner;
-use crate::component::Component;
+use crate::component::{Component, Context};
 use crate::exit_rule::ExitPlan;
 use crate::market::BookAsk;
 use crate::problem::{Problem, code};
@@ -193,7 +193,7 @@ fn ordered(template: &Template, problems: &mut Vec<Problem>) -> Vec<(Planned, Co
         }
         let Ok(place) = u16::try_from(index) else { continue };
         // What is wrong with a component has been said by the template's check already.
-        match Component::build(spec) {
+        match Component::build(spec, Context { timeframe: template.timeframe }) {
             Ok(component) => components
                 .push((Planned { index: place, kind: component.kind(), role: spec.role }, component)),
             Err(more) if problems.is_empty() => {

@@ -2,7 +2,7 @@
 //!
 //! Entries are constants beside the code they describe; the lists of them are in [`crate::catalog`].
 
-use keyhold_domain::Decimal;
+use keyhold_domain::{Decimal, Timeframe};
 use serde::Serialize;
 
 use crate::template::{Number, Role};
@@ -162,6 +162,17 @@ impl ParameterEntry {
         Self { name, title, help, shape, roles: &[], applies_if: None }
     }
 
+    /// One of the lengths of candles. Whether it fits the template's own is for the component to check.
+    pub const fn timeframe(
+        name: &'static str,
+        title: &'static str,
+        help: &'static str,
+        default: Timeframe,
+    ) -> Self {
+        let shape = Shape::Choice { choices: &TIMEFRAMES, default: default.as_str() };
+        Self { name, title, help, shape, roles: &[], applies_if: None }
+    }
+
     /// The same parameter, used only in these roles.
     pub const fn only_in(mut self, roles: &'static [Role]) -> Self {
         self.roles = roles;
@@ -174,6 +185,17 @@ impl ParameterEntry {
         self
     }
 }
+
+/// The short names of all timeframes, shortest first.
+const TIMEFRAMES: [&str; Timeframe::ALL.len()] = {
+    let mut names = [""; Timeframe::ALL.len()];
+    let mut index = 0;
+    while index < names.len() {
+        names[index] = Timeframe::ALL[index].as_str();
+        index += 1;
+    }
+    names
+};
 
 /// The condition under which a parameter has an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -12,7 +12,7 @@ use keyhold_domain::Decimal;
 
 pub use self::explain::explain;
 use crate::catalog::{DataNeeds, ExitKind};
-use crate::component::{Component, Parameters};
+use crate::component::{Component, Context, Parameters};
 use crate::indicator::Atr;
 use crate::problem::{Problem, code};
 use crate::template::{Enabled, Role, TEMPLATE_FORMAT, Template};
@@ -179,6 +179,7 @@ fn check_head(template: &Template) -> Vec<Problem> {
 
 /// Builds every component, also the disabled ones: enabling one must not be able to break a saved template.
 fn build_components(template: &Template, problems: &mut Vec<Problem>) -> Vec<CheckedComponent> {
+    let context = Context { timeframe: template.timeframe };
     let mut components = Vec::new();
     for (index, spec) in template.components.iter().enumerate() {
         let path = format!("components[{index}]");
@@ -191,7 +192,7 @@ fn build_components(template: &Template, problems: &mut Vec<Problem>) -> Vec<Che
                 "Write a weight such as 1; disable the component if it should not count.",
             ));
         }
-        match Component::build(spec) {
+        match Component::build(spec, context) {
             Ok(component) if spec.enabled == Enabled::Yes => {
                 components.push(CheckedComponent { index, weight, component });
             }

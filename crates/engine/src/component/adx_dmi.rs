@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways, sign};
+use super::{Behavior, Context, Parameters, both_ways, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Adx;
 use crate::input::Inputs;
@@ -52,7 +52,7 @@ impl Behavior for AdxDmi {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let period = parameters.integer("period");
         Ok(Self { role, period, threshold: parameters.float("threshold"), adx: Adx::new(period) })
     }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways};
+use super::{Behavior, Context, Parameters, both_ways};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Atr;
 use crate::input::Inputs;
@@ -55,7 +55,7 @@ impl Behavior for AtrComponent {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let (min, max) = (parameters.number("min_pct"), parameters.number("max_pct"));
         if min >= max {
             return Err(vec![Problem::new(

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways, except, opposite};
+use super::{Behavior, Context, Parameters, both_ways, except, opposite};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, decimals};
 use crate::input::Inputs;
 use crate::market::MarketFacts;
@@ -69,7 +69,7 @@ impl Behavior for BasisPremium {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let usage = match role {
             Role::Signal => Use::Fade,
             Role::Filter | Role::EntryGuard | Role::RiskGate if parameters.choice("block") == "both" => {

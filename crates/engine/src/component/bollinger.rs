@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, only_toward, sign};
+use super::{Behavior, Context, Parameters, only_toward, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Bollinger;
 use crate::input::Inputs;
@@ -67,7 +67,7 @@ impl Behavior for BollingerComponent {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let mode = if parameters.choice("mode") == "breakout" { Mode::Breakout } else { Mode::Reversion };
         let period = parameters.integer("period");
         Ok(Self { role, period, mode, bands: Bollinger::new(period, parameters.float("mult")) })

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, except, opposite};
+use super::{Behavior, Context, Parameters, except, opposite};
 use crate::catalog::{
     ComponentEntry, DataNeeds, Family, Integers, ParameterEntry, RoleEntry, Unit, decimals,
 };
@@ -59,7 +59,7 @@ impl Behavior for BookImbalance {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         Ok(Self { role, levels: parameters.integer("levels"), threshold: parameters.float("threshold") })
     }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways};
+use super::{Behavior, Context, Parameters, both_ways};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Choppiness;
 use crate::input::Inputs;
@@ -66,7 +66,7 @@ impl Behavior for ChoppinessComponent {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let (trend, range) = (parameters.number("trend_below"), parameters.number("range_above"));
         if trend >= range {
             return Err(vec![Problem::new(

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles};
 use crate::input::Inputs;
 use crate::problem::Problem;
@@ -56,7 +56,7 @@ impl Behavior for Cooldown {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let after = if parameters.choice("after") == "loss" { After::Loss } else { After::Any };
         Ok(Self { candles: parameters.integer("candles"), after })
     }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::reading::Direction;
+use super::zone::Zones;
+use crate::indicator::{Market, StochasticValue};
+use crate::reading::{Direction, Reading};
 
 /// Remembers on which side the difference was. A touch (difference zero) is not yet a crossing; moving on to the other
 /// side is.
@@ -22,5 +24,31 @@ impl Crossing {
         } else {
             Direction::Neutral
         })
+    }
+}
+
+/// Two stochastic lines that cross: counts only while the slower one is in a zone on its side, and the market moves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct ZoneCrossing {
+    zones: Zones,
+    crossing: Crossing,
+}
+
+impl ZoneCrossing {
+    pub(super) fn new(zones: Zones) -> Self {
+        Self { zones, crossing: Crossing::default() }
+    }
+
+    /// The reading of a signal: value %K, limit %D.
+    pub(super) fn reading(&mut self, lines: Option<StochasticValue>) -> Reading {
+        let Some(StochasticValue { k, d: Some(d), market }) = lines else { return Reading::WARMING_UP };
+        let Some(crossed) = self.crossing.update(k - d) else { return Reading::WARMING_UP };
+        let in_zone = match crossed {
+            Direction::Long => d <= self.zones.low,
+            Direction::Short => d >= self.zones.high,
+            Direction::Neutral => true,
+        };
+        let counts = in_zone && market == Market::Moving;
+        Reading::signal(if counts { crossed } else { Direction::Neutral }, k, Some(d))
     }
 }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, sign};
+use super::{Behavior, Context, Parameters, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::{CumulativeSlope, Window};
 use crate::input::Inputs;
@@ -60,7 +60,7 @@ impl Behavior for Cvd {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let period = parameters.integer("period");
         Ok(Self {
             period,
@@ -82,10 +82,10 @@ impl Behavior for Cvd {
 
     fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
         let traded = inputs.market.and_then(MarketFacts::taker_volume);
-        let (buy, sell) = traded.unwrap_or((0.0, 0.0));
+        let (bought, sold) = traded.unwrap_or((0.0, 0.0));
         let known = if traded.is_some() { 1.0 } else { 0.0 };
         self.known_count += known - self.known.push(known).unwrap_or(0.0);
-        let slopes = self.delta.update(buy - sell).zip(self.volume.update(buy + sell));
+        let slopes = self.delta.update(bought - sold).zip(self.volume.update(bought + sold));
         let Some((delta, volume)) = slopes else { return Reading::WARMING_UP };
         if traded.is_none() || self.known_count < KNOWN_SHARE * f64::from(self.period) {
             return Reading::NO_DATA;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles};
 use crate::indicator::{Channel, Donchian};
 use crate::input::Inputs;
@@ -55,7 +55,7 @@ impl Behavior for DonchianBreakout {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let period = parameters.integer("period");
         let confirm =
             if parameters.choice("confirm_close") == "no" { Confirm::Touch } else { Confirm::Close };

@@ -7,7 +7,7 @@
 use keyhold_domain::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways, except, opposite};
+use super::{Behavior, Context, Parameters, both_ways, except, opposite};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, decimals};
 use crate::input::{Inputs, decimal_to_f64};
 use crate::problem::Problem;
@@ -95,7 +95,7 @@ impl Behavior for FundingRate {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let follow = parameters.choice("mode") == "follow";
         let usage = match role {
             Role::Signal if follow => Use::SignalFollow,

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways, except, sign};
+use super::{Behavior, Context, Parameters, both_ways, except, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, Integers, ParameterEntry, RoleEntry, Unit};
 use crate::input::Inputs;
 use crate::market::MarketFacts;
@@ -58,7 +58,7 @@ impl Behavior for FundingWindow {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let blocked = if parameters.choice("block") == "both" { Blocked::Both } else { Blocked::PayingSide };
         Ok(Self { minutes: parameters.integer("minutes"), blocked })
     }

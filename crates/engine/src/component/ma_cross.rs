@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::crossing::Crossing;
-use super::{Behavior, Parameters, sign};
+use super::{Behavior, Context, Parameters, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles};
 use crate::indicator::{Ema, Sma};
 use crate::input::Inputs;
@@ -111,7 +111,7 @@ impl Behavior for EmaCross {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let (fast, slow) = check_order(parameters)?;
         let trigger = Trigger::from_parameters(parameters);
         Ok(Self { slow_period: slow, fast: Ema::new(fast), slow: Ema::new(slow), trigger })
@@ -167,7 +167,7 @@ impl Behavior for SmaCross {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let (fast, slow) = check_order(parameters)?;
         let trigger = Trigger::from_parameters(parameters);
         Ok(Self { slow_period: slow, fast: Sma::new(fast), slow: Sma::new(slow), trigger })

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::average::{self, Average};
-use super::{Behavior, Parameters, both_ways};
+use super::{Behavior, Context, Parameters, both_ways};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Atr;
 use crate::input::Inputs;
@@ -72,7 +72,7 @@ impl Behavior for MaDistance {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let (basis, limit) = if parameters.choice("basis") == "atr" {
             let period = parameters.integer("atr_period");
             (Basis::Atr { period, atr: Atr::new(period) }, parameters.float("max_atr"))

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::average::{self, Average};
-use super::{Behavior, Parameters, sign};
+use super::{Behavior, Context, Parameters, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Window;
 use crate::input::Inputs;
@@ -55,7 +55,7 @@ impl Behavior for MaSlope {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let lookback = parameters.integer("lookback");
         Ok(Self {
             period: parameters.integer("period"),

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::crossing::Crossing;
-use super::{Behavior, Parameters, sign};
+use super::{Behavior, Context, Parameters, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles};
 use crate::indicator::{Macd, MacdPeriods};
 use crate::input::Inputs;
@@ -66,7 +66,7 @@ impl Behavior for MacdComponent {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let [fast, slow, signal] = ["fast", "slow", "signal"].map(|name| parameters.integer(name));
         if fast >= slow {
             return Err(vec![Problem::new(

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways};
+use super::{Behavior, Context, Parameters, both_ways};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, decimals};
 use crate::input::Inputs;
 use crate::market::MarketFacts;
@@ -40,7 +40,7 @@ impl Behavior for MaxSpread {
         )],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         Ok(Self { max_bps: parameters.float("max_bps") })
     }
 

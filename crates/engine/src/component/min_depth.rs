@@ -8,7 +8,7 @@ use keyhold_domain::Decimal;
 use keyhold_domain::money::decimal_text;
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, decimals};
 use crate::input::Inputs;
 use crate::market::BookAsk;
@@ -53,7 +53,7 @@ impl Behavior for MinDepth {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         Ok(Self { notional: parameters.float("notional"), within_bps: parameters.number("within_bps") })
     }
 

@@ -8,10 +8,13 @@
 mod adx_dmi;
 mod atr;
 mod average;
+mod awesome;
 mod basis_premium;
 mod bollinger;
 mod book_imbalance;
+mod cci;
 mod choppiness;
+mod cmf;
 mod cooldown;
 mod crossing;
 mod cvd;
@@ -23,15 +26,26 @@ mod ma_distance;
 mod ma_slope;
 mod macd;
 mod max_spread;
+mod mfi;
 mod min_depth;
+mod obv_trend;
 mod open_interest;
 mod parameters;
 mod price_vs_ma;
+mod roc;
 mod rsi;
+mod rsi_divergence;
+mod stoch_rsi;
+mod stochastic;
 mod supertrend;
+mod tsi;
 mod volume_spike;
+mod vwap;
+mod williams_r;
+mod zone;
 mod zscore;
 
+use keyhold_domain::Timeframe;
 use serde::{Deserialize, Serialize};
 
 pub use self::parameters::Parameters;
@@ -42,14 +56,21 @@ use crate::problem::{Problem, code};
 use crate::reading::{Check, Direction, Reading};
 use crate::template::{ComponentSpec, Role};
 
+/// What surrounds a component in its template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    /// The length of the candles it is fed.
+    pub timeframe: Timeframe,
+}
+
 /// What every component's file provides.
 trait Behavior: Sized {
     /// Its page in the catalog.
     const ENTRY: ComponentEntry;
 
-    /// The component before its first candle. The role is one of the entry's; only rules over several parameters are
-    /// left to check, with paths such as `parameters.fast`.
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>>;
+    /// The component before its first candle. The role is one of the entry's; only rules over several parameters, or
+    /// over a parameter and the context, are left to check, with paths such as `parameters.fast`.
+    fn prepare(role: Role, parameters: &Parameters, context: Context) -> Result<Self, Vec<Problem>>;
 
     /// The role it was prepared for.
     fn role(&self) -> Role;
@@ -76,11 +97,12 @@ macro_rules! components {
         /// Serialized, it is a snapshot: read back and fed the same candles, it gives the same readings to the last bit.
         ///
         /// ```
-        /// use keyhold_engine::component::Component;
+        /// use keyhold_domain::Timeframe;
+        /// use keyhold_engine::component::{Component, Context};
         /// use keyhold_engine::template::ComponentSpec;
         /// let spec: ComponentSpec =
         ///     serde_json::from_str(r#"{"kind": "ema_cross", "role": "signal", "parameters": {"fast": 9}}"#).unwrap();
-        /// let component = Component::build(&spec).unwrap();
+        /// let component = Component::build(&spec, Context { timeframe: Timeframe::H1 }).unwrap();
         /// assert_eq!((component.kind(), component.warmup_candles()), ("ema_cross", 26));
         /// ```
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,9 +114,14 @@ macro_rules! components {
         pub(crate) const ENTRIES: &[ComponentEntry] = &[$(<$type as Behavior>::ENTRY),+];
 
         impl Component {
-            fn prepare(kind: &str, role: Role, parameters: &Parameters) -> Option<Result<Self, Vec<Problem>>> {
+            fn prepare(
+                kind: &str,
+                role: Role,
+                parameters: &Parameters,
+                context: Context,
+            ) -> Option<Result<Self, Vec<Problem>>> {
                 $(if kind == <$type as Behavior>::ENTRY.kind {
-                    return Some(<$type as Behavior>::prepare(role, parameters).map(Self::$variant));
+                    return Some(<$type as Behavior>::prepare(role, parameters, context).map(Self::$variant));
                 })+
                 None
             }
@@ -145,11 +172,23 @@ components! {
     Supertrend(supertrend::SupertrendComponent),
     DonchianBreakout(donchian_breakout::DonchianBreakout),
     Rsi(rsi::RsiComponent),
+    Stochastic(stochastic::StochasticComponent),
+    StochRsi(stoch_rsi::StochRsiComponent),
+    Cci(cci::CciComponent),
+    WilliamsR(williams_r::WilliamsRComponent),
+    Roc(roc::RocComponent),
+    Mfi(mfi::MfiComponent),
+    Awesome(awesome::AwesomeComponent),
+    Tsi(tsi::TsiComponent),
+    RsiDivergence(rsi_divergence::RsiDivergence),
     Bollinger(bollinger::BollingerComponent),
     Zscore(zscore::Zscore),
     Atr(atr::AtrComponent),
     Choppiness(choppiness::ChoppinessComponent),
     VolumeSpike(volume_spike::VolumeSpike),
+    ObvTrend(obv_trend::ObvTrend),
+    Vwap(vwap::VwapComponent),
+    Cmf(cmf::CmfComponent),
     FundingRate(funding_rate::FundingRate),
     MaDistance(ma_distance::MaDistance),
     Cooldown(cooldown::Cooldown),
@@ -165,7 +204,7 @@ components! {
 impl Component {
     /// Checks kind, role, parameter names, types, ranges and rules over several parameters, and prepares the component.
     /// All problems at once, with paths relative to the component, for example `parameters.fast`.
-    pub fn build(spec: &ComponentSpec) -> Result<Self, Vec<Problem>> {
+    pub fn build(spec: &ComponentSpec, context: Context) -> Result<Self, Vec<Problem>> {
         let entry = ENTRIES
             .iter()
             .find(|entry| entry.kind == spec.kind)
@@ -181,7 +220,7 @@ impl Component {
                 return Err(problems);
             }
         };
-        match Self::prepare(entry.kind, spec.role, &parameters) {
+        match Self::prepare(entry.kind, spec.role, &parameters, context) {
             Some(Ok(component)) if problems.is_empty() => Ok(component),
             Some(Ok(_)) | None => Err(problems),
             Some(Err(more)) => {

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways, only_toward, sign};
+use super::{Behavior, Context, Parameters, both_ways, only_toward, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Window;
 use crate::input::Inputs;
@@ -81,7 +81,7 @@ impl Behavior for OpenInterest {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let usage = match role {
             Role::Signal => Use::Signal,
             Role::Filter | Role::EntryGuard | Role::RiskGate

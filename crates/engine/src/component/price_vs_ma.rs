@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::average::{self, Average};
-use super::{Behavior, Parameters, only_toward};
+use super::{Behavior, Context, Parameters, only_toward};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::input::Inputs;
 use crate::problem::Problem;
@@ -53,7 +53,7 @@ impl Behavior for PriceVsMa {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         Ok(Self {
             role,
             period: parameters.integer("period"),

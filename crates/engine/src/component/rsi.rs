@@ -4,12 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, only_toward, sign};
+use super::zone::{Leaving, Zones};
+use super::{Behavior, Context, Parameters, only_toward, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Rsi;
 use crate::input::Inputs;
-use crate::problem::{Problem, code};
-use crate::reading::{Check, Direction, Reading};
+use crate::problem::Problem;
+use crate::reading::{Check, Reading};
 use crate::template::Role;
 
 /// The middle of the scale.
@@ -19,8 +20,8 @@ const MIDDLE: f64 = 50.0;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Mode {
-    /// Signal on leaving a zone; remembers the index of the candle before.
-    LeavingZone { previous: Option<f64> },
+    /// Signal on leaving a zone.
+    LeavingZone(Leaving),
     /// Signal by the side of 50.
     Side,
     /// Filter: no long in the high zone, no short in the low zone.
@@ -33,8 +34,7 @@ enum Mode {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RsiComponent {
     period: u32,
-    low: f64,
-    high: f64,
+    zones: Zones,
     mode: Mode,
     rsi: Rsi,
 }
@@ -85,67 +85,45 @@ impl Behavior for RsiComponent {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
-        let (low, high) = (parameters.number("low"), parameters.number("high"));
-        if low >= high {
-            return Err(vec![Problem::new(
-                "parameters.low",
-                code::CONTRADICTION,
-                format!("The low zone ({low}) does not lie below the high zone ({high})."),
-                "Make low smaller than high.",
-            )]);
-        }
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
+        let zones = Zones::from_parameters(parameters)?;
         let trend = parameters.choice("mode") == "trend";
         let mode = match role {
             Role::Filter if trend => Mode::OnSide,
             Role::Filter => Mode::OutsideZone,
             Role::Signal | Role::EntryGuard | Role::RiskGate if trend => Mode::Side,
-            Role::Signal | Role::EntryGuard | Role::RiskGate => Mode::LeavingZone { previous: None },
+            Role::Signal | Role::EntryGuard | Role::RiskGate => Mode::LeavingZone(Leaving::default()),
         };
         let period = parameters.integer("period");
-        Ok(Self {
-            period,
-            low: parameters.float("low"),
-            high: parameters.float("high"),
-            mode,
-            rsi: Rsi::new(period),
-        })
+        Ok(Self { period, zones, mode, rsi: Rsi::new(period) })
     }
 
     fn role(&self) -> Role {
         match self.mode {
-            Mode::LeavingZone { .. } | Mode::Side => Role::Signal,
+            Mode::LeavingZone(_) | Mode::Side => Role::Signal,
             Mode::OutsideZone | Mode::OnSide => Role::Filter,
         }
     }
 
     fn warmup_candles(&self) -> u32 {
         match self.mode {
-            Mode::LeavingZone { .. } => self.period + 2,
+            Mode::LeavingZone(_) => self.period + 2,
             Mode::Side | Mode::OutsideZone | Mode::OnSide => self.period + 1,
         }
     }
 
     fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
         let Some(rsi) = self.rsi.update(inputs.candle.floats.close) else { return Reading::WARMING_UP };
-        // The zone that is nearer is the one a reader compares with.
-        let zone = if rsi < MIDDLE { self.low } else { self.high };
+        let zone = self.zones.nearer(rsi, MIDDLE);
         match &mut self.mode {
-            Mode::LeavingZone { previous } => {
-                let Some(previous) = previous.replace(rsi) else { return Reading::WARMING_UP };
-                let direction = if previous <= self.low && rsi > self.low {
-                    Direction::Long
-                } else if previous >= self.high && rsi < self.high {
-                    Direction::Short
-                } else {
-                    Direction::Neutral
-                };
-                Reading::signal(direction, rsi, Some(zone))
-            }
+            Mode::LeavingZone(leaving) => match leaving.update(rsi, self.zones) {
+                Some(direction) => Reading::signal(direction, rsi, Some(zone)),
+                None => Reading::WARMING_UP,
+            },
             Mode::Side => Reading::signal(sign(rsi - MIDDLE), rsi, Some(MIDDLE)),
             Mode::OutsideZone => {
-                let long = if rsi >= self.high { Check::Block } else { Check::Pass };
-                let short = if rsi <= self.low { Check::Block } else { Check::Pass };
+                let long = if rsi >= self.zones.high { Check::Block } else { Check::Pass };
+                let short = if rsi <= self.zones.low { Check::Block } else { Check::Pass };
                 Reading::check(long, short, rsi, Some(zone))
             }
             Mode::OnSide => only_toward(sign(rsi - MIDDLE), rsi, Some(MIDDLE)),

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters};
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::{Atr, Supertrend, TrendSide};
 use crate::input::Inputs;
@@ -43,7 +43,7 @@ impl Behavior for SupertrendComponent {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let period = parameters.integer("atr");
         Ok(Self { period, supertrend: Supertrend::new(period, parameters.float("mult")) })
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, both_ways, sign};
+use super::{Behavior, Context, Parameters, both_ways, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Sma;
 use crate::input::Inputs;
@@ -59,7 +59,7 @@ impl Behavior for VolumeSpike {
         ],
     };
 
-    fn prepare(role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let limit = match role {
             Role::RiskGate => parameters.float("min_mult"),
             Role::Signal | Role::Filter | Role::EntryGuard => parameters.float("mult"),

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Parameters, sign};
+use super::{Behavior, Context, Parameters, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Deviation;
 use crate::input::Inputs;
@@ -45,7 +45,7 @@ impl Behavior for Zscore {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters) -> Result<Self, Vec<Problem>> {
+    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let period = parameters.integer("period");
         Ok(Self { period, entry: parameters.float("entry"), deviation: Deviation::new(period) })
     }

@@ -6,19 +6,20 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use keyhold_domain::{Candle, Decimal, Price};
+use keyhold_domain::{Candle, Decimal, Price, Timeframe};
 use keyhold_engine::catalog::catalog;
-use keyhold_engine::component::Component;
+use keyhold_engine::component::{Component, Context};
 use keyhold_engine::input::Facts;
 use keyhold_engine::market::{BookSums, DepthSum, LevelSum, MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::reading::{Check, Direction, Reading, Verdict};
 use keyhold_engine::template::{ComponentSpec, Number, ParameterValue};
 
-use crate::series::{Moment, candle};
+use crate::series::{CONTEXT, Moment, candle};
 
 /// One table: a component and what it is fed.
 struct Scenario {
     place: String,
+    timeframe: Timeframe,
     spec: ComponentSpec,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
@@ -43,12 +44,15 @@ fn read(path: &Path) -> Vec<Scenario> {
             let (kind, role) = title.split_once(" as ").unwrap();
             let spec = serde_json::from_value(serde_json::json!({ "kind": kind, "role": role })).unwrap();
             let place = format!("{}:{}: {line}", path.display(), index + 1);
-            scenarios.push(Scenario { place, spec, columns: Vec::new(), rows: Vec::new() });
+            let timeframe = CONTEXT.timeframe;
+            scenarios.push(Scenario { place, timeframe, spec, columns: Vec::new(), rows: Vec::new() });
         } else if let Some(parameters) = line.strip_prefix("with ") {
             for parameter in parameters.split(", ") {
                 let (name, text) = parameter.split_once(' ').unwrap();
                 scenarios.last_mut().unwrap().spec.parameters.insert(name.to_owned(), value(text));
             }
+        } else if let Some(timeframe) = line.strip_prefix("candles of ") {
+            scenarios.last_mut().unwrap().timeframe = timeframe.parse().unwrap();
         } else if line.starts_with('|') {
             let scenario = scenarios.last_mut().unwrap();
             if scenario.columns.is_empty() {
@@ -70,6 +74,12 @@ fn scenarios() -> Vec<Scenario> {
     files.iter().flat_map(|file| read(file)).collect()
 }
 
+/// Minutes since midnight of `HH:MM`: when a candle opens, where the table says so.
+fn minute_of_day(text: &str) -> i64 {
+    let (hours, minutes) = text.split_once(':').unwrap();
+    60 * hours.parse::<i64>().unwrap() + minutes.parse::<i64>().unwrap()
+}
+
 impl Scenario {
     fn cell(&self, row: &[String], column: &str) -> Option<String> {
         let index = self.columns.iter().position(|name| name == column)?;
@@ -85,8 +95,10 @@ impl Scenario {
         let high = self.cell(row, "high").unwrap_or(highest);
         let low = self.cell(row, "low").unwrap_or(lowest);
         let volume = self.cell(row, "volume").unwrap_or_else(|| "1".to_owned());
-        let open_time_ms = i64::try_from(number).unwrap() * 60_000;
+        let in_a_row = i64::try_from(number).unwrap() * self.timeframe.ms();
+        let open_time_ms = self.cell(row, "at").map_or(in_a_row, |text| minute_of_day(&text) * 60_000);
         let mut moment = Moment::of(candle(open_time_ms, [&open, &high, &low, &close, &volume]));
+        moment.timeframe = self.timeframe;
         moment.funding_rate = self.cell(row, "funding").map(|text| text.parse().unwrap());
         moment.market = self.market(row, &moment.candle.candle);
         let since = |column| self.cell(row, column).map(|text| text.parse().unwrap());
@@ -97,7 +109,7 @@ impl Scenario {
 
     /// What the row tells of the market; nothing when it has none of these columns.
     fn market(&self, row: &[String], candle: &Candle) -> Option<MarketFacts> {
-        let at = candle.open_time.plus_ms(60_000);
+        let at = candle.close_time(self.timeframe);
         let decimal = |column| self.cell(row, column).map(|text| Decimal::from_str_exact(&text).unwrap());
         // `age` says how many seconds before the close everything was seen last.
         let age = decimal("age").map_or(0, |age| i64::try_from(age).unwrap() * 1_000);
@@ -127,8 +139,8 @@ impl Scenario {
     }
 
     fn check(&self) {
-        let mut component =
-            Component::build(&self.spec).unwrap_or_else(|problems| panic!("{}: {problems:?}", self.place));
+        let mut component = Component::build(&self.spec, Context { timeframe: self.timeframe })
+            .unwrap_or_else(|problems| panic!("{}: {problems:?}", self.place));
         for (number, row) in self.rows.iter().enumerate() {
             let reading = component.update(&self.moment(number, row).inputs());
             let place = format!("{}, candle {}", self.place, number + 1);

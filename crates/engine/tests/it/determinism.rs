@@ -9,7 +9,7 @@ use keyhold_engine::{BotEvent, BotPlan, BotState, Plan, State, step, step_bot};
 use serde_json::json;
 
 use crate::rig::{Rig, d, ids, linear, settings, template};
-use crate::series::random_moments;
+use crate::series::{CONTEXT, random_moments_of};
 
 /// Every exit rule, filters, a guard, a gate and limits, so that every part of the state is in use.
 fn busy_plan() -> Plan {
@@ -106,7 +106,7 @@ fn answer(rig: &mut Rig, actions: &[Action], candle: &ClosedCandle, waiting: &mu
 }
 
 fn candles(seed: u64, count: usize) -> Vec<ClosedCandle> {
-    random_moments(seed, count).into_iter().map(|moment| moment.candle).collect()
+    random_moments_of(CONTEXT.timeframe, seed, count).into_iter().map(|moment| moment.candle).collect()
 }
 
 fn trades(said: &[String]) -> usize {

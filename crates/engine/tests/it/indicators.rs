@@ -14,14 +14,15 @@ use keyhold_engine::input::Ohlcv;
 
 use crate::series::{Dice, gunzip, shared};
 
-type Column = Vec<Option<f64>>;
+pub(crate) type Column = Vec<Option<f64>>;
 
-struct Reference {
-    candles: Vec<Ohlcv>,
-    columns: BTreeMap<String, Column>,
+#[derive(Debug)]
+pub(crate) struct Reference {
+    pub(crate) candles: Vec<Ohlcv>,
+    pub(crate) columns: BTreeMap<String, Column>,
 }
 
-fn reference() -> Option<Reference> {
+pub(crate) fn reference() -> Option<Reference> {
     let candles = shared("conformance/indicators/ohlcv_2000.csv.gz")?;
     let values = shared("conformance/indicators/indicators_2000.csv.gz")?;
     let candles = csv::Reader::from_reader(gunzip(&candles).as_bytes())
@@ -54,7 +55,13 @@ fn scale(column: &Column) -> f64 {
 
 impl Reference {
     /// Our values must be defined exactly where the reference is, and agree from candle `from` on.
-    fn assert_agrees(&self, ours: &Column, name: &str, tolerance: f64, from: usize) {
+    pub(crate) fn assert_agrees(&self, ours: &Column, name: &str, tolerance: f64, from: usize) {
+        let compared = self.assert_values(ours, name, tolerance, from);
+        assert!(compared > 1_400, "{name}: only {compared} values were compared");
+    }
+
+    /// The same for a column of any length; how many values were compared.
+    pub(crate) fn assert_values(&self, ours: &Column, name: &str, tolerance: f64, from: usize) -> u32 {
         let theirs = &self.columns[name];
         let scale = scale(theirs);
         assert_eq!(ours.len(), theirs.len());
@@ -76,14 +83,14 @@ impl Reference {
                 (our, their) => panic!("{name} on candle {index}: {our:?} instead of {their:?}"),
             }
         }
-        assert!(compared > 1_400, "{name}: only {compared} values were compared");
+        compared
     }
 
-    fn closes(&self, mut update: impl FnMut(f64) -> Option<f64>) -> Column {
+    pub(crate) fn closes(&self, mut update: impl FnMut(f64) -> Option<f64>) -> Column {
         self.candles.iter().map(|candle| update(candle.close)).collect()
     }
 
-    fn all(&self, update: impl FnMut(&Ohlcv) -> Option<f64>) -> Column {
+    pub(crate) fn all(&self, update: impl FnMut(&Ohlcv) -> Option<f64>) -> Column {
         self.candles.iter().map(update).collect()
     }
 }

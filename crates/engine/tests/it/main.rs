@@ -7,6 +7,7 @@ mod determinism;
 mod exits;
 mod indicators;
 mod indicators_flow;
+mod indicators_momentum;
 mod limits;
 mod lookahead;
 mod market_facts;

@@ -25,8 +25,8 @@ fn guarded() -> Plan {
     )
 }
 
-fn quote(bid: &str, ask: &str, at: Timestamp) -> Option<Seen<Quote>> {
-    Some(Seen { value: Quote { bid: price(bid), ask: price(ask) }, at })
+fn quote(bid: &str, ask: &str, at: Timestamp) -> Seen<Quote> {
+    Seen { value: Quote { bid: price(bid), ask: price(ask) }, at }
 }
 
 fn decision(actions: &[Action]) -> Decision {
@@ -40,7 +40,8 @@ fn decision(actions: &[Action]) -> Decision {
 /// A candle that would be entered, preceded by facts whose quote was seen `age_ms` before they were put together.
 fn candle_with_quote(rig: &mut Rig, close: &str, ask: &str, age_ms: i64) -> Decision {
     let (open, at) = rig.coming();
-    let facts = MarketFacts { quote: quote("100", ask, at.plus_ms(-age_ms)), ..MarketFacts::none(open, at) };
+    let facts =
+        MarketFacts { quote: Some(quote("100", ask, at.plus_ms(-age_ms))), ..MarketFacts::none(open, at) };
     assert!(rig.take(&Event::Market(Box::new(facts))).is_empty());
     decision(&rig.flat_candle(close))
 }
@@ -71,7 +72,7 @@ fn facts_say_nothing_about_the_candle_after_theirs() {
     let mut rig = Rig::started(guarded());
     warm(&mut rig);
     let (open, at) = rig.coming();
-    let facts = MarketFacts { quote: quote("100", "100.01", at), ..MarketFacts::none(open, at) };
+    let facts = MarketFacts { quote: Some(quote("100", "100.01", at)), ..MarketFacts::none(open, at) };
     rig.take(&Event::Market(Box::new(facts)));
     rig.skip_candles(1);
     assert_eq!(decision(&rig.flat_candle("101")).headline, ReasonCode::DataMissing);
@@ -147,7 +148,7 @@ fn facts_survive_a_snapshot_and_old_snapshots_know_none() {
     let before = serde_json::to_value(&rig.state).unwrap();
     assert!(before.get("market").is_none(), "a bot that was told nothing has the snapshot it always had");
     let (open, at) = rig.coming();
-    let facts = MarketFacts { quote: quote("100", "100.01", at), ..MarketFacts::none(open, at) };
+    let facts = MarketFacts { quote: Some(quote("100", "100.01", at)), ..MarketFacts::none(open, at) };
     rig.take(&Event::Market(Box::new(facts)));
     let saved = serde_json::to_string(&rig.state).unwrap();
     rig.state = serde_json::from_str::<State>(&saved).unwrap();

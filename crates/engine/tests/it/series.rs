@@ -5,12 +5,18 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use keyhold_domain::{Candle, Decimal, Price, Timestamp};
-use keyhold_engine::component::Component;
+use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
+use keyhold_engine::component::{Component, Context};
 use keyhold_engine::input::{ClosedCandle, Facts, Inputs};
 use keyhold_engine::market::{BookSums, DepthSum, LevelSum, MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::reading::Reading;
 use keyhold_engine::template::Number;
+
+/// Candles last a minute where nothing else is said.
+pub(crate) const CONTEXT: Context = Context { timeframe: Timeframe::M1 };
+
+/// The candles of the random series that every component is fed: days of them fit into it.
+pub(crate) const SERIES: Context = Context { timeframe: Timeframe::M15 };
 
 /// A file of the reference data, or `None` with a loud word when the data is not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
@@ -52,17 +58,19 @@ pub(crate) struct Moment {
     pub(crate) funding_rate: Option<f64>,
     pub(crate) market: Option<MarketFacts>,
     pub(crate) facts: Facts,
+    pub(crate) timeframe: Timeframe,
 }
 
 impl Moment {
     pub(crate) fn of(candle: ClosedCandle) -> Self {
-        Self { candle, funding_rate: None, market: None, facts: Facts::default() }
+        let facts = Facts::default();
+        Self { candle, funding_rate: None, market: None, facts, timeframe: CONTEXT.timeframe }
     }
 
     pub(crate) fn inputs(&self) -> Inputs<'_> {
         Inputs {
             candle: &self.candle,
-            closed_at: self.candle.candle.open_time.plus_ms(60_000),
+            closed_at: self.candle.candle.close_time(self.timeframe),
             funding_rate: self.funding_rate,
             market: self.market.as_ref(),
             facts: self.facts,
@@ -96,7 +104,12 @@ impl Dice {
 
 /// A random walk with trends, gaps, flat stretches, candles without volume, funding and past exits.
 pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
-    let mut dice = Dice::new(seed);
+    random_moments_of(SERIES.timeframe, seed, count)
+}
+
+/// The same with candles of another length.
+pub(crate) fn random_moments_of(timeframe: Timeframe, seed: u64, count: usize) -> Vec<Moment> {
+    let (mut dice, mut beside) = (Dice::new(seed), Dice::new(seed + 1_000));
     let mut cents: i64 = 100_000;
     let mut since_exit: Option<u32> = None;
     let mut moments = Vec::with_capacity(count);
@@ -117,7 +130,7 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
         };
         let decimal = |cents: i64| Price::new(Decimal::new(cents, 2)).unwrap();
         let candle = Candle {
-            open_time: Timestamp::from_ms(i64::try_from(index).unwrap() * 60_000),
+            open_time: Timestamp::from_ms(i64::try_from(index).unwrap() * timeframe.ms()),
             open: decimal(open),
             high: decimal(high),
             low: decimal(low),
@@ -126,16 +139,16 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
         };
         let funding_rate = Some(f64::from(i32::try_from(dice.roll(2_001) - 1_000).unwrap()) / 1_000_000.0);
         let facts = Facts { candles_since_exit: since_exit, candles_since_loss: since_exit };
-        let market = Some(random_market(&mut dice, &candle));
+        let market = Some(random_market(&mut beside, &candle, timeframe));
         let candle = ClosedCandle::new(candle.check().unwrap());
-        moments.push(Moment { candle, funding_rate, market, facts });
+        moments.push(Moment { candle, funding_rate, market, facts, timeframe });
     }
     moments
 }
 
 /// A book, trades and prices beside a candle, each of them missing now and then.
-fn random_market(dice: &mut Dice, candle: &Candle) -> MarketFacts {
-    let at = candle.open_time.plus_ms(60_000);
+fn random_market(dice: &mut Dice, candle: &Candle, timeframe: Timeframe) -> MarketFacts {
+    let at = candle.close_time(timeframe);
     let close = candle.close.get();
     let mut there = |chance: i64| dice.roll(chance) != 0;
     let (book, trades, interest, premium) = (there(20), there(40), there(30), there(20));
@@ -161,7 +174,7 @@ fn random_market(dice: &mut Dice, candle: &Candle) -> MarketFacts {
         mark: Some(Seen { value: price(close + some(0, 600)), at }),
         index: premium.then(|| Seen { value: price(close + some(0, 600)), at }),
         funding: None,
-        next_funding: Some(Seen { value: Timestamp::from_ms((at.ms() / 2_400_000 + 1) * 2_400_000), at }),
+        next_funding: Some(Seen { value: at.plus_ms(dice.roll(40) * 60_000), at }),
         ..MarketFacts::none(candle.open_time, at)
     }
 }

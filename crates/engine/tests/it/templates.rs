@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use keyhold_domain::Timeframe;
 use keyhold_engine::catalog::{ExitKind, Shape, catalog};
 use keyhold_engine::check::{check_template, explain};
-use keyhold_engine::component::{Component, Parameters};
+use keyhold_engine::component::{Component, Context, Parameters};
 use keyhold_engine::problem::Problem;
 use keyhold_engine::system_templates;
 use keyhold_engine::template::{ComponentSpec, Number, Template};
 use serde_json::{Value, json};
+
+use crate::series::CONTEXT;
 
 /// A template without problems, as JSON to be spoiled by the tests.
 fn sound() -> Value {
@@ -175,12 +178,52 @@ fn rules_over_several_parameters_of_other_components() {
             "parameters.low",
         ),
         (json!({ "kind": "atr", "role": "risk_gate", "parameters": { "min_pct": 6 } }), "parameters.min_pct"),
+        (
+            json!({ "kind": "stochastic", "role": "signal", "parameters": { "low": 50, "high": 50 } }),
+            "parameters.low",
+        ),
+        (
+            json!({ "kind": "williams_r", "role": "signal", "parameters": { "low": -50, "high": -50 } }),
+            "parameters.low",
+        ),
+        (json!({ "kind": "awesome", "role": "signal", "parameters": { "fast": 34 } }), "parameters.fast"),
+        (
+            json!({ "kind": "rsi_divergence", "role": "signal", "parameters": { "lookback": 9, "pivot": 9 } }),
+            "parameters.lookback",
+        ),
     ];
     for (spec, path) in cases {
         let spec: ComponentSpec = serde_json::from_value(spec).unwrap();
-        let problems = Component::build(&spec).unwrap_err();
+        let problems = Component::build(&spec, CONTEXT).unwrap_err();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert_eq!((problems[0].path.as_str(), problems[0].code), (path, "CONTRADICTION"));
+    }
+}
+
+#[test]
+fn a_daily_average_fits_its_candles() {
+    let build = |timeframe, parameters| {
+        let spec = json!({ "kind": "vwap", "role": "signal", "parameters": parameters });
+        Component::build(&serde_json::from_value(spec).unwrap(), Context { timeframe })
+    };
+    let session = |hour, minute| json!({ "anchor": "session", "start_hour": hour, "start_minute": minute });
+    // A candle of a day has no day to be averaged over; a session cannot start in the midst of a candle.
+    let cases = [
+        (Timeframe::D1, json!({}), "parameters.anchor"),
+        (Timeframe::H1, session(13, 30), "parameters.start_minute"),
+        (Timeframe::H4, session(13, 0), "parameters.start_minute"),
+    ];
+    for (timeframe, parameters, path) in cases {
+        let problems = build(timeframe, parameters).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert_eq!((problems[0].path.as_str(), problems[0].code), (path, "CONTRADICTION"));
+    }
+    // A start that is not used is not checked.
+    let unused = json!({ "anchor": "day", "start_minute": 7 });
+    for (timeframe, parameters, warmup) in
+        [(Timeframe::M30, session(13, 30), 48), (Timeframe::H12, json!({}), 2), (Timeframe::M5, unused, 288)]
+    {
+        assert_eq!(build(timeframe, parameters).unwrap().warmup_candles(), warmup);
     }
 }
 

@@ -7,6 +7,8 @@ use keyhold_engine::catalog::{ComponentEntry, Shape, catalog};
 use keyhold_engine::component::Component;
 use keyhold_engine::template::{ComponentSpec, Enabled, Number, ParameterValue, Role};
 
+use crate::series::SERIES;
+
 /// A component to put to the test, and its name for messages.
 #[derive(Debug)]
 pub(crate) struct Variant {
@@ -39,15 +41,19 @@ fn build(entry: &ComponentEntry, role: Role, parameters: BTreeMap<String, Parame
         weight: Number(Decimal::ONE),
         enabled: Enabled::Yes,
     };
-    let component = Component::build(&spec).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
+    let component = Component::build(&spec, SERIES).unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
     Variant { name, component }
 }
+
+/// Timeframes above that of the series whose history fits into it.
+const SHORT_TIMEFRAMES: &[&str] = &["30m", "1h"];
 
 /// The product of all choices; everything else stays at its default.
 fn choices(entry: &ComponentEntry) -> Vec<BTreeMap<String, ParameterValue>> {
     let mut sets = vec![BTreeMap::new()];
     for parameter in entry.parameters {
         if let Shape::Choice { choices, .. } = parameter.shape {
+            let choices = if parameter.name == "timeframe" { SHORT_TIMEFRAMES } else { choices };
             sets = sets
                 .iter()
                 .flat_map(|set| {
