@@ -2,11 +2,12 @@
 
 use keyhold_domain::{Candle, Decimal, Price, Timestamp};
 use rust_decimal::prelude::ToPrimitive;
+use serde::{Deserialize, Serialize};
 
 use crate::market::MarketFacts;
 
 /// Open, high, low, close and volume of a candle as floats for indicators.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ohlcv {
     /// First price.
     pub open: f64,

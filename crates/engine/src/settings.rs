@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 mod check;
 
+pub(crate) use self::check::MOST_WARMUP_CANDLES;
+
 /// The version of the document format.
 pub const SETTINGS_FORMAT: u32 = 1;
 

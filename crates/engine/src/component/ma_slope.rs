@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::average::{self, Average};
-use super::{Behavior, Context, Parameters, sign};
+use super::{Behavior, Context, Parameters, only_toward, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Window;
 use crate::input::Inputs;
@@ -17,6 +17,7 @@ use crate::template::Role;
 /// Slope of a moving average.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MaSlope {
+    role: Role,
     period: u32,
     lookback: u32,
     min_slope_bps: f64,
@@ -30,10 +31,16 @@ impl Behavior for MaSlope {
         family: Family::Trend,
         title: "Slope of a moving average",
         help: "How much a moving average has risen or fallen over some candles.",
-        roles: &[RoleEntry {
-            role: Role::Signal,
-            help: "Bullish while the average rises steeply enough, bearish while it falls so.",
-        }],
+        roles: &[
+            RoleEntry {
+                role: Role::Signal,
+                help: "Bullish while the average rises steeply enough, bearish while it falls so.",
+            },
+            RoleEntry {
+                role: Role::Filter,
+                help: "Lets longs pass while the average rises steeply enough, shorts while it falls so.",
+            },
+        ],
         needs: DataNeeds::CANDLES,
         warmup: "period + lookback",
         unit: Unit::BasisPoints,
@@ -55,9 +62,10 @@ impl Behavior for MaSlope {
         ],
     };
 
-    fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
+    fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let lookback = parameters.integer("lookback");
         Ok(Self {
+            role,
             period: parameters.integer("period"),
             lookback,
             min_slope_bps: parameters.float("min_slope_bps"),
@@ -67,7 +75,7 @@ impl Behavior for MaSlope {
     }
 
     fn role(&self) -> Role {
-        Role::Signal
+        self.role
     }
 
     fn warmup_candles(&self) -> u32 {
@@ -83,15 +91,24 @@ impl Behavior for MaSlope {
         let steep = slope.abs() >= self.min_slope_bps;
         let direction = if steep { sign(slope) } else { Direction::Neutral };
         let limit = if slope < 0.0 { -self.min_slope_bps } else { self.min_slope_bps };
-        Reading::signal(direction, slope, Some(limit))
+        match self.role {
+            Role::Signal => Reading::signal(direction, slope, Some(limit)),
+            Role::Filter | Role::EntryGuard | Role::RiskGate => only_toward(direction, slope, Some(limit)),
+        }
     }
 
-    fn explain(_role: Role, parameters: &Parameters) -> String {
-        format!(
-            "bullish while the {} has risen by at least {} basis points over {} candles, bearish while it has fallen as much",
+    fn explain(role: Role, parameters: &Parameters) -> String {
+        let risen = format!(
+            "the {} has risen by at least {} basis points over {} candles",
             average::name(parameters),
             parameters.number("min_slope_bps"),
             parameters.integer("lookback")
-        )
+        );
+        match role {
+            Role::Signal => format!("bullish while {risen}, bearish while it has fallen as much"),
+            Role::Filter | Role::EntryGuard | Role::RiskGate => {
+                format!("lets longs pass while {risen}, shorts while it has fallen as much")
+            }
+        }
     }
 }

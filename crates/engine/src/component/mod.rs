@@ -6,6 +6,7 @@
 //! [`crate::indicator`], name it in the list below, and add its scenario to `tests/it/components.rs`.
 
 mod adx_dmi;
+mod aroon;
 mod atr;
 mod average;
 mod awesome;
@@ -21,6 +22,10 @@ mod cvd;
 mod donchian_breakout;
 mod funding_rate;
 mod funding_window;
+mod heikin_ashi;
+mod hull_slope;
+mod ichimoku;
+mod linreg_slope;
 mod ma_cross;
 mod ma_distance;
 mod ma_slope;
@@ -28,8 +33,10 @@ mod macd;
 mod max_spread;
 mod mfi;
 mod min_depth;
+mod mtf_trend;
 mod obv_trend;
 mod open_interest;
+mod parabolic_sar;
 mod parameters;
 mod price_vs_ma;
 mod roc;
@@ -38,8 +45,10 @@ mod rsi_divergence;
 mod stoch_rsi;
 mod stochastic;
 mod supertrend;
+mod swing_structure;
 mod tsi;
 mod volume_spike;
+mod vortex;
 mod vwap;
 mod williams_r;
 mod zone;
@@ -170,7 +179,16 @@ components! {
     Macd(macd::MacdComponent),
     AdxDmi(adx_dmi::AdxDmi),
     Supertrend(supertrend::SupertrendComponent),
+    ParabolicSar(parabolic_sar::ParabolicSarComponent),
+    Ichimoku(ichimoku::IchimokuComponent),
     DonchianBreakout(donchian_breakout::DonchianBreakout),
+    Aroon(aroon::AroonComponent),
+    Vortex(vortex::VortexComponent),
+    HullSlope(hull_slope::HullSlope),
+    LinregSlope(linreg_slope::LinregSlope),
+    HeikinAshi(heikin_ashi::HeikinAshiComponent),
+    MtfTrend(mtf_trend::MtfTrend),
+    SwingStructure(swing_structure::SwingStructure),
     Rsi(rsi::RsiComponent),
     Stochastic(stochastic::StochasticComponent),
     StochRsi(stoch_rsi::StochRsiComponent),
@@ -296,6 +314,12 @@ fn except(blocked: Direction, value: f64, limit: Option<f64>) -> Reading {
         Direction::Neutral => (Check::Pass, Check::Pass),
     };
     Reading::check(long, short, value, limit)
+}
+
+/// The direction from one number to another; a difference of less than a millionth of a millionth is rounding.
+fn toward(from: f64, to: f64) -> Direction {
+    let change = to - from;
+    if change.abs() > 1e-12 * from.abs() { sign(change) } else { Direction::Neutral }
 }
 
 /// A check that passes only in the given direction, and in none when it is neutral.

@@ -33,6 +33,12 @@ impl Candidates {
         }
         if self.seen < self.period { None } else { self.queue.front().map(|(_, best)| *best) }
     }
+
+    fn age(&self) -> u32 {
+        let newest = self.seen.saturating_sub(1);
+        let age = self.queue.front().map_or(0, |(position, _)| newest - position);
+        u32::try_from(age).unwrap_or(u32::MAX)
+    }
 }
 
 /// The highest of the last `n` numbers.
@@ -49,6 +55,11 @@ impl RollingHigh {
     pub fn update(&mut self, value: f64) -> Option<f64> {
         self.0.update(value, |old, new| old <= new)
     }
+
+    /// How many numbers ago the highest was seen, 0 for the newest; of equal ones the newest counts.
+    pub fn age(&self) -> u32 {
+        self.0.age()
+    }
 }
 
 /// The lowest of the last `n` numbers.
@@ -64,5 +75,10 @@ impl RollingLow {
     /// Takes in a number; `None` for the first `period - 1`.
     pub fn update(&mut self, value: f64) -> Option<f64> {
         self.0.update(value, |old, new| old >= new)
+    }
+
+    /// How many numbers ago the lowest was seen, 0 for the newest; of equal ones the newest counts.
+    pub fn age(&self) -> u32 {
+        self.0.age()
     }
 }

@@ -3,7 +3,8 @@
 //! `100 * EMA(EMA(c, long), short) / EMA(EMA(|c|, long), short)` with the change `c`; the signal line is an EMA of it
 //! (William Blau, Momentum, Direction, and Divergence, 1995). Every EMA starts from the mean of its first numbers, as
 //! all of ours; implementations that start from the first number differ until that is forgotten. First value with candle
-//! `long + short`, the signal line `signal - 1` later. A market that has not moved at all reads 0.
+//! `long + short`, the signal line `signal - 1` later. A market that has not moved at all reads 0; one that has stood
+//! still until nothing of its last changes is left keeps its value.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +48,14 @@ impl Twice {
     }
 }
 
+/// Changes of no more than this part of the price, smoothed, are the traces of long ago: no tick is as small.
+const TRACES: f64 = 1e-12;
+
 /// True strength index.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Tsi {
     previous: Option<f64>,
+    line: f64,
     change: Twice,
     size: Twice,
     signal: Ema,
@@ -61,6 +66,7 @@ impl Tsi {
     pub fn new(periods: TsiPeriods) -> Self {
         Self {
             previous: None,
+            line: 0.0,
             change: Twice::new(periods),
             size: Twice::new(periods),
             signal: Ema::new(periods.signal),
@@ -73,8 +79,10 @@ impl Tsi {
         let change = self.change.update(close - previous);
         let size = self.size.update((close - previous).abs());
         let (change, size) = (change?, size?);
-        // Divided first, a market that only rises is at exactly 100.
-        let line = if size > 0.0 { 100.0 * (change / size) } else { 0.0 };
-        Some(TsiValue { line, signal: self.signal.update(line) })
+        if size > TRACES * close {
+            // Divided first, a market that only rises is at exactly 100.
+            self.line = 100.0 * (change / size);
+        }
+        Some(TsiValue { line: self.line, signal: self.signal.update(self.line) })
     }
 }

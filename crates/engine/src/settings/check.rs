@@ -6,7 +6,7 @@ use super::{BotSettings, Limits, LossAmount, NotionalAmount, SETTINGS_FORMAT, Si
 use crate::problem::{Problem, code};
 
 /// More history than any component can use.
-const MOST_WARMUP_CANDLES: u32 = 100_000;
+pub(crate) const MOST_WARMUP_CANDLES: u32 = 100_000;
 /// How many order errors the ledger remembers.
 const MOST_ORDER_ERRORS: u32 = 100;
 

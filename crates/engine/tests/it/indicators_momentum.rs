@@ -3,8 +3,8 @@
 //! The file is written by `tests/data/momentum.py`, plain code over whole lists; its series has flat stretches, candles
 //! without volume and many days. A difference is measured as in [`crate::indicators`].
 
-use keyhold_domain::Timestamp;
-use keyhold_engine::component::Component;
+use keyhold_domain::{Timeframe, Timestamp};
+use keyhold_engine::component::{Component, Context};
 use keyhold_engine::indicator::{
     Awesome, Cci, Cmf, Market, Measured, Mfi, ObvDistance, PivotHigh, PivotLow, Roc, RollingSum, StochRsi,
     Stochastic, StochasticPeriods, Tsi, TsiPeriods, Vwap, WilliamsR,
@@ -14,7 +14,7 @@ use keyhold_engine::reading::{Direction, Verdict};
 use keyhold_engine::template::ComponentSpec;
 
 use crate::indicators::{Column, Reference, reference};
-use crate::series::{CONTEXT, Dice, Moment, candle};
+use crate::series::{Dice, Moment, SERIES, candle, random_moments, run};
 
 /// Sums and quotients of a few dozen numbers.
 const PLAIN: f64 = 1e-13;
@@ -56,6 +56,12 @@ impl Own {
     fn assert_agrees(&self, ours: &Column, name: &str, tolerance: f64) {
         let compared = self.reference.assert_values(ours, name, tolerance, 0);
         assert!(compared > 900, "{name}: only {compared} values were compared");
+    }
+
+    fn moment(&self, index: usize) -> Moment {
+        let row = &self.rows[index];
+        let candle = candle(self.open_time(index).ms(), [&row[1], &row[2], &row[3], &row[4], &row[5]]);
+        Moment { timeframe: Timeframe::M30, ..Moment::of(candle) }
     }
 
     fn open_time(&self, index: usize) -> Timestamp {
@@ -297,16 +303,27 @@ fn volume_weighted_average_price() {
 }
 
 #[test]
+fn the_vwap_component_begins_anew_every_day() {
+    let own = own();
+    let spec: ComponentSpec =
+        serde_json::from_value(serde_json::json!({ "kind": "vwap", "role": "signal" })).unwrap();
+    let mut component = Component::build(&spec, Context { timeframe: Timeframe::M30 }).unwrap();
+    assert_eq!(component.warmup_candles(), 48);
+    let limits =
+        (0..own.rows.len()).map(|index| component.update(&own.moment(index).inputs()).limit).collect();
+    // The file averages from its first candle on, in the midst of a day; the component waits until it has seen a midnight.
+    own.reference.assert_values(&limits, "vwap", WRITTEN, 47);
+}
+
+#[test]
 fn rsi_divergences() {
     let own = own();
     let spec: ComponentSpec =
         serde_json::from_value(serde_json::json!({ "kind": "rsi_divergence", "role": "signal" })).unwrap();
-    let mut component = Component::build(&spec, CONTEXT).unwrap();
+    let mut component = Component::build(&spec, Context { timeframe: Timeframe::M30 }).unwrap();
     let (mut bullish, mut bearish) = (0, 0);
     for (index, row) in own.rows.iter().enumerate() {
-        let moment =
-            Moment::of(candle(own.open_time(index).ms(), [&row[1], &row[2], &row[3], &row[4], &row[5]]));
-        let says = match component.update(&moment.inputs()).verdict {
+        let says = match component.update(&own.moment(index).inputs()).verdict {
             Verdict::Signal { direction: Direction::Long } => "1",
             Verdict::Signal { direction: Direction::Short } => "-1",
             Verdict::Signal { direction: Direction::Neutral } => "0",
@@ -317,6 +334,43 @@ fn rsi_divergences() {
         bearish += u32::from(says == "-1");
     }
     assert_eq!((bullish, bearish), (11, 11));
+}
+
+#[test]
+fn a_market_that_has_stopped_gives_no_more_signals() {
+    let none = serde_json::json!({});
+    // Lines of which one hardly forgets and the other comes to rest at once.
+    let unequal = serde_json::json!({ "long": 200, "short": 2, "signal": 2 });
+    let mut cases = vec![("tsi", unequal)];
+    for kind in ["rsi", "stochastic", "stoch_rsi", "cci", "williams_r", "mfi", "tsi", "rsi_divergence"] {
+        cases.push((kind, none.clone()));
+    }
+    let mut spoken = 0;
+    for (seed, (kind, parameters)) in (1..20).flat_map(|seed| cases.iter().map(move |case| (seed, case))) {
+        let spec = serde_json::json!({ "kind": kind, "role": "signal", "parameters": parameters });
+        let spec: ComponentSpec = serde_json::from_value(spec).unwrap();
+        let mut component = Component::build(&spec, SERIES).unwrap();
+        let mut moments = random_moments(seed, 300);
+        let last = moments[299];
+        let floats = last.candle.floats;
+        let open_time = last.candle.candle.open_time.ms();
+        let close = floats.close.to_string();
+        for index in 1..=2_000 {
+            let candle =
+                candle(open_time + index * SERIES.timeframe.ms(), [&close, &close, &close, &close, "0"]);
+            moments.push(Moment { candle, ..last.clone() });
+        }
+        for (index, reading) in run(&mut component, &moments).iter().enumerate() {
+            let says = !matches!(
+                reading.verdict,
+                Verdict::WarmingUp | Verdict::Signal { direction: Direction::Neutral }
+            );
+            // Smoothed lines take their time to come to rest.
+            assert!(!says || index < 450, "{kind} with seed {seed} on candle {index}: {reading:?}");
+            spoken += u32::from(says);
+        }
+    }
+    assert!(spoken > 1_000, "{spoken}");
 }
 
 #[test]

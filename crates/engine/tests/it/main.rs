@@ -8,6 +8,7 @@ mod exits;
 mod indicators;
 mod indicators_flow;
 mod indicators_momentum;
+mod indicators_trend;
 mod limits;
 mod lookahead;
 mod market_facts;
