@@ -5,6 +5,7 @@
 //! the caller brings the candles and takes the [`Report`]. Equal inputs give equal bytes. Start at [`run()`].
 
 mod export;
+mod recorded;
 mod report;
 mod run;
 mod spec;
@@ -12,6 +13,7 @@ mod text;
 mod venue;
 
 pub use export::{equity_csv, json, trades_csv};
+pub use recorded::{Recorded, RecordedError, RecordedKind};
 pub use report::{Assumptions, Finding, Gap, OpenAtEnd, Report};
 pub use run::{BacktestError, Control, Progress, run, run_recorded};
 pub use spec::{DecisionFill, Fills, Funding, LimitUse, ProtectFrom, Spec, Unsupported};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyhold_domain::{BotId, Decimal, Rate, Timestamp};
+use keyhold_engine::catalog::DataNeeds;
 use keyhold_engine::decision::Decision;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
@@ -151,7 +152,7 @@ fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Template, Backt
     let mut missing = Vec::new();
     for component in &mut template.components {
         let Some(entry) = keyhold_engine::catalog::component(&component.kind) else { continue };
-        if component.enabled == Enabled::Yes && lacks(spec, entry.needs) {
+        if component.enabled == Enabled::Yes && spec.lacks(entry.needs) {
             missing.push(component.kind.clone());
             // A signal without data stays and is neutral: leaving it out would move the threshold.
             if component.role != Role::Signal {
@@ -172,16 +173,6 @@ fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Template, Backt
             Ok(template)
         }
     }
-}
-
-fn lacks(spec: &Spec, needs: keyhold_engine::catalog::DataNeeds) -> bool {
-    let beyond_funding = needs.next_funding
-        || needs.quote
-        || needs.book
-        || needs.trades
-        || needs.open_interest
-        || needs.premium;
-    beyond_funding || (needs.funding && spec.funding == Funding::Off)
 }
 
 fn compile(spec: &Spec, template: &Template, recording: Recording) -> Result<Plan, BacktestError> {
@@ -298,6 +289,8 @@ struct Run<'a> {
     course: Course,
     /// The next recorded funding payment.
     funding: usize,
+    /// Components need more than candles and the funding rate, which is told when it changes.
+    beyond_rates: bool,
 }
 
 impl<'a> Run<'a> {
@@ -315,7 +308,9 @@ impl<'a> Run<'a> {
         if let Funding::Constant(rate) = spec.funding {
             lane.tell(Event::FundingRate { rate, at: start }, start);
         }
-        Self { spec, plan: own, lane, course: Course::new(start, spec.start_equity), funding: 0 }
+        let beyond_rates = DataNeeds { funding: false, ..own.all_needs() }.is_any();
+        let course = Course::new(start, spec.start_equity);
+        Self { spec, plan: own, lane, course, funding: 0, beyond_rates }
     }
 
     fn all(
@@ -327,6 +322,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), BacktestError> {
         for candle in &candles[..first] {
             self.recorded_rates(candle.candle.open_time);
+            self.tell_facts(candle, candle.candle.open_time);
             self.lane.tell(Event::Warmup(*candle), candle.candle.open_time);
         }
         let start = candles[first].candle.open_time;
@@ -378,10 +374,19 @@ impl<'a> Run<'a> {
             return Err(BacktestError::Exchange(refusal.to_string()));
         }
         self.lane.tell_balance(closed_at);
+        self.tell_facts(candle, closed_at);
         self.lane.tell(Event::CandleClosed { candle: *candle, at: closed_at }, closed_at);
         self.lane.release_protection(closed_at);
         self.measure(closed_at);
         Ok(())
+    }
+
+    /// What is known besides a candle, before it is told itself.
+    fn tell_facts(&mut self, candle: &ClosedCandle, at: Timestamp) {
+        if self.beyond_rates {
+            let facts = self.spec.facts(self.plan.all_needs(), &candle.candle);
+            self.lane.tell(Event::Market(Box::new(facts)), at);
+        }
     }
 
     /// Recorded funding up to and including `until`: paid, and known as the rate in force.

@@ -15,14 +15,14 @@ use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 use serde_json::json as document;
 
 /// Midnight UTC, a funding time.
-const START_MS: i64 = 1_704_067_200_000;
+pub(crate) const START_MS: i64 = 1_704_067_200_000;
 const HOUR_MS: i64 = 3_600_000;
 
-fn d(text: &str) -> Decimal {
+pub(crate) fn d(text: &str) -> Decimal {
     Decimal::from_str_exact(text).unwrap()
 }
 
-fn linear() -> Instrument {
+pub(crate) fn linear() -> Instrument {
     Instrument {
         exchange: Exchange::Bybit,
         symbol: "BTCUSDT".parse().unwrap(),
@@ -67,7 +67,7 @@ fn template(exits: &serde_json::Value) -> Template {
     .unwrap()
 }
 
-fn settings(quantity: &str, leverage: &str) -> BotSettings {
+pub(crate) fn settings(quantity: &str, leverage: &str) -> BotSettings {
     serde_json::from_value(document!({
         "format": 1, "sizing": {"mode": "fixed_quantity", "quantity": quantity}, "leverage": leverage
     }))

@@ -4,6 +4,7 @@
 
 mod backtests;
 mod conservation;
+mod recorded;
 mod reference_backtests;
 mod reference_market;
 mod scenario;

@@ -1,0 +1,262 @@
+//! Series recorded beside candles: open interest, mark and index prices, best prices, volumes of takers.
+//!
+//! Each is read from CSV text that the caller brings and holds only what was known at its time. A value counts until the
+//! one after the next would have been due, so that one missing row is no gap and a longer silence is. An order book is
+//! not recorded here: components that need one cannot be backtested.
+
+use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
+use keyhold_engine::catalog::DataNeeds;
+use keyhold_engine::market::{MarketFacts, Quote, Seen, TakerVolume};
+use keyhold_engine::template::Number;
+
+/// Which series a CSV text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordedKind {
+    /// `time,open_interest`: open contracts as known at `time` (ms UTC).
+    OpenInterest,
+    /// `time,price`, or candles as `open_time,open,high,low,close` of which each close is known at the candle's end.
+    Mark,
+    /// The same of the index price.
+    Index,
+    /// `time,bid,ask`: the best prices at `time`.
+    Quotes,
+    /// `open_time,buy,sell`: what takers traded in the interval that begins at `open_time`.
+    TakerVolume,
+}
+
+/// A row that is not what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} is not {expected}, or not later than the line before it")]
+pub struct RecordedError {
+    /// Counted from 1; the header is line 1.
+    pub line: usize,
+    /// The columns expected.
+    pub expected: &'static str,
+}
+
+/// Values with the times from which they are known, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Series<T> {
+    rows: Vec<(Timestamp, T)>,
+    /// The usual distance between two rows, in milliseconds.
+    step: i64,
+}
+
+impl<T> Default for Series<T> {
+    fn default() -> Self {
+        Self { rows: Vec::new(), step: 0 }
+    }
+}
+
+impl<T: Copy> Series<T> {
+    fn new(rows: Vec<(Timestamp, T)>) -> Self {
+        let mut apart: Vec<i64> = rows.windows(2).map(|pair| pair[1].0.since_ms(pair[0].0)).collect();
+        apart.sort_unstable();
+        let step = apart.get(apart.len() / 2).copied().unwrap_or(0);
+        Self { rows, step }
+    }
+
+    /// The value in force at a time.
+    fn at(&self, time: Timestamp) -> Option<Seen<T>> {
+        let after = self.rows.partition_point(|(known, _)| *known <= time);
+        let (known, value) = *self.rows.get(after.checked_sub(1)?)?;
+        // It still holds at that time, whenever it was written down.
+        (time.since_ms(known) <= 2 * self.step).then_some(Seen { value, at: time })
+    }
+}
+
+/// What was recorded of one instrument besides candles and funding. Empty by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    open_interest: Series<Number>,
+    mark: Series<Price>,
+    index: Series<Price>,
+    quotes: Series<Quote>,
+    taker: Series<TakerVolume>,
+}
+
+impl Recorded {
+    /// Reads a series from CSV text with a header line and puts it in the place of what was there.
+    pub fn read(&mut self, kind: RecordedKind, text: &str) -> Result<(), RecordedError> {
+        match kind {
+            RecordedKind::OpenInterest => {
+                self.open_interest = series(text, "time,open_interest", |row| Some(Number(row.decimal(1)?)))?;
+            }
+            RecordedKind::Mark => self.mark = prices(text)?,
+            RecordedKind::Index => self.index = prices(text)?,
+            RecordedKind::Quotes => {
+                let quote = |row: &Row<'_>| Some(Quote { bid: row.price(1)?, ask: row.price(2)? });
+                self.quotes =
+                    series(text, "time,bid,ask", |row| quote(row).filter(|quote| quote.bid <= quote.ask))?;
+            }
+            RecordedKind::TakerVolume => {
+                self.taker = series(text, "open_time,buy,sell", |row| {
+                    let volume = |column| row.decimal(column).filter(|value| *value >= Decimal::ZERO);
+                    Some(TakerVolume { buy: Number(volume(1)?), sell: Number(volume(2)?) })
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something that components need is not among the series. Funding is another matter.
+    pub fn lacks(&self, needs: DataNeeds) -> bool {
+        needs.book
+            || (needs.quote && self.quotes.rows.is_empty())
+            || (needs.trades && self.taker.rows.is_empty())
+            || (needs.open_interest && self.open_interest.rows.is_empty())
+            || (needs.premium && (self.mark.rows.is_empty() || self.index.rows.is_empty()))
+    }
+
+    /// What was known when a candle closed. Later rows are not in it.
+    pub fn facts(&self, needs: DataNeeds, candle: &Candle, timeframe: Timeframe) -> MarketFacts {
+        let close = candle.close_time(timeframe);
+        MarketFacts {
+            quote: self.quotes.at(close).filter(|_| needs.quote),
+            taker: self.taker_volume(candle.open_time, close).filter(|_| needs.trades),
+            open_interest: self.open_interest.at(close).filter(|_| needs.open_interest),
+            mark: self.mark.at(close).filter(|_| needs.premium),
+            index: self.index.at(close).filter(|_| needs.premium),
+            ..MarketFacts::none(candle.open_time, close)
+        }
+    }
+
+    /// The sum over the recorded intervals that make up a candle; none when one of them is missing.
+    fn taker_volume(&self, open: Timestamp, close: Timestamp) -> Option<TakerVolume> {
+        let rows = &self.taker.rows;
+        let first = rows.partition_point(|(time, _)| *time < open);
+        let end = rows.partition_point(|(time, _)| *time < close);
+        let inside = &rows[first..end];
+        let count = i64::try_from(inside.len()).ok()?;
+        let whole = count > 0 && (count == 1 || self.taker.step > 0);
+        if !whole || count * self.taker.step != close.since_ms(open) {
+            return None;
+        }
+        let mut sum = TakerVolume { buy: Number(Decimal::ZERO), sell: Number(Decimal::ZERO) };
+        for (_, volume) in inside {
+            sum.buy.0 = sum.buy.0.checked_add(volume.buy.0)?;
+            sum.sell.0 = sum.sell.0.checked_add(volume.sell.0)?;
+        }
+        Some(sum)
+    }
+}
+
+struct Row<'a>(Vec<&'a str>);
+
+impl Row<'_> {
+    fn time(&self) -> Option<Timestamp> {
+        self.0.first()?.parse().ok().map(Timestamp::from_ms)
+    }
+    fn decimal(&self, column: usize) -> Option<Decimal> {
+        Decimal::from_str_exact(self.0.get(column)?).ok()
+    }
+    fn price(&self, column: usize) -> Option<Price> {
+        Price::new(self.decimal(column)?).ok()
+    }
+}
+
+fn series<T: Copy>(
+    text: &str,
+    expected: &'static str,
+    read: impl Fn(&Row<'_>) -> Option<T>,
+) -> Result<Series<T>, RecordedError> {
+    let mut rows: Vec<(Timestamp, T)> = Vec::new();
+    for (index, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
+        let row = Row(line.split(',').map(str::trim).collect());
+        let found = row.time().zip(read(&row));
+        match found.filter(|(time, _)| rows.last().is_none_or(|(before, _)| before < time)) {
+            Some(found) => rows.push(found),
+            None => return Err(RecordedError { line: index + 1, expected }),
+        }
+    }
+    Ok(Series::new(rows))
+}
+
+/// Points in time as they are; candles by their closes, which are known when the candle ends.
+fn prices(text: &str) -> Result<Series<Price>, RecordedError> {
+    let columns = text.lines().next().map_or(0, |header| header.split(',').count());
+    if columns < 5 {
+        return series(text, "time,price", |row| row.price(1));
+    }
+    let mut closes = series(text, "open_time,open,high,low,close", |row| row.price(4))?;
+    for (time, _) in &mut closes.rows {
+        *time = time.plus_ms(closes.step);
+    }
+    Ok(closes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candle(minute: i64) -> Candle {
+        let one = "1".parse().unwrap();
+        let open_time = Timestamp::from_ms(minute * 60_000);
+        Candle { open_time, open: one, high: one, low: one, close: one, volume: Decimal::ONE }
+    }
+
+    fn facts(recorded: &Recorded, minute: i64, timeframe: Timeframe) -> MarketFacts {
+        let needs =
+            DataNeeds::QUOTE.or(DataNeeds::TRADES).or(DataNeeds::OPEN_INTEREST).or(DataNeeds::PREMIUM);
+        recorded.facts(needs, &candle(minute), timeframe)
+    }
+
+    #[test]
+    fn a_value_counts_from_its_time_until_two_steps_later() {
+        let mut recorded = Recorded::default();
+        let text = "time,open_interest\n300000,100\n600000,110\n900000,120\n2100000,130\n";
+        recorded.read(RecordedKind::OpenInterest, text).unwrap();
+        let known =
+            |minute| facts(&recorded, minute, Timeframe::M1).open_interest().map(|value| value.round());
+        // A candle of minute n closes at minute n + 1.
+        assert_eq!(known(3), None, "nothing is known before the first row");
+        assert_eq!(known(4), Some(100.0), "known at the close itself");
+        assert_eq!(known(8), Some(100.0), "the second row is a minute away");
+        assert_eq!(known(9), Some(110.0));
+        assert_eq!(known(24), Some(120.0), "two steps of five minutes");
+        assert_eq!(known(25), None, "a longer silence is a gap");
+        assert_eq!(known(34), Some(130.0));
+    }
+
+    #[test]
+    fn the_close_of_a_candle_is_known_when_it_ends() {
+        let mut recorded = Recorded::default();
+        let candles = "open_time,open,high,low,close,volume\n0,10,12,9,11,5\n60000,11,13,10,12,5\n";
+        recorded.read(RecordedKind::Mark, candles).unwrap();
+        recorded.read(RecordedKind::Index, "time,price\n0,10\n60000,10\n120000,10\n").unwrap();
+        let premium = |minute| facts(&recorded, minute, Timeframe::M1).premium_pct();
+        assert_eq!(premium(0), Some(10.0), "11 above 10, and not the 12 that comes");
+        assert_eq!(premium(1), Some(20.0));
+    }
+
+    #[test]
+    fn volumes_of_takers_are_put_together_only_when_all_are_there() {
+        let mut recorded = Recorded::default();
+        let text = "open_time,buy,sell\n0,1,2\n60000,3,4\n180000,5,6\n240000,7,8\n300000,1,1\n";
+        recorded.read(RecordedKind::TakerVolume, text).unwrap();
+        let minute = |minute| facts(&recorded, minute, Timeframe::M1).taker_volume();
+        assert_eq!((minute(1), minute(2)), (Some((3.0, 4.0)), None));
+        let five = |minute| facts(&recorded, minute, Timeframe::M5).taker_volume();
+        assert_eq!(five(0), None, "its third minute is missing");
+        let text = "open_time,buy,sell\n0,1,2\n60000,3,4\n120000,1,0\n180000,5,6\n240000,7,8\n300000,1,1\n";
+        recorded.read(RecordedKind::TakerVolume, text).unwrap();
+        assert_eq!(facts(&recorded, 0, Timeframe::M5).taker_volume(), Some((17.0, 20.0)));
+    }
+
+    #[test]
+    fn wrong_lines_are_named() {
+        let mut recorded = Recorded::default();
+        let cases = [
+            (RecordedKind::Quotes, "time,bid,ask\n1,9,10\n2,11,10\n", 3),
+            (RecordedKind::Quotes, "time,bid,ask\n1,9\n", 2),
+            (RecordedKind::OpenInterest, "time,open_interest\n2,1\n2,1\n", 3),
+            (RecordedKind::TakerVolume, "open_time,buy,sell\n\n1,-1,2\n", 3),
+        ];
+        for (kind, text, line) in cases {
+            assert_eq!(recorded.read(kind, text).unwrap_err().line, line, "{text}");
+        }
+        assert!(recorded.lacks(DataNeeds::QUOTE), "nothing was taken in");
+        assert!(recorded.lacks(DataNeeds::BOOK));
+        assert!(!recorded.lacks(DataNeeds::FUNDING));
+    }
+}
