@@ -187,9 +187,10 @@ impl MarketFacts {
         }
     }
 
-    /// What is not stale.
+    /// What is not stale. A time that lies as far ahead is a wrong time, by which nothing would ever be stale.
     fn fresh<'a, T>(&self, seen: Option<&'a Seen<T>>) -> Option<&'a T> {
-        seen.filter(|seen| self.at.since_ms(seen.at) <= STALE_AFTER_MS).map(|seen| &seen.value)
+        seen.filter(|seen| self.at.since_ms(seen.at).saturating_abs() <= STALE_AFTER_MS)
+            .map(|seen| &seen.value)
     }
 
     /// The distance between the best prices in basis points of their middle.

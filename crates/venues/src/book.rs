@@ -86,7 +86,7 @@ impl LocalBook {
             }
             (BookKind::Delta, None) => return Err(BookFault::NoSnapshot),
             (BookKind::Delta, Some((last, _))) if update.number <= last => return Ok(()),
-            (BookKind::Delta, Some((last, _))) if update.number == last + 1 => {}
+            (BookKind::Delta, Some((last, _))) if last.checked_add(1) == Some(update.number) => {}
             (BookKind::Delta, Some((last, _))) => {
                 return Err(BookFault::Gap { last, found: update.number });
             }
@@ -102,6 +102,11 @@ impl LocalBook {
         }
         self.newest = Some((update.number, update.at));
         Ok(())
+    }
+
+    /// Whether there is a believable book, be it an empty one.
+    pub const fn is_whole(&self) -> bool {
+        self.newest.is_some()
     }
 
     /// The best levels of each side. `None` without a believable book or with an empty side.

@@ -39,7 +39,7 @@ fn guarded() -> Template {
 fn decisions(rig: &Rig) -> Vec<DecisionReport> {
     rig.server.heard(|heard| {
         let decision = |report: &Report| match report {
-            Report::Decision(decision) => Some((**decision).clone()),
+            Report::Decision(decision) => Some(decision.clone()),
             _ => None,
         };
         heard.reports.iter().filter_map(decision).collect()
@@ -125,8 +125,13 @@ async fn a_restart_goes_on_with_what_was_gathered() {
         rig.step().await;
     }
     rig.kill();
+    let beats = rig.server.heard(|heard| heard.beats.len());
     rig.start("run");
-    rig.phase(Phase::Online).await;
+    rig.until("online again", || {
+        let online = |beat: &crate::server::Beat| beat.phase == Phase::Online;
+        rig.server.heard(|heard| heard.beats[beats..].last().is_some_and(online).then_some(()))
+    })
+    .await;
     for _ in 0..3 {
         rig.step().await;
     }

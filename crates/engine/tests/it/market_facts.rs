@@ -61,6 +61,8 @@ fn a_guard_without_data_blocks_by_name_and_with_data_by_its_limit() {
     assert_eq!(without.blocks[0].component, Some(1));
     let stale = candle_with_quote(&mut rig, "102", "100.01", 60_001);
     assert_eq!(stale.headline, ReasonCode::DataMissing);
+    let ahead = candle_with_quote(&mut rig, "102.5", "100.01", -60_001);
+    assert_eq!(ahead.headline, ReasonCode::DataMissing, "a wrong time never grows old");
     let wide = candle_with_quote(&mut rig, "103", "100.06", 0);
     assert_eq!(wide.headline, ReasonCode::GuardBlocked);
     let narrow = candle_with_quote(&mut rig, "104", "100.01", 60_000);

@@ -126,10 +126,11 @@ impl Recorded {
         let rows = &self.taker.rows;
         let first = rows.partition_point(|(time, _)| *time < open);
         let end = rows.partition_point(|(time, _)| *time < close);
-        let inside = &rows[first..end];
-        let count = i64::try_from(inside.len()).ok()?;
-        let whole = count > 0 && (count == 1 || self.taker.step > 0);
-        if !whole || count * self.taker.step != close.since_ms(open) {
+        let (inside, step) = (&rows[first..end], self.taker.step);
+        // Intervals that begin elsewhere would reach beyond the candle.
+        let begins = (0..).map(|place: i64| open.plus_ms(place * step));
+        let aligned = inside.iter().zip(begins).all(|((time, _), begin)| *time == begin);
+        if !aligned || i64::try_from(inside.len()).ok()? * step != close.since_ms(open) {
             return None;
         }
         let mut sum = TakerVolume { buy: Number(Decimal::ZERO), sell: Number(Decimal::ZERO) };
@@ -161,6 +162,10 @@ fn series<T: Copy>(
     read: impl Fn(&Row<'_>) -> Option<T>,
 ) -> Result<Series<T>, RecordedError> {
     let mut rows: Vec<(Timestamp, T)> = Vec::new();
+    let header = Row(text.lines().next().unwrap_or_default().split(',').map(str::trim).collect());
+    if header.0.first().is_none_or(|cell| cell.is_empty()) || header.time().is_some() {
+        return Err(RecordedError { line: 1, expected: "a header" });
+    }
     for (index, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
         let row = Row(line.split(',').map(str::trim).collect());
         let found = row.time().zip(read(&row));
@@ -179,6 +184,10 @@ fn prices(text: &str) -> Result<Series<Price>, RecordedError> {
         return series(text, "time,price", |row| row.price(1));
     }
     let mut closes = series(text, "open_time,open,high,low,close", |row| row.price(4))?;
+    if closes.rows.len() == 1 {
+        // When it ended, and its close was known, cannot be told.
+        return Err(RecordedError { line: 2, expected: "one candle of several" });
+    }
     for (time, _) in &mut closes.rows {
         *time = time.plus_ms(closes.step);
     }
@@ -241,6 +250,15 @@ mod tests {
         let text = "open_time,buy,sell\n0,1,2\n60000,3,4\n120000,1,0\n180000,5,6\n240000,7,8\n300000,1,1\n";
         recorded.read(RecordedKind::TakerVolume, text).unwrap();
         assert_eq!(facts(&recorded, 0, Timeframe::M5).taker_volume(), Some((17.0, 20.0)));
+        let text = "open_time,buy,sell\n30000,1,2\n90000,3,4\n150000,1,0\n";
+        recorded.read(RecordedKind::TakerVolume, text).unwrap();
+        assert_eq!(
+            facts(&recorded, 0, Timeframe::M1).taker_volume(),
+            None,
+            "half of it is of the next candle"
+        );
+        recorded.read(RecordedKind::TakerVolume, "open_time,buy,sell\n0,1,2\n").unwrap();
+        assert_eq!(facts(&recorded, 0, Timeframe::M1).taker_volume(), None, "how long is one row alone?");
     }
 
     #[test]
@@ -249,6 +267,9 @@ mod tests {
         let cases = [
             (RecordedKind::Quotes, "time,bid,ask\n1,9,10\n2,11,10\n", 3),
             (RecordedKind::Quotes, "time,bid,ask\n1,9\n", 2),
+            (RecordedKind::Quotes, "1,9,10\n2,9,10\n", 1),
+            (RecordedKind::Quotes, "", 1),
+            (RecordedKind::Mark, "open_time,open,high,low,close\n0,10,12,9,11\n", 2),
             (RecordedKind::OpenInterest, "time,open_interest\n2,1\n2,1\n", 3),
             (RecordedKind::TakerVolume, "open_time,buy,sell\n\n1,-1,2\n", 3),
         ];

@@ -162,13 +162,18 @@ fn next_funding(field: &Field<'_>) -> Result<Option<Timestamp>, WireError> {
     if field.whole() == Some(0) { Ok(None) } else { field.maybe(TICKER, "nextFundingTime") }
 }
 
-/// A snapshot or change of an order book. Number 1 means that the venue has restarted and sends a whole book, whatever
+/// A snapshot or change of an order book. Bybit's numbers are consecutive; number 1 means that the venue has restarted and sends a whole book, whatever
 /// it calls it.
 pub fn book(kind: &Field<'_>, row: &WireBook<'_>, at: Timestamp) -> Result<BookUpdate, WireError> {
     const WHAT: &str = "order book";
     let side = |rows: &Option<Vec<Vec<Field<'_>>>>, field: &'static str| {
         let level = |row: &Vec<Field<'_>>| match row.as_slice() {
-            [price, size, ..] => Ok((price.get(WHAT, field)?, size.get(WHAT, field)?)),
+            [price, size, ..] => match size.get::<Decimal>(WHAT, field)? {
+                size if size.is_sign_negative() && !size.is_zero() => {
+                    Err(WireError::Invalid { what: WHAT, field, expected: "a size of zero or more" })
+                }
+                size => Ok((price.get(WHAT, field)?, size)),
+            },
             _ => Err(WireError::Missing { what: WHAT, field }),
         };
         rows.iter().flatten().map(level).collect::<Result<Vec<_>, WireError>>()

@@ -78,6 +78,7 @@ impl Flow {
         self.books.clear();
         self.renewed.clear();
         self.newest.clear();
+        self.now = Timestamp::EPOCH;
         self.tapes.iter_mut().for_each(Tape::lose);
     }
 
@@ -113,15 +114,30 @@ impl Flow {
             // Whichever rule it broke, the remedy is the same, and until then the book says nothing.
             Err(
                 BookFault::NoSnapshot | BookFault::Gap { .. } | BookFault::Crossed | BookFault::Overgrown,
-            ) => {
-                let renewed = self.renewed.get(&symbol);
-                if renewed.is_some_and(|before| at.since_ms(*before) < RENEW_AFTER_MS) {
-                    return Ok(Verdict::Taken);
-                }
-                self.renewed.insert(symbol, at);
-                Ok(Verdict::Renew(book_topic(symbol)))
-            }
+            ) => Ok(if self.may_renew(symbol, at) {
+                Verdict::Renew(book_topic(symbol))
+            } else {
+                Verdict::Taken
+            }),
         }
+    }
+
+    /// Notes that a book is subscribed anew, unless it was a moment ago.
+    fn may_renew(&mut self, symbol: Symbol, at: Timestamp) -> bool {
+        let renewed = self.renewed.get(&symbol);
+        if renewed.is_some_and(|before| at.since_ms(*before) < RENEW_AFTER_MS) {
+            return false;
+        }
+        self.renewed.insert(symbol, at);
+        true
+    }
+
+    /// Topics of books that were subscribed anew and have not come back: the venue has refused or forgotten them, and
+    /// without any message of theirs nothing else would ask again.
+    pub fn overdue(&mut self, at: Timestamp) -> Vec<String> {
+        let lost = |symbol: &Symbol| self.books.get(symbol).is_none_or(|book| !book.is_whole());
+        let lost: Vec<Symbol> = self.renewed.keys().copied().filter(lost).collect();
+        lost.into_iter().filter(|symbol| self.may_renew(*symbol, at)).map(book_topic).collect()
     }
 
     /// A message of trades.
@@ -168,4 +184,53 @@ impl Flow {
 
 fn book_topic(symbol: Symbol) -> String {
     format!("orderbook.{LEVELS}.{symbol}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(kind: &str, number: i64) -> Utf8Bytes {
+        let text = serde_json::json!({
+            "topic": "orderbook.50.BTCUSDT", "type": kind, "ts": 1,
+            "data": {"s": "BTCUSDT", "b": [["10", "1"]], "a": [["11", "1"]], "u": number, "seq": number}
+        });
+        text.to_string().into()
+    }
+
+    fn flow() -> Flow {
+        let symbol = "BTCUSDT".parse().unwrap();
+        Flow::new(&MarketSubscription { books: [symbol].into(), ..MarketSubscription::default() })
+    }
+
+    #[test]
+    fn a_lost_book_is_asked_for_until_it_comes_but_not_all_the_time() {
+        let mut flow = flow();
+        let at = Timestamp::from_ms;
+        let topic = || "orderbook.50.BTCUSDT".to_owned();
+        let read =
+            |flow: &mut Flow, kind, number, ms| flow.read_book(&message(kind, number), at(ms)).unwrap();
+        assert_eq!(flow.overdue(at(0)), Vec::<String>::new(), "nothing is lost");
+        assert_eq!(read(&mut flow, "snapshot", 5, 0), Verdict::Taken);
+        assert_eq!(read(&mut flow, "delta", 7, 100), Verdict::Renew(topic()));
+        assert_eq!(read(&mut flow, "delta", 8, 200), Verdict::Taken, "it was asked for a moment ago");
+        assert_eq!(flow.overdue(at(RENEW_AFTER_MS)), Vec::<String>::new());
+        assert_eq!(flow.overdue(at(100 + RENEW_AFTER_MS)), [topic()]);
+        assert_eq!(flow.overdue(at(200 + RENEW_AFTER_MS)), Vec::<String>::new());
+        assert_eq!(read(&mut flow, "snapshot", 1, 300 + RENEW_AFTER_MS), Verdict::Taken);
+        assert_eq!(flow.overdue(at(10 * RENEW_AFTER_MS)), Vec::<String>::new(), "it has come");
+    }
+
+    #[test]
+    fn an_unreadable_change_leaves_no_book() {
+        let mut flow = flow();
+        let at = Timestamp::from_ms(0);
+        flow.read_book(&message("snapshot", 5), at).unwrap();
+        let negative = message("delta", 6).as_str().replace("\"1\"", "\"-1\"");
+        assert!(flow.read_book(&negative.into(), at).is_err());
+        assert_eq!(
+            flow.read_book(&message("delta", 7), at).unwrap(),
+            Verdict::Renew(book_topic("BTCUSDT".parse().unwrap()))
+        );
+    }
 }

@@ -106,7 +106,12 @@ impl<D: Dialer> Feed<D> {
                         link.renew(topic).await?;
                     }
                 }
-                Tick::Quiet => self.fetch_overdue().await?,
+                Tick::Quiet => {
+                    for topic in self.flow.overdue(self.market.rest.venue_now()) {
+                        link.renew(topic).await?;
+                    }
+                    self.fetch_overdue().await?;
+                }
             }
         }
     }
