@@ -7,6 +7,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::paths::Profile;
 use crate::stack::{Stack, StackOptions};
 use crate::{TaskError, paths};
 
@@ -44,6 +45,7 @@ pub fn run(options: &Options) -> Result<(), TaskError> {
         port: options.port,
         folder: None,
         log: "info",
+        profile: Profile::Development,
     })?;
     if options.for_tests {
         announce_for_tests(&stack);
@@ -66,18 +68,24 @@ pub fn run(options: &Options) -> Result<(), TaskError> {
 }
 
 fn build() -> Result<(), TaskError> {
+    build_dashboard()?;
+    println!("Building the programs (some minutes the first time) ...");
+    task("cargo", &["build", "--locked", "--workspace", "--bins"], "")
+}
+
+/// Builds what the server embeds.
+pub(crate) fn build_dashboard() -> Result<(), TaskError> {
     let web = paths::root().join("web");
     if !web.join("node_modules").exists() {
         println!("Installing the dashboard's packages (npm ci) ...");
         task("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"], "web")?;
     }
     println!("Building the dashboard ...");
-    task("npm", &["run", "--silent", "build"], "web")?;
-    println!("Building the programs (some minutes the first time) ...");
-    task("cargo", &["build", "--locked", "--workspace", "--bins"], "")
+    task("npm", &["run", "--silent", "build"], "web")
 }
 
-fn task(program: &str, arguments: &[&str], folder: &str) -> Result<(), TaskError> {
+/// Runs a program in a folder below the root and fails when it does.
+pub(crate) fn task(program: &str, arguments: &[&str], folder: &str) -> Result<(), TaskError> {
     let status = Command::new(program)
         .args(arguments)
         .current_dir(paths::root().join(folder))

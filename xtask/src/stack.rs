@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::paths::Profile;
 use crate::{TaskError, paths};
 
 /// What to start.
@@ -27,6 +28,8 @@ pub struct StackOptions {
     pub folder: Option<PathBuf>,
     /// What server and bots log, in the notation of tracing's filters.
     pub log: &'static str,
+    /// Which build of the programs is started.
+    pub profile: Profile,
 }
 
 /// A made-up key of the made-up exchange.
@@ -56,6 +59,7 @@ pub struct Stack {
     /// The fake exchange's keys.
     pub keys: Vec<TestKey>,
     log: &'static str,
+    profile: Profile,
     programs: Vec<Program>,
 }
 
@@ -83,6 +87,7 @@ impl Stack {
             venue: (String::new(), String::new()),
             keys: make_keys()?,
             log: options.log,
+            profile: options.profile,
             programs: Vec::new(),
         };
         stack.make_keeper()?;
@@ -114,7 +119,7 @@ impl Stack {
 impl Stack {
     fn make_keeper(&self) -> Result<(), TaskError> {
         let folder = self.folder.join("keeper");
-        let made = Command::new(paths::program("keyhold-keeper"))
+        let made = Command::new(self.program("keyhold-keeper"))
             .arg("init")
             .arg("--dir")
             .arg(&folder)
@@ -131,14 +136,19 @@ impl Stack {
         let (folder, socket) = (self.folder.join("keeper"), self.keeper_socket());
         // A killed keeper leaves its socket; the new one's is what shows that it is up.
         remove_if_there(&socket)?;
-        let mut command = Command::new(paths::program("keyhold-keeper"));
+        let mut command = Command::new(self.program("keyhold-keeper"));
         command.arg("serve").arg("--dir").arg(&folder).arg("--socket").arg(&socket).args(more);
         if isolation_is_degraded() {
             command.args(["--isolation", "degraded"]);
         }
         self.spawn("keyhold-keeper", command, Stdio::null())?;
+        let keeper = self.program("keyhold-keeper");
         // The socket is there before the vault is open; only an answer shows that it is.
-        self.wait("keyhold-keeper", || (socket.exists() && keeper_answers(&socket)).then_some(()))
+        self.wait("keyhold-keeper", || (socket.exists() && keeper_answers(&keeper, &socket)).then_some(()))
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        paths::program(self.profile, name)
     }
 
     fn keeper_socket(&self) -> PathBuf {
@@ -149,7 +159,7 @@ impl Stack {
     fn start_venue(&mut self, options: &StackOptions) -> Result<(String, String), TaskError> {
         let accounts = self.folder.join("venue.toml");
         write_private(&accounts, &accounts_file(&self.keys))?;
-        let mut command = Command::new(paths::program("keyhold-fake-venue"));
+        let mut command = Command::new(self.program("keyhold-fake-venue"));
         command.arg("bybit").arg("--accounts").arg(&accounts).args([
             "--control",
             "127.0.0.1:0",
@@ -184,7 +194,7 @@ impl Stack {
             run = self.folder.join("run").display(),
             url = self.url,
             keeper = self.keeper_socket().display(),
-            bot = paths::program("keyhold-bot").display(),
+            bot = self.program("keyhold-bot").display(),
             isolation = if isolation_is_degraded() { "degraded" } else { "required" },
             log = self.log,
             rest = self.venue.0,
@@ -202,7 +212,7 @@ impl Stack {
     /// Runs the server with the settings that are there, until it prints a line that is wanted.
     fn run_server(&mut self, wanted: impl Fn(&str) -> bool) -> Result<String, TaskError> {
         let settings = self.folder.join("keyhold.toml");
-        let mut command = Command::new(paths::program("keyhold"));
+        let mut command = Command::new(self.program("keyhold"));
         command.arg("serve").arg("--config").arg(&settings).arg("--stop-bots-on-exit");
         command.arg("--log").arg(self.log);
         let mut output = self.spawn("keyhold", command, Stdio::piped())?;
@@ -363,8 +373,8 @@ fn make_folder(wanted: Option<&Path>) -> Result<PathBuf, TaskError> {
     Ok(folder)
 }
 
-fn keeper_answers(socket: &Path) -> bool {
-    let mut command = Command::new(paths::program("keyhold-keeper"));
+fn keeper_answers(keeper: &Path, socket: &Path) -> bool {
+    let mut command = Command::new(keeper);
     command.arg("status").arg("--socket").arg(socket);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
@@ -383,9 +393,10 @@ fn write_private(path: &Path, text: &str) -> Result<(), TaskError> {
     std::fs::set_permissions(path, private).map_err(|error| TaskError::file(path, error))
 }
 
-/// The keys that the made-up exchange knows. The first is sound; each other has one fault.
+/// The keys that the made-up exchange knows: sound ones, named by their number, and others with one fault each. The
+/// place in the list is the account.
 fn make_keys() -> Result<Vec<TestKey>, TaskError> {
-    ["good", "second", "read_only", "foreign_address", "withdrawal", "expired"]
+    ["good", "second", "read_only", "foreign_address", "withdrawal", "expired", "third", "fourth"]
         .into_iter()
         .map(|name| Ok(TestKey { name, key: random_text(18)?, secret: random_text(36)? }))
         .collect()

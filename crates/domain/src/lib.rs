@@ -7,6 +7,7 @@
 pub mod account;
 pub mod candle;
 pub mod contract;
+pub mod exact;
 pub mod exchange;
 pub mod fill;
 pub mod id;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use keyhold_domain::{ContractType, Environment, Exchange};
 use keyhold_seal::{Context, KeeperPublicKey, PlainSecret};
 use serde_json::{Value, json};
+use xtask::paths::Profile;
 use xtask::stack::{Stack, StackOptions, TestKey};
 
 use crate::http::{Answer, Client};
@@ -96,6 +97,7 @@ impl House {
             port: 0,
             folder: None,
             log,
+            profile: Profile::Development,
         };
         let mut house = Self::open(&options);
         house.candles = Some(candles);

@@ -4,8 +4,10 @@
 //! fake a loss. Results of different settlement assets have a book each and are never added. Days and weeks begin at
 //! 00:00 UTC. It places no orders; [`crate::limits`] turns its facts into blocks.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
+use keyhold_domain::exact::compare;
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
 use keyhold_domain::{Asset, Decimal, ReasonCode, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -46,6 +48,18 @@ pub struct BotFacts {
     pub trades_today: u32,
     /// Entries wait until then after too many losses.
     pub cool_off_until: Option<Timestamp>,
+    /// When the bot last left a market.
+    #[serde(default)]
+    pub last_exits: LastExits,
+}
+
+/// When the bot last left a market, in any instrument.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastExits {
+    /// With any result.
+    pub any: Option<Timestamp>,
+    /// With a loss.
+    pub loss: Option<Timestamp>,
 }
 
 /// A limit that is reached.
@@ -80,6 +94,8 @@ pub struct Ledger {
     cool_off_until: Option<Timestamp>,
     errors: VecDeque<Timestamp>,
     halted: Option<Halt>,
+    #[serde(default)]
+    last_exits: LastExits,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +153,7 @@ impl Ledger {
             cool_off_until: None,
             errors: VecDeque::new(),
             halted: None,
+            last_exits: LastExits::default(),
         }
     }
 
@@ -144,13 +161,25 @@ impl Ledger {
     pub fn mark(&mut self, now: Timestamp, results: &(impl Iterator<Item = Earned> + Clone)) {
         for book in &mut self.books {
             let mut mark = Mark { base: book.base, ..Mark::default() };
-            for result in results.clone().filter(|result| result.asset == book.asset) {
+            let mut own = results.clone().filter(|result| result.asset == book.asset);
+            if let Some(first) = own.next() {
+                mark.realized = first.realized;
+                mark.total = first.realized.saturating_add(first.unrealized);
+            }
+            for result in own {
                 mark.realized = mark.realized.saturating_add(result.realized);
                 mark.total = mark.total.saturating_add(result.realized).saturating_add(result.unrealized);
             }
             book.now = mark;
-            book.peak = book.peak.max(mark.total);
+            if compare(mark.total, book.peak) == Ordering::Greater {
+                book.peak = mark.total;
+            }
         }
+        self.pass(now);
+    }
+
+    /// Time passes and nothing has been earned or lost since the results were last taken in.
+    pub fn pass(&mut self, now: Timestamp) {
         // Most events fall into the day of the one before; the calendar is asked only when they may not.
         if now.since_ms(self.day) >= keyhold_domain::time::DAY_MS {
             self.day = now.start_of_day();
@@ -187,6 +216,10 @@ impl Ledger {
 
     /// A round trip was completed.
     pub fn closed(&mut self, at: Timestamp, net: Decimal, limits: &Limits, interval_ms: i64) {
+        self.last_exits.any = Some(at);
+        if net < Decimal::ZERO {
+            self.last_exits.loss = Some(at);
+        }
         let Some(limit) = limits.consecutive_losses else { return };
         if net >= Decimal::ZERO {
             self.losses.clear();
@@ -281,6 +314,11 @@ impl Ledger {
     /// Entries filled since 00:00 UTC.
     pub const fn trades_today(&self) -> u32 {
         self.trades_today
+    }
+
+    /// When the bot last left a market.
+    pub const fn last_exits(&self) -> LastExits {
+        self.last_exits
     }
 
     /// Entries wait until then after too many losses.

@@ -233,9 +233,9 @@ impl MarketFacts {
         Some(decimal_to_f64(difference.checked_div(index)?))
     }
 
-    /// The funding rate per interval: `None` when these facts do not speak of it, `Some(None)` when it is stale.
-    pub fn funding(&self) -> Option<Option<Rate>> {
-        self.funding.as_ref().map(|seen| self.fresh(Some(seen)).copied())
+    /// The funding rate per interval.
+    pub fn funding(&self) -> Option<Rate> {
+        self.fresh(self.funding.as_ref()).copied()
     }
 
     /// When funding is paid next.

@@ -15,7 +15,7 @@ use crate::exit_rule::ExitPlan;
 use crate::market::BookAsk;
 use crate::problem::{Problem, code};
 use crate::session::{Calendar, SessionError};
-use crate::settings::BotSettings;
+use crate::settings::{BotSettings, Recording};
 use crate::template::{DirectionSetting, Enabled, Role, SessionEnd, Template};
 
 /// Who decides and under which names orders go out.
@@ -87,8 +87,21 @@ pub struct Plan {
     pub at_session_end: SessionEnd,
     /// Candles of history needed before the first decision.
     pub warmup_candles: u32,
-    /// Whether any limit is set; without one nobody needs to know what the whole bot looks like.
+    /// Whether a limit is set or a component asks for the whole bot; without one nobody needs to know what the whole bot looks like.
     pub(crate) limited: bool,
+    /// Whether anybody hears of decisions.
+    pub(crate) telling: Telling,
+    /// What all components together need besides candles.
+    all_needs: DataNeeds,
+}
+
+/// Whether anybody hears of decisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Those that the settings choose are given out.
+    Told,
+    /// None is given out; an entry's still becomes a part of its trade.
+    Silent,
 }
 
 impl Plan {
@@ -112,7 +125,8 @@ impl Plan {
             ));
         }
         problems.extend(crate::check::check_template(template).err().unwrap_or_default());
-        let components = ordered(template, &mut problems);
+        let context = Context { taker_fee: Some(instrument.taker_fee.get()), ..Context::of(template) };
+        let components = ordered(template, context, &mut problems);
         let exits = ExitPlan::compile(&template.exits);
         let calendar = Calendar::compile(&template.sessions).map_err(|error| vec![session_problem(&error)]);
         let weights: Vec<Decimal> = components
@@ -134,6 +148,9 @@ impl Plan {
         let (exits, calendar, combiner) = (exits?, calendar?, combiner?);
         let needed = components.iter().map(|(_, component)| component.warmup_candles()).max().unwrap_or(0);
         let warmup_candles = needed.max(exits.warmup_candles()).max(settings.warmup_candles.unwrap_or(0));
+        let watches_the_bot = components.iter().any(|(_, component)| component.watches_the_bot());
+        let all_needs =
+            components.iter().fold(DataNeeds::CANDLES, |all, (_, component)| all.or(component.needs()));
         let (components, fresh) = components.into_iter().unzip();
         Ok(Self {
             ids,
@@ -150,8 +167,19 @@ impl Plan {
             calendar,
             at_session_end: template.at_session_end,
             warmup_candles,
-            limited: settings.limits != crate::settings::Limits::default(),
+            limited: settings.limits != crate::settings::Limits::default() || watches_the_bot,
+            telling: Telling::Told,
+            all_needs,
         })
+    }
+
+    /// The same plan for a run in which nobody hears of decisions. What is decided is the same, and trades still carry
+    /// the decisions that led to them.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
+        self.settings.recording = Recording::Actions;
+        self.telling = Telling::Silent;
+        self
     }
 
     /// Data that the components need besides candles, with the component's name.
@@ -160,8 +188,8 @@ impl Plan {
     }
 
     /// Everything that any component needs besides candles.
-    pub fn all_needs(&self) -> DataNeeds {
-        self.needs().fold(DataNeeds::CANDLES, |all, (_, needs)| all.or(needs))
+    pub const fn all_needs(&self) -> DataNeeds {
+        self.all_needs
     }
 
     /// The sums over the order book that components ask for.
@@ -185,7 +213,7 @@ impl Plan {
 }
 
 /// The enabled components, signals first: only they are combined, and a loop over a prefix is cheap.
-fn ordered(template: &Template, problems: &mut Vec<Problem>) -> Vec<(Planned, Component)> {
+fn ordered(template: &Template, context: Context, problems: &mut Vec<Problem>) -> Vec<(Planned, Component)> {
     let mut components = Vec::new();
     for (index, spec) in template.components.iter().enumerate() {
         if spec.enabled == Enabled::No {
@@ -193,7 +221,7 @@ fn ordered(template: &Template, problems: &mut Vec<Problem>) -> Vec<(Planned, Co
         }
         let Ok(place) = u16::try_from(index) else { continue };
         // What is wrong with a component has been said by the template's check already.
-        match Component::build(spec, Context { timeframe: template.timeframe }) {
+        match Component::build(spec, context) {
             Ok(component) => components
                 .push((Planned { index: place, kind: component.kind(), role: spec.role }, component)),
             Err(more) if problems.is_empty() => {

@@ -59,6 +59,10 @@ pub mod code {
     pub const ROLE_UNSUPPORTED: &str = "ROLE_UNSUPPORTED";
     /// The component has no parameter of this name.
     pub const UNKNOWN_PARAMETER: &str = "UNKNOWN_PARAMETER";
+    /// The document has no field of this name here.
+    pub const UNKNOWN_FIELD: &str = "UNKNOWN_FIELD";
+    /// A field that must be written is not there.
+    pub const MISSING_FIELD: &str = "MISSING_FIELD";
     /// A number where a choice is expected, or the like.
     pub const WRONG_TYPE: &str = "WRONG_TYPE";
     /// A fraction where a whole number is expected.
@@ -69,6 +73,8 @@ pub mod code {
     pub const UNKNOWN_CHOICE: &str = "UNKNOWN_CHOICE";
     /// Two parameters contradict each other, for example fast >= slow.
     pub const CONTRADICTION: &str = "CONTRADICTION";
+    /// An empty list of choices where nothing chosen means that nothing can happen.
+    pub const NOTHING_CHOSEN: &str = "NOTHING_CHOSEN";
     /// The steps of a ladder do not make sense.
     pub const LADDER_INVALID: &str = "LADDER_INVALID";
     /// A signal's weight is zero, negative or too large.
@@ -85,8 +91,10 @@ pub mod code {
     pub const NO_HARD_STOP: &str = "NO_HARD_STOP";
     /// The same exit rule is enabled twice.
     pub const DUPLICATE_EXIT: &str = "DUPLICATE_EXIT";
-    /// A take profit in multiples of the risk has no hard stop that defines the risk.
+    /// Something is measured by the distance to the hard stop, and there is none.
     pub const NEEDS_HARD_STOP: &str = "NEEDS_HARD_STOP";
+    /// Something is measured by the distance to the take profit, and there is none.
+    pub const NEEDS_TAKE_PROFIT: &str = "NEEDS_TAKE_PROFIT";
     /// A session's start or end is no time of day.
     pub const SESSION_TIME_INVALID: &str = "SESSION_TIME_INVALID";
     /// A session's start equals its end.

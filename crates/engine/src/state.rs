@@ -6,20 +6,22 @@
 use std::collections::BTreeMap;
 
 use keyhold_domain::money::decimal_text;
-use keyhold_domain::{Asset, Balance, ClientOrderId, Decimal, Price, ReasonCode, SignedQuantity, Timestamp};
+use keyhold_domain::{
+    Asset, Balance, ClientOrderId, Decimal, Price, Quantity, ReasonCode, SignedQuantity, Timeframe,
+    Timestamp, TriggerSource,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::action::Action;
 use crate::component::Component;
-use crate::decision::Block;
-use crate::exit_rule::Stats;
+use crate::exit_rule::{Stats, StopLevel};
 use crate::input::Facts;
-use crate::ledger::{BotFacts, Earned};
+use crate::ledger::{BotFacts, Earned, LastExits};
 use crate::market::MarketFacts;
 use crate::order::Book;
 use crate::plan::Plan;
 use crate::position::{EntryIntent, Holding};
 use crate::reading::{Direction, Reading};
+use crate::settings::Resting;
 
 /// The version of the snapshot's format.
 pub const STATE_FORMAT: u32 = 1;
@@ -77,12 +79,22 @@ pub(crate) struct Inner {
     pub(crate) scratch: Scratch,
 }
 
-/// Buffers that are reused from candle to candle and hold nothing between two events.
+/// Buffers that are reused from candle to candle, and what saves asking again. Nothing that is decided depends on it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
     pub(crate) readings: Vec<Reading>,
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) actions: Vec<Action>,
+    /// Set when orders and position fit each other and nothing is left to do.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// What orders were last compared with. As long as it stays the same and no other news comes than candles, comparing
+/// again would do nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rest {
+    pub(crate) stop: Option<StopLevel>,
+    pub(crate) orders: usize,
+    pub(crate) kept: (Resting, Resting, TriggerSource),
+    pub(crate) least: Quantity,
 }
 
 impl PartialEq for Scratch {
@@ -105,8 +117,15 @@ pub(crate) struct PastFacts {
 }
 
 impl PastFacts {
-    pub(crate) fn get(self) -> Facts {
-        Facts { candles_since_exit: self.candles_since_exit, candles_since_loss: self.candles_since_loss }
+    /// The facts on a candle that closed at `closed_at`, those of the whole bot among them.
+    pub(crate) fn at(self, closed_at: Timestamp, timeframe: Timeframe, bot: LastExits) -> Facts {
+        let candles = |exit: Option<Timestamp>| exit.map(|exit| closes_between(exit, closed_at, timeframe));
+        Facts {
+            candles_since_exit: self.candles_since_exit,
+            candles_since_loss: self.candles_since_loss,
+            candles_since_bot_exit: candles(bot.any),
+            candles_since_bot_loss: candles(bot.loss),
+        }
     }
 
     pub(crate) fn candle_closed(&mut self) {
@@ -114,6 +133,12 @@ impl PastFacts {
         self.candles_since_exit = next(self.candles_since_exit);
         self.candles_since_loss = next(self.candles_since_loss);
     }
+}
+
+/// How many candles closed after `from`, up to `until`. Candles close on the grid of their timeframe.
+fn closes_between(from: Timestamp, until: Timestamp, timeframe: Timeframe) -> u32 {
+    let closes = until.since_ms(timeframe.open_of(from)) / timeframe.ms();
+    u32::try_from(closes.max(0)).unwrap_or(u32::MAX)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

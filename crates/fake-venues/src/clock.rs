@@ -1,6 +1,7 @@
-//! The one place of this program that reads the wall clock.
+//! The one place of this program that reads clocks.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use keyhold_domain::Timestamp;
 
@@ -17,4 +18,9 @@ pub fn system_clock() -> Clock {
 fn now() -> Timestamp {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Timestamp::EPOCH.plus(since.unwrap_or_default())
+}
+
+/// A moment to measure durations by, which no setting of the clock moves.
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
 }

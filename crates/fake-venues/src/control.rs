@@ -9,6 +9,7 @@
 //! | `step` | `{"candles": 1}` | plays base candles in lockstep: the forming candle's path and close, then the next open |
 //! | `truth` | `{"account": 1}` | positions, open orders, fills, wallets, realized profit of an account |
 //! | `tally` | `{"account": 1}` | the same as numbers only, cheap at any age: fills, open orders, wallets |
+//! | `latency` | | times from a closed candle to the first order after it, since the last call, in nanoseconds |
 //! | `price` | `{"symbol", "price"}` | moves a price, touching everything on the way |
 //! | `funding` | `{"symbol", "rate"}` | sets the coming funding rate |
 //! | `fills` | `{"depth": "0.1", "slippage_bps": "2"}` | most that fills at once (null: all), slippage |
@@ -169,6 +170,9 @@ fn read<T: DeserializeOwned>(body: &Value) -> Result<T, String> {
 
 /// Does one control call.
 pub(crate) fn act(shared: &Shared, name: &str, body: &Value) -> Result<Value, String> {
+    if name == "latency" {
+        return Ok(shared.latency().take());
+    }
     let mut state = shared.lock();
     match name {
         "status" => return Ok(status(&state)),

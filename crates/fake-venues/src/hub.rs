@@ -9,6 +9,7 @@ use keyhold_simulator::exchange::AccountId;
 use keyhold_simulator::faults::MessageFate;
 use tokio::sync::mpsc;
 
+use crate::latency::CandleClose;
 use crate::trouble::Trouble;
 
 /// The most messages that may wait for one socket.
@@ -18,9 +19,18 @@ pub(crate) const MAX_WAITING: usize = 10_000;
 #[derive(Debug, Clone)]
 pub(crate) enum Outgoing {
     /// A text frame.
-    Text(Arc<str>),
+    Text(Frame),
     /// Say nothing more and read nothing more, but keep the connection.
     Freeze,
+}
+
+/// A text and what is noted when it leaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    /// The text.
+    pub(crate) text: Arc<str>,
+    /// The candle whose close it tells.
+    pub(crate) closes: Option<CandleClose>,
 }
 
 /// Which kind of stream a socket is.
@@ -42,7 +52,7 @@ pub(crate) struct Socket {
     /// Subscribed topics.
     pub(crate) topics: BTreeSet<String>,
     sender: mpsc::Sender<Outgoing>,
-    held: Option<Arc<str>>,
+    held: Option<Frame>,
 }
 
 /// All open sockets.
@@ -90,22 +100,32 @@ impl Hub {
 
     /// Sends market data to everybody who listens to the topic.
     pub(crate) fn publish(&mut self, channel: Channel, topic: &str, text: &str, trouble: &mut Trouble) {
-        let text: Arc<str> = text.into();
-        self.send_where(&text, trouble, |socket| socket.channel == channel && socket.topics.contains(topic));
+        self.publish_frame(channel, topic, &Frame { text: text.into(), closes: None }, trouble);
+    }
+
+    /// The same with what is to be noted when it leaves.
+    pub(crate) fn publish_frame(
+        &mut self,
+        channel: Channel,
+        topic: &str,
+        frame: &Frame,
+        trouble: &mut Trouble,
+    ) {
+        self.send_where(frame, trouble, |socket| socket.channel == channel && socket.topics.contains(topic));
     }
 
     /// Sends account news to the account's sockets that listen to any of the topics.
     pub(crate) fn tell(&mut self, account: AccountId, topics: &[&str], text: &str, trouble: &mut Trouble) {
-        let text: Arc<str> = text.into();
-        self.send_where(&text, trouble, |socket| {
+        let frame = Frame { text: text.into(), closes: None };
+        self.send_where(&frame, trouble, |socket| {
             socket.account == Some(account) && topics.iter().any(|topic| socket.topics.contains(*topic))
         });
     }
 
-    fn send_where(&mut self, text: &Arc<str>, trouble: &mut Trouble, wanted: impl Fn(&Socket) -> bool) {
+    fn send_where(&mut self, frame: &Frame, trouble: &mut Trouble, wanted: impl Fn(&Socket) -> bool) {
         let mut lagging = Vec::new();
         for (number, socket) in &mut self.sockets {
-            if wanted(socket) && socket.send(text, trouble.message()).is_err() {
+            if wanted(socket) && socket.send(frame, trouble.message()).is_err() {
                 lagging.push(*number);
             }
         }
@@ -123,21 +143,21 @@ impl Hub {
 }
 
 impl Socket {
-    fn send(&mut self, text: &Arc<str>, fate: MessageFate) -> Result<(), ()> {
-        let put = |text: &Arc<str>| self.sender.try_send(Outgoing::Text(text.clone())).map_err(|_| ());
+    fn send(&mut self, frame: &Frame, fate: MessageFate) -> Result<(), ()> {
+        let put = |frame: &Frame| self.sender.try_send(Outgoing::Text(frame.clone())).map_err(|_| ());
         match fate {
             MessageFate::Lost => return Ok(()),
             MessageFate::Delayed if self.held.is_none() => {
-                self.held = Some(text.clone());
+                self.held = Some(frame.clone());
                 return Ok(());
             }
             MessageFate::Duplicated => {
-                put(text)?;
-                put(text)?;
+                put(frame)?;
+                put(frame)?;
             }
-            MessageFate::Sent | MessageFate::Delayed => put(text)?,
+            MessageFate::Sent | MessageFate::Delayed => put(frame)?,
         }
-        let put = |text: &Arc<str>| self.sender.try_send(Outgoing::Text(text.clone())).map_err(|_| ());
+        let put = |frame: &Frame| self.sender.try_send(Outgoing::Text(frame.clone())).map_err(|_| ());
         self.held.take().map_or(Ok(()), |held| put(&held))
     }
 }

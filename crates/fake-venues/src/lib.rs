@@ -17,6 +17,7 @@ pub mod config;
 pub mod control;
 mod feed;
 mod hub;
+mod latency;
 mod replay;
 mod server;
 mod trouble;

@@ -29,9 +29,10 @@ use crate::bybit::call::{self, LimitNews, Verb};
 use crate::bybit::failure::Failure;
 use crate::bybit::socket::{self, Sender};
 use crate::bybit::state::State;
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 use crate::config::AccountConfig;
 use crate::hub::{Channel, MAX_WAITING, Outgoing};
+use crate::latency::Latency;
 
 /// The largest request body.
 const MAX_BODY: usize = 64 * 1024;
@@ -49,6 +50,7 @@ pub(crate) enum Reach {
 /// What all tasks share.
 pub(crate) struct Shared {
     state: Mutex<State>,
+    latency: Mutex<Latency>,
     pub(crate) accounts: Vec<AccountConfig>,
     pub(crate) clock: Clock,
     pub(crate) reach: watch::Sender<Reach>,
@@ -62,6 +64,7 @@ impl Shared {
     pub(crate) fn new(state: State, accounts: Vec<AccountConfig>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(state),
+            latency: Mutex::default(),
             accounts,
             clock,
             reach: watch::Sender::new(Reach::Up),
@@ -73,6 +76,11 @@ impl Shared {
     /// The venue's state. A panic of another task does not make it unusable: every deed leaves it whole.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closed candles and the orders that answered them. A lock of its own, so that measuring waits for nothing else.
+    pub(crate) fn latency(&self) -> MutexGuard<'_, Latency> {
+        self.latency.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The wall clock as the venue sees it.
@@ -195,6 +203,7 @@ async fn rest(request: Request<Incoming>, peer: IpAddr, shared: &Shared) -> Answ
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MAX_BODY).collect().await else { return status_answer(413) };
     let body = body.to_bytes();
+    let read = clock::monotonic();
     let verb = match head.method {
         Method::GET => Verb::Get,
         Method::POST => Verb::Post,
@@ -213,6 +222,9 @@ async fn rest(request: Request<Incoming>, peer: IpAddr, shared: &Shared) -> Answ
     };
     let (result, limit) = call::serve(&mut state, &shared.accounts, &request);
     drop(state);
+    if let (Ok(_), Some(symbol)) = (&result, call::ordered_symbol(&request)) {
+        shared.latency().ordered(symbol, read);
+    }
     let time = wall.ms();
     match result {
         Ok(result) => json_answer(
@@ -300,8 +312,11 @@ async fn talk(mut stream: Socket, channel: Channel, peer: IpAddr, shared: Arc<Sh
             biased;
             () = &mut cut => break,
             outgoing = receiver.recv() => match outgoing {
-                Some(Outgoing::Text(text)) => {
-                    if stream.send(Message::text(text.as_ref())).await.is_err() {
+                Some(Outgoing::Text(frame)) => {
+                    if let Some(close) = frame.closes {
+                        shared.latency().told(close, clock::monotonic());
+                    }
+                    if stream.send(Message::text(frame.text.as_ref())).await.is_err() {
                         break;
                     }
                     continue;

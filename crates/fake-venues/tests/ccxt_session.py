@@ -173,10 +173,12 @@ async def watch_one(exchange, symbol, amount):
     same("fill news", (fill["symbol"], fill["amount"]), (symbol, amount))
     print(f"  order news: {seen['status']}, fill at {fill['price']}")
     control("step", {"candles": 1})
-    for _ in range(100):
-        candles = await asyncio.wait_for(exchange.watch_ohlcv(symbol, "1m"), 20)
+    # ccxt may take in two messages before it wakes who watches, so what it has gathered is looked at.
+    for _ in range(400):
+        candles = exchange.ohlcvs[symbol]["1m"]
         if candles[-1][0] > opened:
             break
+        await asyncio.sleep(0.05)
     same("next candle", candles[-1][0], opened + 60_000)
     closed = next((row for row in candles if row[0] == opened), None)
     # The cached row of the closed candle must be what REST tells of it.

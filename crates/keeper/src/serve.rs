@@ -36,7 +36,8 @@ const MAX_PER_USER: usize = 64;
 /// How long a frame may take, and how long a stranger may stay silent.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Binds the socket. Everybody may connect; what they may ask is decided by who they are.
+/// Binds the socket, and makes its folder when there is none: only its maker lists it, everybody may pass through.
+/// Everybody may connect; what they may ask is decided by who they are.
 ///
 /// # Errors
 /// [`FilesError::InUse`] when somebody listens there already.
@@ -46,6 +47,11 @@ pub fn bind(path: &Path) -> Result<StdListener, FilesError> {
             return Err(FilesError::InUse { path: path.to_owned() });
         }
         fs::remove_file(path).map_err(failed("removing the old", path))?;
+    }
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+        fs::create_dir_all(folder).map_err(failed("making the folder", folder))?;
+        let mode = Permissions::from_mode(0o711);
+        fs::set_permissions(folder, mode).map_err(failed("opening to all", folder))?;
     }
     let listener = StdListener::bind(path).map_err(failed("listening on", path))?;
     fs::set_permissions(path, Permissions::from_mode(0o666)).map_err(failed("opening to all", path))?;

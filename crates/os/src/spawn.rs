@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use rustix::io::{Errno, FdFlags};
 use rustix::process::Signal;
@@ -72,14 +73,30 @@ pub enum SpawnError {
     },
 }
 
+/// Waits, in milliseconds, for a program file that is still open for writing: together a second and a half.
+const BUSY_WAITS_MS: [u64; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 512];
+
 /// Starts `command` as `options` say. See [`prepare`] for what is guaranteed.
+///
+/// A program that was written a moment ago may be busy: any other thread that forked while it was written holds the
+/// file open until its own exec. That passes by itself, so it is waited for, blocking the thread.
 ///
 /// # Errors
 /// [`SpawnError`]; no child is left behind.
 pub fn spawn_as(command: &mut Command, options: ChildOptions) -> Result<Child, SpawnError> {
     let user = options.identity.map_or_else(|| "same".to_owned(), |identity| identity.uid().to_string());
     prepare(command, options)?;
-    command.spawn().map_err(|source| SpawnError::Start {
+    let mut spawned = command.spawn();
+    for wait_ms in BUSY_WAITS_MS {
+        match &spawned {
+            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(Duration::from_millis(wait_ms));
+            }
+            Ok(_) | Err(_) => break,
+        }
+        spawned = command.spawn();
+    }
+    spawned.map_err(|source| SpawnError::Start {
         program: command.get_program().to_string_lossy().into_owned(),
         user,
         source,
@@ -90,7 +107,7 @@ pub fn spawn_as(command: &mut Command, options: ChildOptions) -> Result<Child, S
 /// its child with: the groups joined, the limits set, a mask that keeps new files private, its own session if asked,
 /// every privilege dropped, new privileges forbidden, and all descriptors closed but 0, 1, 2 and those listed.
 ///
-/// Does not touch the environment: call `command.env_clear()`. Call `prepare` once per command and spawn once: the
+/// Does not touch the environment: call `command.env_clear()`. Call `prepare` once per command: the
 /// descriptors listed stay open in this process until `command` is dropped.
 ///
 /// # Errors

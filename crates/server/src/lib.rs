@@ -7,6 +7,7 @@ mod account;
 pub mod api;
 mod app;
 pub mod backtest;
+pub mod candles;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -56,6 +56,17 @@ statements! {
     DROP_KEY = "DELETE FROM api_keys WHERE workspace_id = $1 AND id = $2";
 }
 
+/// What a connection test means for a key's use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeySwitch {
+    /// It stays as it is.
+    Leave,
+    /// It may be assigned and used for entries.
+    On,
+    /// Its bot enters nothing more; exits go on.
+    Off,
+}
+
 /// Permission to store one sealed key under a fresh id, for a short time.
 #[derive(Debug, Clone)]
 pub struct KeyIntent {
@@ -409,16 +420,31 @@ impl WorkspaceStore {
         tx.commit().await
     }
 
-    /// Notes a connection test.
+    /// Notes a connection test and what follows from it, at once: nobody sees the one without the other.
     ///
     /// # Errors
     /// [`StoreError::NotFound`].
-    pub async fn set_verification(&self, id: KeyId, found: &Verification) -> Result<(), StoreError> {
+    pub async fn set_verification(
+        &self,
+        id: KeyId,
+        found: &Verification,
+        switch: KeySwitch,
+    ) -> Result<(), StoreError> {
         let text = to_document(found, "verification")?;
-        match self.database.run(SET_VERIFICATION, args![text, self.workspace, id]).await? {
-            0 => Err(StoreError::NotFound),
-            _ => Ok(()),
+        let mut tx = self.database.begin().await?;
+        if tx.run(SET_VERIFICATION, args![text, self.workspace, id]).await? == 0 {
+            return Err(StoreError::NotFound);
         }
+        let active = match switch {
+            KeySwitch::Leave => None,
+            KeySwitch::On => Some(1_i64),
+            KeySwitch::Off => Some(0),
+        };
+        if let Some(active) = active {
+            tx.run(SET_ACTIVE, args![active, self.workspace, id]).await?;
+            tx.run(BUMP_BOT_OF_KEY, args![self.workspace, id]).await?;
+        }
+        tx.commit().await
     }
 
     /// Replaces the instruments of a key. The order is kept: it is part of client order ids.

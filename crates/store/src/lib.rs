@@ -37,7 +37,8 @@ pub use figures::{Headline, Labels, TradeResult};
 pub use history::{DecisionRow, EquityPoint, EventRow, FillRow, NewEvent, OrderRow, TradeFilter, TradeRow};
 pub use ingest::{Ingested, Stored};
 pub use keys::{
-    ApiKey, DeleteRefusal, KeyIntent, KeyRecord, NewApiKey, PutKeyRefusal, Verification, VerificationState,
+    ApiKey, DeleteRefusal, KeyIntent, KeyRecord, KeySwitch, NewApiKey, PutKeyRefusal, Verification,
+    VerificationState,
 };
 pub use page::{Before, PageRequest};
 pub use passkeys::{Ceremony, CeremonyPurpose, NewPasskey, PasskeyRow};

@@ -87,6 +87,8 @@ pub enum Family {
     Volatility,
     /// Works on traded volume.
     Volume,
+    /// Reads levels and shapes in the candles themselves.
+    Structure,
     /// Works on data of the derivative itself, for example funding.
     Derivatives,
     /// Judges one entry.
@@ -105,6 +107,10 @@ pub enum Unit {
     Percent,
     /// Hundredths of a percent.
     BasisPoints,
+    /// Minutes.
+    Minutes,
+    /// Hours.
+    Hours,
     /// A multiple of something the help text names.
     Multiple,
     /// Points of an oscillator, usually 0 to 100.

@@ -4,12 +4,14 @@
 //! live with the components, exit parameters in [`crate::catalog::exits`]; here is what concerns the whole document.
 
 mod combination;
+mod document;
 mod exits;
 pub mod explain;
 mod sessions;
 
 use keyhold_domain::Decimal;
 
+pub use self::document::check_document;
 pub use self::explain::explain;
 use crate::catalog::{DataNeeds, ExitKind};
 use crate::component::{Component, Context, Parameters};
@@ -179,7 +181,7 @@ fn check_head(template: &Template) -> Vec<Problem> {
 
 /// Builds every component, also the disabled ones: enabling one must not be able to break a saved template.
 fn build_components(template: &Template, problems: &mut Vec<Problem>) -> Vec<CheckedComponent> {
-    let context = Context { timeframe: template.timeframe };
+    let context = Context::of(template);
     let mut components = Vec::new();
     for (index, spec) in template.components.iter().enumerate() {
         let path = format!("components[{index}]");

@@ -4,12 +4,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Context, Parameters, both_ways};
+use super::bounds::Bounds;
+use super::{Behavior, Context, Parameters};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Atr;
-use crate::input::Inputs;
-use crate::problem::{Problem, code};
-use crate::reading::{Check, Reading};
+use crate::input::{Inputs, Ohlcv};
+use crate::problem::Problem;
+use crate::reading::Reading;
 use crate::template::Role;
 
 /// ATR in percent of the price, between two bounds.
@@ -17,8 +18,7 @@ use crate::template::Role;
 pub struct AtrComponent {
     role: Role,
     period: u32,
-    min_pct: f64,
-    max_pct: f64,
+    bounds: Bounds,
     atr: Atr,
 }
 
@@ -56,18 +56,9 @@ impl Behavior for AtrComponent {
     };
 
     fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
-        let (min, max) = (parameters.number("min_pct"), parameters.number("max_pct"));
-        if min >= max {
-            return Err(vec![Problem::new(
-                "parameters.min_pct",
-                code::CONTRADICTION,
-                format!("The smallest value ({min}) is not below the largest ({max})."),
-                "Make min_pct smaller than max_pct.",
-            )]);
-        }
         let period = parameters.integer("period");
-        let (min_pct, max_pct) = (parameters.float("min_pct"), parameters.float("max_pct"));
-        Ok(Self { role, period, min_pct, max_pct, atr: Atr::new(period) })
+        let bounds = Bounds::from_parameters(parameters)?;
+        Ok(Self { role, period, bounds, atr: Atr::new(period) })
     }
 
     fn role(&self) -> Role {
@@ -81,11 +72,7 @@ impl Behavior for AtrComponent {
     fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
         let candle = &inputs.candle.floats;
         let Some(atr) = self.atr.update(candle) else { return Reading::WARMING_UP };
-        let percent = if candle.close > 0.0 { 100.0 * atr / candle.close } else { 0.0 };
-        let inside = percent >= self.min_pct && percent <= self.max_pct;
-        let nearer_min = percent < f64::midpoint(self.min_pct, self.max_pct);
-        let limit = if nearer_min { self.min_pct } else { self.max_pct };
-        both_ways(if inside { Check::Pass } else { Check::Block }, percent, Some(limit))
+        self.bounds.judge(percent_of_close(atr, candle))
     }
 
     fn explain(role: Role, parameters: &Parameters) -> String {
@@ -100,4 +87,9 @@ impl Behavior for AtrComponent {
             }
         }
     }
+}
+
+/// An average true range in percent of the close.
+pub(super) fn percent_of_close(atr: f64, candle: &Ohlcv) -> f64 {
+    if candle.close > 0.0 { 100.0 * atr / candle.close } else { 0.0 }
 }

@@ -4,21 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Context, Parameters, only_toward, sign};
+use super::bands::{self, Mode};
+use super::{Behavior, Context, Parameters, only_toward};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Bollinger;
 use crate::input::Inputs;
 use crate::problem::Problem;
-use crate::reading::{Direction, Reading};
+use crate::reading::Reading;
 use crate::template::Role;
-
-/// Against the move or with it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Mode {
-    Reversion,
-    Breakout,
-}
 
 /// Bollinger bands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,17 +51,12 @@ impl Behavior for BollingerComponent {
                 decimals(Unit::Deviations, ["2", "0.1", "10", "0.1"]),
             )
             .only_in(&[Role::Signal]),
-            ParameterEntry::choice(
-                "mode",
-                "Mode",
-                "reversion expects a return to the mean, breakout a move that goes on.",
-                &["reversion", "breakout"],
-            ),
+            bands::MODE,
         ],
     };
 
     fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
-        let mode = if parameters.choice("mode") == "breakout" { Mode::Breakout } else { Mode::Reversion };
+        let mode = Mode::from_parameters(parameters);
         let period = parameters.integer("period");
         Ok(Self { role, period, mode, bands: Bollinger::new(period, parameters.float("mult")) })
     }
@@ -84,32 +72,26 @@ impl Behavior for BollingerComponent {
     fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
         let close = inputs.candle.floats.close;
         let Some(bands) = self.bands.update(close) else { return Reading::WARMING_UP };
-        let with_the_move = |distance: f64| match self.mode {
-            Mode::Reversion => sign(-distance),
-            Mode::Breakout => sign(distance),
-        };
         if self.role == Role::Filter {
-            return only_toward(with_the_move(close - bands.middle), close, Some(bands.middle));
+            let direction = self.mode.direction(close - bands.middle);
+            return only_toward(direction, close, Some(bands.middle));
         }
-        let band = if close >= bands.middle { bands.upper } else { bands.lower };
-        let outside = close > bands.upper || close < bands.lower;
-        let direction = if outside { with_the_move(close - bands.middle) } else { Direction::Neutral };
-        Reading::signal(direction, close, Some(band))
+        self.mode.judge(close, &bands)
     }
 
     fn explain(role: Role, parameters: &Parameters) -> String {
-        let bands =
-            format!("Bollinger bands ({}, {})", parameters.integer("period"), parameters.number("mult"));
-        let middle = format!("{}-candle mean", parameters.integer("period"));
-        match (parameters.choice("mode") == "breakout", role == Role::Filter) {
-            (false, false) => format!(
-                "bullish with a close below the lower of the {bands}, bearish with one above the upper"
-            ),
-            (true, false) => format!(
-                "bullish with a close above the upper of the {bands}, bearish with one below the lower"
-            ),
-            (false, true) => format!("lets longs pass below the {middle} and shorts above it"),
-            (true, true) => format!("lets longs pass above the {middle} and shorts below it"),
+        let mode = Mode::from_parameters(parameters);
+        let (period, mult) = (parameters.integer("period"), parameters.number("mult"));
+        match (role, mode) {
+            (Role::Filter, Mode::Reversion) => {
+                format!("lets longs pass below the {period}-candle mean and shorts above it")
+            }
+            (Role::Filter, Mode::Breakout) => {
+                format!("lets longs pass above the {period}-candle mean and shorts below it")
+            }
+            (Role::Signal | Role::EntryGuard | Role::RiskGate, _) => {
+                mode.sentence(&format!("Bollinger bands ({period}, {mult})"))
+            }
         }
     }
 }

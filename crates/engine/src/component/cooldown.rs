@@ -1,4 +1,4 @@
-//! `cooldown`: a pause after leaving the market in this instrument.
+//! `cooldown`: a pause after leaving the market, in this instrument or anywhere with the same bot.
 //!
 //! It remembers nothing itself: how long ago the last exit was is a fact of the inputs. The reading's value is the
 //! number of candles since then, its limit the number to wait.
@@ -20,11 +20,28 @@ enum After {
     Loss,
 }
 
+/// Whose exits start the pause.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Scope {
+    #[default]
+    Symbol,
+    Bot,
+}
+
 /// A pause after an exit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Cooldown {
     candles: u32,
     after: After,
+    #[serde(default)]
+    scope: Scope,
+}
+
+impl Cooldown {
+    pub(super) fn watches_the_bot(&self) -> bool {
+        self.scope == Scope::Bot
+    }
 }
 
 impl Behavior for Cooldown {
@@ -32,7 +49,7 @@ impl Behavior for Cooldown {
         kind: "cooldown",
         family: Family::EntryGuard,
         title: "Cooldown",
-        help: "Waits a number of candles after an exit in the same instrument.",
+        help: "Waits a number of candles after an exit in the same instrument, or anywhere with the same bot.",
         roles: &[RoleEntry {
             role: Role::EntryGuard,
             help: "Blocks entries until enough candles have closed since the exit.",
@@ -53,12 +70,19 @@ impl Behavior for Cooldown {
                 "Whether every exit starts the pause or only a losing one.",
                 &["any", "loss"],
             ),
+            ParameterEntry::choice(
+                "scope",
+                "Counts exits of",
+                "symbol: this instrument only; bot: every instrument of the bot.",
+                &["symbol", "bot"],
+            ),
         ],
     };
 
     fn prepare(_role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let after = if parameters.choice("after") == "loss" { After::Loss } else { After::Any };
-        Ok(Self { candles: parameters.integer("candles"), after })
+        let scope = if parameters.choice("scope") == "bot" { Scope::Bot } else { Scope::Symbol };
+        Ok(Self { candles: parameters.integer("candles"), after, scope })
     }
 
     fn role(&self) -> Role {
@@ -70,9 +94,11 @@ impl Behavior for Cooldown {
     }
 
     fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
-        let since = match self.after {
-            After::Any => inputs.facts.candles_since_exit,
-            After::Loss => inputs.facts.candles_since_loss,
+        let since = match (self.scope, self.after) {
+            (Scope::Symbol, After::Any) => inputs.facts.candles_since_exit,
+            (Scope::Symbol, After::Loss) => inputs.facts.candles_since_loss,
+            (Scope::Bot, After::Any) => inputs.facts.candles_since_bot_exit,
+            (Scope::Bot, After::Loss) => inputs.facts.candles_since_bot_loss,
         };
         let check = match since {
             Some(since) if since < self.candles => Check::Block,
@@ -87,6 +113,7 @@ impl Behavior for Cooldown {
 
     fn explain(_role: Role, parameters: &Parameters) -> String {
         let exit = if parameters.choice("after") == "loss" { "a losing exit" } else { "an exit" };
-        format!("waits {} candles after {exit}", parameters.integer("candles"))
+        let place = if parameters.choice("scope") == "bot" { " in any instrument of the bot" } else { "" };
+        format!("waits {} candles after {exit}{place}", parameters.integer("candles"))
     }
 }

@@ -8,11 +8,16 @@
 mod adx_dmi;
 mod aroon;
 mod atr;
+mod atr_breakout;
 mod average;
 mod awesome;
+mod bands;
 mod basis_premium;
 mod bollinger;
 mod book_imbalance;
+mod bounds;
+mod candle_extension;
+mod candle_pattern;
 mod cci;
 mod choppiness;
 mod cmf;
@@ -23,8 +28,10 @@ mod donchian_breakout;
 mod funding_rate;
 mod funding_window;
 mod heikin_ashi;
+mod hist_vol;
 mod hull_slope;
 mod ichimoku;
+mod keltner;
 mod linreg_slope;
 mod ma_cross;
 mod ma_distance;
@@ -33,43 +40,68 @@ mod macd;
 mod max_spread;
 mod mfi;
 mod min_depth;
+mod min_move;
 mod mtf_trend;
 mod obv_trend;
 mod open_interest;
+mod opening_range;
 mod parabolic_sar;
 mod parameters;
+mod pivot_levels;
 mod price_vs_ma;
+mod reward_risk;
 mod roc;
 mod rsi;
 mod rsi_divergence;
+mod squeeze;
 mod stoch_rsi;
 mod stochastic;
 mod supertrend;
 mod swing_structure;
 mod tsi;
+mod volatility_regime;
 mod volume_spike;
 mod vortex;
 mod vwap;
+mod way;
 mod williams_r;
 mod zone;
 mod zscore;
 
-use keyhold_domain::Timeframe;
+use keyhold_domain::{Decimal, Timeframe};
 use serde::{Deserialize, Serialize};
 
 pub use self::parameters::Parameters;
 use crate::catalog::{ComponentEntry, DataNeeds};
+use crate::exit_rule::{ExitDistances, ExitPlan};
 use crate::input::Inputs;
 use crate::market::BookAsk;
 use crate::problem::{Problem, code};
 use crate::reading::{Check, Direction, Reading};
-use crate::template::{ComponentSpec, Role};
+use crate::template::{ComponentSpec, Role, Template};
 
 /// What surrounds a component in its template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Context {
     /// The length of the candles it is fed.
     pub timeframe: Timeframe,
+    /// How far away the template's exits lie; `None` when they are not known or cannot be read.
+    pub exits: Option<ExitDistances>,
+    /// Fee of taking orders as a fraction; `None` while the template is not bound to an instrument.
+    pub taker_fee: Option<Decimal>,
+}
+
+impl Context {
+    /// Candles of this length, and nothing else known.
+    pub const fn new(timeframe: Timeframe) -> Self {
+        Self { timeframe, exits: None, taker_fee: None }
+    }
+
+    /// What is known of a template alone.
+    pub fn of(template: &Template) -> Self {
+        let exits = ExitPlan::compile(&template.exits).ok().map(|plan| plan.distances());
+        Self { exits, ..Self::new(template.timeframe) }
+    }
 }
 
 /// What every component's file provides.
@@ -111,7 +143,7 @@ macro_rules! components {
         /// use keyhold_engine::template::ComponentSpec;
         /// let spec: ComponentSpec =
         ///     serde_json::from_str(r#"{"kind": "ema_cross", "role": "signal", "parameters": {"fast": 9}}"#).unwrap();
-        /// let component = Component::build(&spec, Context { timeframe: Timeframe::H1 }).unwrap();
+        /// let component = Component::build(&spec, Context::new(Timeframe::H1)).unwrap();
         /// assert_eq!((component.kind(), component.warmup_candles()), ("ema_cross", 26));
         /// ```
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -200,15 +232,26 @@ components! {
     Tsi(tsi::TsiComponent),
     RsiDivergence(rsi_divergence::RsiDivergence),
     Bollinger(bollinger::BollingerComponent),
+    Keltner(keltner::KeltnerComponent),
+    Squeeze(squeeze::SqueezeComponent),
     Zscore(zscore::Zscore),
     Atr(atr::AtrComponent),
+    VolatilityRegime(volatility_regime::VolatilityRegime),
+    HistVol(hist_vol::HistVolComponent),
     Choppiness(choppiness::ChoppinessComponent),
+    AtrBreakout(atr_breakout::AtrBreakout),
+    OpeningRange(opening_range::OpeningRange),
     VolumeSpike(volume_spike::VolumeSpike),
     ObvTrend(obv_trend::ObvTrend),
     Vwap(vwap::VwapComponent),
     Cmf(cmf::CmfComponent),
     FundingRate(funding_rate::FundingRate),
+    PivotLevels(pivot_levels::PivotLevelsComponent),
+    CandlePattern(candle_pattern::CandlePattern),
     MaDistance(ma_distance::MaDistance),
+    MinMove(min_move::MinMove),
+    CandleExtension(candle_extension::CandleExtension),
+    RewardRisk(reward_risk::RewardRisk),
     Cooldown(cooldown::Cooldown),
     Cvd(cvd::Cvd),
     BookImbalance(book_imbalance::BookImbalance),
@@ -258,6 +301,11 @@ impl Component {
     /// Its name in documents.
     pub fn kind(&self) -> &'static str {
         self.entry().kind
+    }
+
+    /// Whether it asks what the bot did in other instruments.
+    pub(crate) fn watches_the_bot(&self) -> bool {
+        matches!(self, Self::Cooldown(cooldown) if cooldown.watches_the_bot())
     }
 
     /// What it works on besides candles.

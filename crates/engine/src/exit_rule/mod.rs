@@ -63,6 +63,46 @@ impl Distance {
     }
 }
 
+/// How far from an entry the levels lie by which its risk and its reward are measured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExitDistances {
+    /// To the hard stop; `None` without one.
+    pub stop: Option<Distance>,
+    /// To the take profit, of a ladder to the mean of its steps weighted by their shares; `None` without one.
+    pub target: Option<Distance>,
+}
+
+impl ExitDistances {
+    /// A stand-in for exits that are not known: no rule finds fault with a stop in ATRs and a target in percent.
+    pub const UNKNOWN: Self = Self {
+        stop: Some(Distance::Atr { period: 14, multiple: 2.0 }),
+        target: Some(Distance::Percent(Decimal::from_parts(4, 0, 0, false, 0))),
+    };
+}
+
+impl ExitPlan {
+    /// How far away the hard stop and the take profit lie.
+    pub fn distances(&self) -> ExitDistances {
+        let target = match self.targets.as_slice() {
+            [] => None,
+            [only] => Some(only.distance),
+            steps => mean_of_steps(steps),
+        };
+        ExitDistances { stop: self.hard_stop, target }
+    }
+}
+
+/// Only ladders have several steps, and theirs are in percent.
+fn mean_of_steps(steps: &[TargetRule]) -> Option<Distance> {
+    let (mut sum, mut shares) = (Decimal::ZERO, Decimal::ZERO);
+    for step in steps {
+        let Distance::Percent(percent) = step.distance else { return Some(step.distance) };
+        sum = sum.checked_add(percent.checked_mul(step.share)?)?;
+        shares = shares.checked_add(step.share)?;
+    }
+    sum.checked_div(shares).map(Distance::Percent)
+}
+
 /// One step of the take profit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TargetRule {

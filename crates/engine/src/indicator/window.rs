@@ -32,6 +32,11 @@ impl Window {
         self.values.get_mut(place).map(|slot| std::mem::replace(slot, value))
     }
 
+    /// How many numbers it holds when it is full.
+    pub const fn period(&self) -> usize {
+        self.period
+    }
+
     /// Whether it holds `period` numbers.
     pub fn is_full(&self) -> bool {
         self.values.len() >= self.period

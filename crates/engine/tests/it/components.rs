@@ -6,26 +6,30 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use keyhold_domain::{Candle, Decimal, Price, Timeframe};
+use keyhold_domain::{Candle, Decimal, Price};
 use keyhold_engine::catalog::catalog;
 use keyhold_engine::component::{Component, Context};
+use keyhold_engine::exit_rule::ExitPlan;
 use keyhold_engine::input::Facts;
 use keyhold_engine::market::{BookSums, DepthSum, LevelSum, MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::reading::{Check, Direction, Reading, Verdict};
-use keyhold_engine::template::{ComponentSpec, Number, ParameterValue};
+use keyhold_engine::template::{ComponentSpec, ExitSpec, Number, ParameterValue};
 
 use crate::series::{CONTEXT, Moment, candle};
 
 /// One table: a component and what it is fed.
 struct Scenario {
     place: String,
-    timeframe: Timeframe,
     spec: ComponentSpec,
+    context: Context,
     columns: Vec<String>,
     rows: Vec<Vec<String>>,
 }
 
 fn value(text: &str) -> ParameterValue {
+    if let Some(words) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return ParameterValue::Choices(words.split_whitespace().map(ToOwned::to_owned).collect());
+    }
     match Decimal::from_str_exact(text) {
         Ok(number) => ParameterValue::Number(Number(number)),
         Err(_) => ParameterValue::Choice(text.to_owned()),
@@ -44,15 +48,19 @@ fn read(path: &Path) -> Vec<Scenario> {
             let (kind, role) = title.split_once(" as ").unwrap();
             let spec = serde_json::from_value(serde_json::json!({ "kind": kind, "role": role })).unwrap();
             let place = format!("{}:{}: {line}", path.display(), index + 1);
-            let timeframe = CONTEXT.timeframe;
-            scenarios.push(Scenario { place, timeframe, spec, columns: Vec::new(), rows: Vec::new() });
+            let (context, columns, rows) = (CONTEXT, Vec::new(), Vec::new());
+            scenarios.push(Scenario { place, spec, context, columns, rows });
         } else if let Some(parameters) = line.strip_prefix("with ") {
             for parameter in parameters.split(", ") {
                 let (name, text) = parameter.split_once(' ').unwrap();
                 scenarios.last_mut().unwrap().spec.parameters.insert(name.to_owned(), value(text));
             }
         } else if let Some(timeframe) = line.strip_prefix("candles of ") {
-            scenarios.last_mut().unwrap().timeframe = timeframe.parse().unwrap();
+            scenarios.last_mut().unwrap().context.timeframe = timeframe.parse().unwrap();
+        } else if let Some(exits) = line.strip_prefix("where exits are ") {
+            let exits: Vec<ExitSpec> = serde_json::from_str(exits).unwrap();
+            let plan = ExitPlan::compile(&exits).unwrap();
+            scenarios.last_mut().unwrap().context.exits = Some(plan.distances());
         } else if line.starts_with('|') {
             let scenario = scenarios.last_mut().unwrap();
             if scenario.columns.is_empty() {
@@ -95,21 +103,25 @@ impl Scenario {
         let high = self.cell(row, "high").unwrap_or(highest);
         let low = self.cell(row, "low").unwrap_or(lowest);
         let volume = self.cell(row, "volume").unwrap_or_else(|| "1".to_owned());
-        let in_a_row = i64::try_from(number).unwrap() * self.timeframe.ms();
+        let in_a_row = i64::try_from(number).unwrap() * self.context.timeframe.ms();
         let open_time_ms = self.cell(row, "at").map_or(in_a_row, |text| minute_of_day(&text) * 60_000);
         let mut moment = Moment::of(candle(open_time_ms, [&open, &high, &low, &close, &volume]));
-        moment.timeframe = self.timeframe;
+        moment.timeframe = self.context.timeframe;
         moment.funding_rate = self.cell(row, "funding").map(|text| text.parse().unwrap());
         moment.market = self.market(row, &moment.candle.candle);
         let since = |column| self.cell(row, column).map(|text| text.parse().unwrap());
-        moment.facts =
-            Facts { candles_since_exit: since("since_exit"), candles_since_loss: since("since_loss") };
+        moment.facts = Facts {
+            candles_since_exit: since("since_exit"),
+            candles_since_loss: since("since_loss"),
+            candles_since_bot_exit: since("since_bot_exit"),
+            candles_since_bot_loss: since("since_bot_loss"),
+        };
         moment
     }
 
     /// What the row tells of the market; nothing when it has none of these columns.
     fn market(&self, row: &[String], candle: &Candle) -> Option<MarketFacts> {
-        let at = candle.close_time(self.timeframe);
+        let at = candle.close_time(self.context.timeframe);
         let decimal = |column| self.cell(row, column).map(|text| Decimal::from_str_exact(&text).unwrap());
         // `age` says how many seconds before the close everything was seen last.
         let age = decimal("age").map_or(0, |age| i64::try_from(age).unwrap() * 1_000);
@@ -139,7 +151,7 @@ impl Scenario {
     }
 
     fn check(&self) {
-        let mut component = Component::build(&self.spec, Context { timeframe: self.timeframe })
+        let mut component = Component::build(&self.spec, self.context)
             .unwrap_or_else(|problems| panic!("{}: {problems:?}", self.place));
         for (number, row) in self.rows.iter().enumerate() {
             let reading = component.update(&self.moment(number, row).inputs());

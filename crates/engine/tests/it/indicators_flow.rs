@@ -93,9 +93,9 @@ fn what_is_older_than_a_minute_is_missing_and_what_is_exactly_a_minute_old_is_no
     let (fresh, stale) = (with_age(STALE_AFTER_MS), with_age(STALE_AFTER_MS + 1));
     assert_eq!(fresh.spread_bps(), Some(200.0));
     assert_eq!(stale.spread_bps(), None);
-    assert_eq!(fresh.funding(), Some(Some(Rate::new(d("0.0001")))));
-    assert_eq!(stale.funding(), Some(None), "it is known that it is not known");
-    assert_eq!(MarketFacts::none(at, at).funding(), None, "nothing was said");
+    assert_eq!(fresh.funding(), Some(Rate::new(d("0.0001"))));
+    assert_eq!(stale.funding(), None);
+    assert_eq!(with_age(-STALE_AFTER_MS - 1).spread_bps(), None, "a time that lies ahead is wrong");
 }
 
 #[test]

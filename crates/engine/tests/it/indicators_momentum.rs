@@ -307,7 +307,7 @@ fn the_vwap_component_begins_anew_every_day() {
     let own = own();
     let spec: ComponentSpec =
         serde_json::from_value(serde_json::json!({ "kind": "vwap", "role": "signal" })).unwrap();
-    let mut component = Component::build(&spec, Context { timeframe: Timeframe::M30 }).unwrap();
+    let mut component = Component::build(&spec, Context::new(Timeframe::M30)).unwrap();
     assert_eq!(component.warmup_candles(), 48);
     let limits =
         (0..own.rows.len()).map(|index| component.update(&own.moment(index).inputs()).limit).collect();
@@ -320,7 +320,7 @@ fn rsi_divergences() {
     let own = own();
     let spec: ComponentSpec =
         serde_json::from_value(serde_json::json!({ "kind": "rsi_divergence", "role": "signal" })).unwrap();
-    let mut component = Component::build(&spec, Context { timeframe: Timeframe::M30 }).unwrap();
+    let mut component = Component::build(&spec, Context::new(Timeframe::M30)).unwrap();
     let (mut bullish, mut bearish) = (0, 0);
     for (index, row) in own.rows.iter().enumerate() {
         let says = match component.update(&own.moment(index).inputs()).verdict {
@@ -351,7 +351,7 @@ fn a_market_that_has_stopped_gives_no_more_signals() {
         let spec: ComponentSpec = serde_json::from_value(spec).unwrap();
         let mut component = Component::build(&spec, SERIES).unwrap();
         let mut moments = random_moments(seed, 300);
-        let last = moments[299];
+        let last = moments[299].clone();
         let floats = last.candle.floats;
         let open_time = last.candle.candle.open_time.ms();
         let close = floats.close.to_string();

@@ -19,15 +19,22 @@ struct Bot {
 
 impl Bot {
     fn new(limits: &serde_json::Value, symbols: &[&str]) -> Self {
-        let exits =
-            json!({"exits": [{"kind": "hard_stop", "parameters": {"pct": 10}}, {"kind": "signal_flip"}]});
+        Self::with(&json!([]), limits, symbols)
+    }
+
+    /// With more components beside the signal.
+    fn with(more: &serde_json::Value, limits: &serde_json::Value, symbols: &[&str]) -> Self {
+        let signal = json!({"kind": "ema_cross", "role": "signal", "parameters": {"fast": 2, "slow": 3}});
+        let components: Vec<_> = [&signal].into_iter().chain(more.as_array().unwrap()).collect();
+        let exits = json!([{"kind": "hard_stop", "parameters": {"pct": 10}}, {"kind": "signal_flip"}]);
+        let parts = json!({"components": components, "exits": exits});
         let settings = settings(&json!({"limits": limits, "recording": "everything"}));
         let plans = symbols.iter().enumerate().map(|(slot, symbol)| {
             let mut instrument = linear();
             instrument.symbol = symbol.parse().unwrap();
             instrument.base = symbol.strip_suffix("USDT").unwrap().parse().unwrap();
             let slot = u16::try_from(slot).unwrap();
-            Plan::compile(&template(&exits), &instrument, &settings, ids(slot)).unwrap()
+            Plan::compile(&template(&parts), &instrument, &settings, ids(slot)).unwrap()
         });
         let plan = BotPlan { plans: plans.collect() };
         let state = BotState::new(&plan);
@@ -70,13 +77,18 @@ impl Bot {
 
     /// The same candle for every instrument. The headlines, one per instrument.
     fn close(&mut self, price: &str) -> Vec<ReasonCode> {
-        let candle = candle(self.number, [price; 4]);
+        self.close_each(&vec![price; self.plan.plans.len()])
+    }
+
+    /// A candle for each instrument. The headlines, one per instrument.
+    fn close_each(&mut self, prices: &[&str]) -> Vec<ReasonCode> {
+        let number = self.number;
         self.number += 1;
-        self.now = candle.candle.open_time.plus_ms(MINUTE_MS);
-        let at = self.now;
         let mut headlines = Vec::new();
-        for slot in 0..u16::try_from(self.plan.plans.len()).unwrap() {
-            let actions = self.tell(slot, Event::CandleClosed { candle, at });
+        for (slot, price) in (0..).zip(prices) {
+            let candle = candle(number, [price; 4]);
+            self.now = candle.candle.open_time.plus_ms(MINUTE_MS);
+            let actions = self.tell(slot, Event::CandleClosed { candle, at: self.now });
             headlines.extend(actions.iter().filter_map(headline));
             self.work(slot, &actions, price);
         }
@@ -345,4 +357,37 @@ fn a_reached_limit_never_stands_before_an_exit() {
     }
     assert_eq!(bot.run(&["95"]), ReasonCode::ExitSignalFlip);
     assert!(bot.state.instrument(0).unwrap().holding().is_none());
+}
+
+#[test]
+fn a_cooldown_of_the_whole_bot_waits_after_exits_in_other_instruments() {
+    let after = |scope: &str, after: &str, first: &str| {
+        let guard = json!([{
+            "kind": "cooldown", "role": "entry_guard", "parameters": {"candles": 2, "scope": scope, "after": after}
+        }]);
+        let mut bot = Bot::with(&guard, &json!({}), &["BTCUSDT", "ETHUSDT"]);
+        for price in [first, "101", "103"] {
+            bot.close_each(&[price, "100"]);
+        }
+        // The first instrument leaves while the second stands still; then the second one wants to enter.
+        assert_eq!(bot.close_each(&["93", "100"])[0], ReasonCode::ExitSignalFlip);
+        ["104", "105"].map(|price| bot.close_each(&["93", price])[1])
+    };
+    assert_eq!(after("symbol", "any", "100"), [ReasonCode::Entered, ReasonCode::PositionOpen]);
+    assert_eq!(after("bot", "any", "100"), [ReasonCode::GuardBlocked, ReasonCode::Entered]);
+    assert_eq!(after("bot", "loss", "100"), [ReasonCode::GuardBlocked, ReasonCode::Entered]);
+}
+
+#[test]
+fn a_cooldown_of_the_whole_bot_after_losses_does_not_wait_after_a_gain() {
+    let guard = json!([{
+        "kind": "cooldown", "role": "entry_guard", "parameters": {"candles": 2, "scope": "bot", "after": "loss"}
+    }]);
+    let mut bot = Bot::with(&guard, &json!({}), &["BTCUSDT", "ETHUSDT"]);
+    for price in ["100", "101", "103", "150"] {
+        bot.close_each(&[price, "100"]);
+    }
+    // From 103 to 105: a gain.
+    assert_eq!(bot.close_each(&["105", "100"])[0], ReasonCode::ExitSignalFlip);
+    assert_eq!(bot.close_each(&["105", "104"])[1], ReasonCode::Entered);
 }

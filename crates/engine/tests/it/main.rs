@@ -5,14 +5,17 @@
 mod components;
 mod determinism;
 mod exits;
+mod guards;
 mod indicators;
 mod indicators_flow;
 mod indicators_momentum;
 mod indicators_trend;
+mod indicators_volatility;
 mod limits;
 mod lookahead;
 mod market_facts;
 mod properties;
+mod report;
 mod rig;
 mod scenarios;
 mod series;

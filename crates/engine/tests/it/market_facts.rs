@@ -143,6 +143,28 @@ fn a_funding_rate_is_judged_per_eight_hours_whatever_the_interval() {
     }
 }
 
+/// After a restart the newest rate of the journal may be hours old.
+#[test]
+fn a_funding_rate_that_is_told_no_more_is_forgotten() {
+    let gated = plan(
+        &json!({"components": [
+            {"kind": "ema_cross", "role": "signal", "parameters": {"fast": 2, "slow": 3}},
+            {"kind": "funding_rate", "role": "risk_gate"}
+        ]}),
+        &json!({"recording": "everything"}),
+    );
+    for (facts, headline) in [(false, ReasonCode::Entered), (true, ReasonCode::DataMissing)] {
+        let mut rig = Rig::started(gated.clone());
+        warm(&mut rig);
+        let (open, at) = rig.coming();
+        rig.take(&Event::FundingRate { rate: Rate::new(d("0.0001")), at });
+        if facts {
+            rig.take(&Event::Market(Box::new(MarketFacts::none(open, at))));
+        }
+        assert_eq!(decision(&rig.flat_candle("101")).headline, headline);
+    }
+}
+
 #[test]
 fn facts_survive_a_snapshot_and_old_snapshots_know_none() {
     let mut rig = Rig::started(guarded());

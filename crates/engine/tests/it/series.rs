@@ -7,16 +7,24 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
 use keyhold_engine::component::{Component, Context};
+use keyhold_engine::exit_rule::{Distance, ExitDistances};
 use keyhold_engine::input::{ClosedCandle, Facts, Inputs};
 use keyhold_engine::market::{BookSums, DepthSum, LevelSum, MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::reading::Reading;
 use keyhold_engine::template::Number;
 
-/// Candles last a minute where nothing else is said.
-pub(crate) const CONTEXT: Context = Context { timeframe: Timeframe::M1 };
+/// Candles last a minute where nothing else is said; the exits are a stop at two ATRs and a target at 0.6 %, the fee is 5 bp.
+pub(crate) const CONTEXT: Context = Context {
+    timeframe: Timeframe::M1,
+    exits: Some(ExitDistances {
+        stop: Some(Distance::Atr { period: 14, multiple: 2.0 }),
+        target: Some(Distance::Percent(Decimal::from_parts(6, 0, 0, false, 1))),
+    }),
+    taker_fee: Some(Decimal::from_parts(5, 0, 0, false, 4)),
+};
 
 /// The candles of the random series that every component is fed: days of them fit into it.
-pub(crate) const SERIES: Context = Context { timeframe: Timeframe::M15 };
+pub(crate) const SERIES: Context = Context { timeframe: Timeframe::M15, ..CONTEXT };
 
 /// A file of the reference data, or `None` with a loud word when the data is not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
@@ -138,7 +146,12 @@ pub(crate) fn random_moments_of(timeframe: Timeframe, seed: u64, count: usize) -
             volume: Decimal::new(volume, 2),
         };
         let funding_rate = Some(f64::from(i32::try_from(dice.roll(2_001) - 1_000).unwrap()) / 1_000_000.0);
-        let facts = Facts { candles_since_exit: since_exit, candles_since_loss: since_exit };
+        let facts = Facts {
+            candles_since_exit: since_exit,
+            candles_since_loss: since_exit,
+            candles_since_bot_exit: since_exit,
+            candles_since_bot_loss: since_exit,
+        };
         let market = Some(random_market(&mut beside, &candle, timeframe));
         let candle = ClosedCandle::new(candle.check().unwrap());
         moments.push(Moment { candle, funding_rate, market, facts, timeframe });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyhold_domain::Timeframe;
 use keyhold_engine::catalog::{ExitKind, Shape, catalog};
-use keyhold_engine::check::{check_template, explain};
+use keyhold_engine::check::{check_document, check_template, explain};
 use keyhold_engine::component::{Component, Context, Parameters};
 use keyhold_engine::problem::Problem;
 use keyhold_engine::system_templates;
@@ -204,7 +204,7 @@ fn rules_over_several_parameters_of_other_components() {
 fn a_daily_average_fits_its_candles() {
     let build = |timeframe, parameters| {
         let spec = json!({ "kind": "vwap", "role": "signal", "parameters": parameters });
-        Component::build(&serde_json::from_value(spec).unwrap(), Context { timeframe })
+        Component::build(&serde_json::from_value(spec).unwrap(), Context::new(timeframe))
     };
     let session = |hour, minute| json!({ "anchor": "session", "start_hour": hour, "start_minute": minute });
     // A candle of a day has no day to be averaged over; a session cannot start in the midst of a candle.
@@ -347,16 +347,50 @@ fn explanations_say_what_was_understood() {
     let template: Template = serde_json::from_value(document).unwrap();
     assert_eq!(explain(&template), "\
 Every time a 15m candle closes, the signals are asked:
-- ema_cross (weight 1.5): bullish while the 12-candle EMA is above the 26-candle EMA, bearish while it is below.
-- rsi (weight 1): bullish while RSI(14) is above 50, bearish while it is below.
+- EMA crossover (weight 1.5): bullish while the 12-candle EMA is above the 26-candle EMA, bearish while it is below.
+- RSI (weight 1): bullish while RSI(14) is above 50, bearish while it is below.
 It wants to enter when the weights of the bullish signals minus those of the bearish ones reach 2 (long) or -2 (short).
 It may go long and short.
 It enters only in these windows (UTC): 08:00 to 16:30 on Mon, Fri; at their end an open position stays, managed by its exit rules.
 The position is closed by whichever of these comes first:
-- hard_stop: a loss of 2 % from the entry.
-- take_profit: a profit of 4 %.
+- Hard stop loss: a loss of 2 % from the entry.
+- Take profit: a profit of 4 %.
 Disabled and without effect: 1.
 ");
+}
+
+#[test]
+fn mistakes_of_form_are_said_together_with_those_of_meaning() {
+    let mut document = sound();
+    document["timeframe"] = json!("7m");
+    document["colour"] = json!("red");
+    document["combination"] = json!({ "mode": "min_scores", "threshold": 2 });
+    document["components"][0]["parameters"] = json!({ "fast": true, "slow": 26 });
+    document["components"][1]["role"] = json!("signals");
+    document["components"][2]["parameters"] = json!({ "threshold": 2000 });
+    document["exits"][0] = json!("hard_stop");
+    document["exits"][1]["parameters"] = json!({ "pct": -1 });
+    document["sessions"] = json!([{ "name": "London", "start": "8", "end": "16:30", "days": [] }]);
+    let problems = check_document(&document).unwrap_err();
+    let found: Vec<(&str, &str)> = problems.iter().map(|p| (p.path.as_str(), p.code)).collect();
+    let expected = [
+        ("colour", "UNKNOWN_FIELD"),
+        ("timeframe", "WRONG_TYPE"),
+        ("combination", "WRONG_TYPE"),
+        ("components[0].parameters.fast", "WRONG_TYPE"),
+        ("components[1].role", "WRONG_TYPE"),
+        ("components[2].parameters.threshold", "OUT_OF_RANGE"),
+        ("exits[0]", "WRONG_TYPE"),
+        ("exits[1].parameters.pct", "OUT_OF_RANGE"),
+        ("sessions[0].days", "UNKNOWN_FIELD"),
+    ];
+    assert_eq!(found, expected);
+    assert!(problems.iter().all(|problem| !problem.remedy.is_empty() && !problem.message.is_empty()));
+    assert_eq!(check_document(&sound()).unwrap().name, "Test");
+    assert_eq!(check_document(&json!([])).unwrap_err()[0].code, "WRONG_TYPE");
+    let mut meaning = sound();
+    meaning["exits"] = json!([]);
+    assert_eq!(check_document(&meaning).unwrap_err()[0].code, "NO_EXIT_RULE");
 }
 
 #[test]

@@ -52,21 +52,32 @@ const SHORT_TIMEFRAMES: &[&str] = &["30m", "1h"];
 fn choices(entry: &ComponentEntry) -> Vec<BTreeMap<String, ParameterValue>> {
     let mut sets = vec![BTreeMap::new()];
     for parameter in entry.parameters {
+        if let Shape::Choices { choices, .. } = parameter.shape {
+            let lists = choices.iter().map(|choice| vec![(*choice).to_owned()]);
+            let lists = lists.chain([choices.iter().map(|choice| (*choice).to_owned()).collect()]);
+            sets = with_each(&sets, parameter.name, &lists.map(ParameterValue::Choices).collect::<Vec<_>>());
+        }
         if let Shape::Choice { choices, .. } = parameter.shape {
             let choices = if parameter.name == "timeframe" { SHORT_TIMEFRAMES } else { choices };
-            sets = sets
-                .iter()
-                .flat_map(|set| {
-                    choices.iter().map(|choice| {
-                        let mut set = set.clone();
-                        set.insert(parameter.name.to_owned(), ParameterValue::Choice((*choice).to_owned()));
-                        set
-                    })
-                })
-                .collect();
+            let words = choices.iter().map(|choice| ParameterValue::Choice((*choice).to_owned()));
+            sets = with_each(&sets, parameter.name, &words.collect::<Vec<_>>());
         }
     }
     sets
+}
+
+/// Every set once with every value.
+fn with_each(
+    sets: &[BTreeMap<String, ParameterValue>],
+    name: &str,
+    values: &[ParameterValue],
+) -> Vec<BTreeMap<String, ParameterValue>> {
+    let with = |set: &BTreeMap<String, ParameterValue>, value: &ParameterValue| {
+        let mut set = set.clone();
+        set.insert(name.to_owned(), value.clone());
+        set
+    };
+    sets.iter().flat_map(|set| values.iter().map(move |value| with(set, value))).collect()
 }
 
 /// Every whole number at its minimum: the shortest histories that are allowed.

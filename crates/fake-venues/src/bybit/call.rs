@@ -82,6 +82,12 @@ pub(crate) struct Request<'a> {
     pub(crate) wall: Timestamp,
 }
 
+/// The instrument of a request that makes an order.
+pub(crate) fn ordered_symbol(request: &Request<'_>) -> Option<Symbol> {
+    let orders = (request.verb, request.path) == (Verb::Post, "/v5/order/create");
+    orders.then(|| Params::of_body(request.body).ok()?.symbol().ok()?).flatten()
+}
+
 /// How much of the call's limit is left.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LimitNews {

@@ -13,7 +13,8 @@ use super::market::{INTERVALS, interval, ticker, trade_id, trade_side, turnover}
 use super::shapes::{self, number};
 use super::state::State;
 use crate::feed::{Feed, PublicTrade};
-use crate::hub::Channel;
+use crate::hub::{Channel, Frame};
+use crate::latency::CandleClose;
 use crate::world::MarketNews;
 
 /// The levels of one book topic as they were last sent, and the number of that state.
@@ -116,7 +117,8 @@ fn publish_close(state: &mut State, symbol: Symbol, candle: &Candle) {
         let Some(feed) = state.world.feed(symbol) else { return };
         if let Some(whole) = feed.candles(frame, open_time, open_time, 1).pop() {
             let message = kline_message(feed, &topic, (name, frame), &whole, Confirm::Yes, closed_at);
-            state.hub.publish(channel, &topic, &message, &mut state.trouble);
+            let frame = Frame { text: message.into(), closes: Some(CandleClose { symbol, at: closed_at }) };
+            state.hub.publish_frame(channel, &topic, &frame, &mut state.trouble);
         }
     }
 }

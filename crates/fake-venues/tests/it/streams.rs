@@ -73,6 +73,31 @@ async fn an_account_hears_of_its_orders_fills_position_and_wallet() {
 }
 
 #[tokio::test]
+async fn the_time_from_a_closed_candle_to_the_first_order_is_measured() {
+    let bench = Bench::quiet().await;
+    let mut socket = bench.socket("/v5/public/linear").await;
+    socket.say(&json!({ "op": "subscribe", "args": ["kline.1.BTCUSDT"] })).await;
+    assert_eq!(socket.hear().await["success"], true);
+    bench.buy("0.1", "kh-before").await;
+    assert_eq!(bench.control("latency", &json!({})), json!({ "answers": [] }), "no candle has closed");
+    let told = std::time::Instant::now();
+    bench.venue.step();
+    socket.until("kline.1.BTCUSDT", |data| data[0]["confirm"] == true).await;
+    let refused = bench.buy("not a number", "kh-refused").await;
+    assert_ne!(refused["retCode"], 0);
+    assert_eq!(bench.buy("0.1", "kh-first").await["retCode"], 0);
+    let most = told.elapsed();
+    bench.buy("0.1", "kh-second").await;
+    let measured = bench.control("latency", &json!({}));
+    assert_eq!(measured["answers"].as_array().unwrap().len(), 1, "{measured}");
+    let answer = &measured["answers"][0];
+    assert_eq!(answer["symbol"], "BTCUSDT");
+    assert_eq!(answer["closed_ms"], 1_704_067_200_000_i64 + 21 * 60_000);
+    let nanos = answer["nanos"].as_u64().unwrap();
+    assert!(nanos > 0 && u128::from(nanos) < most.as_nanos(), "{nanos} of {most:?}");
+}
+
+#[tokio::test]
 async fn accounts_do_not_hear_each_other() {
     let bench = Bench::quiet().await;
     let mut other = bench.socket("/v5/private").await;

@@ -355,3 +355,13 @@ async fn the_environment_is_gone() {
         Err(_closed) => eprintln!("NOT PROVEN ON THIS HOST: only root can look at a closed process"),
     }
 }
+
+#[test]
+fn the_folder_of_the_socket_is_made_and_everybody_may_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("run/keeper.sock");
+    let _listener = keyhold_keeper::serve::bind(&socket).unwrap();
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode(socket.parent().unwrap()), mode(&socket)), (0o711, 0o666));
+    std::os::unix::net::UnixStream::connect(&socket).unwrap();
+}

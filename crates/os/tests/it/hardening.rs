@@ -88,3 +88,20 @@ fn a_program_that_does_not_exist_is_an_error() {
     let mut missing = std::process::Command::new("/nonexistent/keyhold");
     assert!(matches!(spawn_as(&mut missing, ChildOptions::default()), Err(SpawnError::Start { .. })));
 }
+
+#[test]
+fn a_program_that_is_still_being_written_is_waited_for() {
+    let folder = crate::lanes::open_folder();
+    let program = folder.path().join("true");
+    std::fs::copy("/bin/true", &program).unwrap();
+    let writer = std::fs::OpenOptions::new().append(true).open(&program).unwrap();
+    let refused = std::process::Command::new(&program).status().unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ExecutableFileBusy, "control: it is busy");
+    let started = std::thread::spawn(move || {
+        let child = spawn_as(&mut std::process::Command::new(&program), ChildOptions::default());
+        child.unwrap().wait().unwrap()
+    });
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    drop(writer);
+    assert!(started.join().unwrap().success());
+}

@@ -1,13 +1,15 @@
-//! Candle and funding files: CSV with a header line, plain or gzipped. A bad line is an error that names it.
+//! Candle and funding files. A bad line is an error that names it.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use keyhold_domain::{Candle, Decimal, Instrument, Price, Rate, Rounding, Timestamp};
+use keyhold_domain::{Candle, Decimal, Instrument, Rate, Rounding, Timestamp};
+use keyhold_history::HistoryError;
 
-use super::{CommandError, file};
+use super::CommandError;
+use super::error::file;
 
 fn open(path: &Path) -> Result<csv::Reader<Box<dyn Read>>, CommandError> {
     let plain = File::open(path).map_err(file(path))?;
@@ -44,29 +46,19 @@ fn instant(record: &csv::StringRecord, name: &str) -> Result<Timestamp, String> 
     Ok(Timestamp::from_ms(ms))
 }
 
-/// Candles, oldest first, with prices on the instrument's tick.
+/// Candles of a CSV, CSV.GZ or Parquet file, oldest first, with prices on the instrument's tick.
 pub(super) fn read(path: &Path, instrument: &Instrument) -> Result<Vec<Candle>, CommandError> {
-    rows(path, |record| candle(record, instrument))
-}
-
-fn candle(record: &csv::StringRecord, instrument: &Instrument) -> Result<Candle, String> {
-    let price = |column, name| -> Result<Price, String> {
-        let raw = number(record, column, name)?;
-        instrument.price(raw, Rounding::Nearest).ok_or_else(|| format!("{name} must be greater than zero"))
-    };
-    let candle = Candle {
-        open_time: instant(record, "open_time")?,
-        open: price(1, "open")?,
-        high: price(2, "high")?,
-        low: price(3, "low")?,
-        close: price(4, "close")?,
-        volume: match record.get(5).map(str::trim) {
-            // Mark price candles have no volume.
-            None | Some("") => Decimal::ZERO,
-            Some(_) => number(record, 5, "volume")?,
-        },
-    };
-    candle.check().map_err(|error| error.to_string())
+    let mut candles = keyhold_history::read_any(path)?;
+    for (index, candle) in (1_usize..).zip(&mut candles) {
+        for price in [&mut candle.open, &mut candle.high, &mut candle.low, &mut candle.close] {
+            *price = instrument.price(price.get(), Rounding::Nearest).ok_or_else(|| HistoryError::Row {
+                path: path.to_path_buf(),
+                row: index,
+                problem: format!("the price {price} is below half of the tick {}", instrument.tick),
+            })?;
+        }
+    }
+    Ok(candles)
 }
 
 /// Funding times and rates, oldest first.

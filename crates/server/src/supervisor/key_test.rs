@@ -8,7 +8,7 @@ use std::time::Duration;
 use keyhold_domain::{BotId, DeploymentId, KeyId, Known, ReasonCode};
 use keyhold_protocol::uplink::{Command, KeyCheck, KeyCheckResult, KeyVerdict};
 use keyhold_provision::local::{Launch, Mode};
-use keyhold_store::{NewCommand, StoreError, Verification, VerificationState, WorkspaceStore};
+use keyhold_store::{KeySwitch, NewCommand, StoreError, Verification, VerificationState, WorkspaceStore};
 use tokio::sync::{Notify, watch};
 
 use super::{Supervisor, locked};
@@ -123,7 +123,7 @@ impl Supervisor {
             checked_at: Some(now),
             ..store.key(key).await?.verification
         };
-        store.set_verification(key, &testing).await?;
+        store.set_verification(key, &testing, KeySwitch::Leave).await?;
         let (bot, run): (BotId, DeploymentId) = (random::id(), random::id());
         let uid = self.with_local(move |local| local.choose_uid(bot)).await;
         let uid = uid.map_err(|_no_user| Problem::unavailable("BUSY", "No user is free for a test."))?;
@@ -244,14 +244,15 @@ async fn conclude(
         },
     };
     let found = Verification { checked_at: Some(now), ..found };
-    let is_good = found.state == VerificationState::Ok;
-    test.store.set_verification(test.key, &found).await?;
-    if is_good && before != VerificationState::Ok {
+    let switch = if found.state == VerificationState::Ok && before != VerificationState::Ok {
         // A key that has just proved itself is ready to be assigned; its owner may switch it off.
-        test.store.activate_key(test.key).await?;
+        KeySwitch::On
     } else if found.facts.as_ref().is_some_and(|facts| facts.withdraw == Known::Yes) {
-        test.store.deactivate_key(test.key).await?;
-    }
+        KeySwitch::Off
+    } else {
+        KeySwitch::Leave
+    };
+    test.store.set_verification(test.key, &found, switch).await?;
     app.uplinks.changed(test.store.id());
     let key = test.store.key(test.key).await?;
     app.live.publish(test.store.id(), "key", &keys::view(app, key));

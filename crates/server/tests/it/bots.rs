@@ -160,8 +160,8 @@ async fn keys_follow_their_rules_on_running_bots() {
     // Flattening closes the position and pauses; then the key can be taken away and deleted.
     alice.post(&format!("{}/flatten", path(&bot)), json!({})).await.ok();
     alice.wait_for(&path(&bot), |bot| bot["positions"] == json!([]) && bot["wish"] == "paused").await;
-    let commands = alice.get(&format!("{}/commands", path(&bot))).await.ok();
-    assert_eq!(commands[0]["status"], "completed");
+    let commands = format!("{}/commands", path(&bot));
+    alice.wait_for(&commands, |commands| commands[0]["status"] == "completed").await;
     alice.patch(&path(&bot), json!({"key_id": null})).await.ok();
     assert_eq!(alice.delete(&key_path).await.status, 204);
     world.end().await;

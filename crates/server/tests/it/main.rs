@@ -8,8 +8,10 @@
 mod accounts;
 mod authorization;
 mod bots;
+mod candles;
 mod edge;
 mod keys;
+mod laboratory;
 mod openapi;
 mod passkeys;
 mod stream;

@@ -11,8 +11,8 @@ use keyhold_protocol::uplink::{
     Severity, StopPlace, TradeReport,
 };
 use keyhold_store::{
-    KeyIntent, NewApiKey, NewBot, Store, StoreOptions, Stored, Verification, VerificationState, Wish,
-    WorkspaceStore,
+    KeyIntent, KeySwitch, NewApiKey, NewBot, Store, StoreOptions, Stored, Verification, VerificationState,
+    Wish, WorkspaceStore,
 };
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ impl Back {
         };
         self.mine.put_key(&new).await.unwrap();
         let verification = Verification { state: VerificationState::Ok, ..Verification::UNVERIFIED };
-        self.mine.set_verification(KEY, &verification).await.unwrap();
+        self.mine.set_verification(KEY, &verification, KeySwitch::Leave).await.unwrap();
         self.mine.activate_key(KEY).await.unwrap();
         self.mine.set_key_instruments(KEY, &["BTCUSDT".parse().unwrap()]).await.unwrap();
     }

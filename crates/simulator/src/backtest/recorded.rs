@@ -56,6 +56,11 @@ impl<T: Copy> Series<T> {
         Self { rows, step }
     }
 
+    fn known_at(&self, at: Timestamp) -> Self {
+        let end = self.rows.partition_point(|(known, _)| *known <= at);
+        Self { rows: self.rows[..end].to_vec(), step: self.step }
+    }
+
     /// The value in force at a time.
     fn at(&self, time: Timestamp) -> Option<Seen<T>> {
         let after = self.rows.partition_point(|(known, _)| *known <= time);
@@ -67,7 +72,7 @@ impl<T: Copy> Series<T> {
 
 /// What was recorded of one instrument besides candles and funding. Empty by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recorded {
+pub struct RecordedFacts {
     open_interest: Series<Number>,
     mark: Series<Price>,
     index: Series<Price>,
@@ -75,7 +80,7 @@ pub struct Recorded {
     taker: Series<TakerVolume>,
 }
 
-impl Recorded {
+impl RecordedFacts {
     /// Reads a series from CSV text with a header line and puts it in the place of what was there.
     pub fn read(&mut self, kind: RecordedKind, text: &str) -> Result<(), RecordedError> {
         match kind {
@@ -118,6 +123,19 @@ impl Recorded {
             mark: self.mark.at(close).filter(|_| needs.premium),
             index: self.index.at(close).filter(|_| needs.premium),
             ..MarketFacts::none(candle.open_time, close)
+        }
+    }
+
+    /// Only what was known at an instant: for checks that nothing later is used.
+    #[must_use]
+    pub fn known_at(&self, at: Timestamp) -> Self {
+        Self {
+            open_interest: self.open_interest.known_at(at),
+            mark: self.mark.known_at(at),
+            index: self.index.known_at(at),
+            quotes: self.quotes.known_at(at),
+            // An interval's volume is known when it ends.
+            taker: self.taker.known_at(at.plus_ms(-self.taker.step)),
         }
     }
 
@@ -204,7 +222,7 @@ mod tests {
         Candle { open_time, open: one, high: one, low: one, close: one, volume: Decimal::ONE }
     }
 
-    fn facts(recorded: &Recorded, minute: i64, timeframe: Timeframe) -> MarketFacts {
+    fn facts(recorded: &RecordedFacts, minute: i64, timeframe: Timeframe) -> MarketFacts {
         let needs =
             DataNeeds::QUOTE.or(DataNeeds::TRADES).or(DataNeeds::OPEN_INTEREST).or(DataNeeds::PREMIUM);
         recorded.facts(needs, &candle(minute), timeframe)
@@ -212,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_value_counts_from_its_time_until_two_steps_later() {
-        let mut recorded = Recorded::default();
+        let mut recorded = RecordedFacts::default();
         let text = "time,open_interest\n300000,100\n600000,110\n900000,120\n2100000,130\n";
         recorded.read(RecordedKind::OpenInterest, text).unwrap();
         let known =
@@ -229,7 +247,7 @@ mod tests {
 
     #[test]
     fn the_close_of_a_candle_is_known_when_it_ends() {
-        let mut recorded = Recorded::default();
+        let mut recorded = RecordedFacts::default();
         let candles = "open_time,open,high,low,close,volume\n0,10,12,9,11,5\n60000,11,13,10,12,5\n";
         recorded.read(RecordedKind::Mark, candles).unwrap();
         recorded.read(RecordedKind::Index, "time,price\n0,10\n60000,10\n120000,10\n").unwrap();
@@ -240,7 +258,7 @@ mod tests {
 
     #[test]
     fn volumes_of_takers_are_put_together_only_when_all_are_there() {
-        let mut recorded = Recorded::default();
+        let mut recorded = RecordedFacts::default();
         let text = "open_time,buy,sell\n0,1,2\n60000,3,4\n180000,5,6\n240000,7,8\n300000,1,1\n";
         recorded.read(RecordedKind::TakerVolume, text).unwrap();
         let minute = |minute| facts(&recorded, minute, Timeframe::M1).taker_volume();
@@ -262,8 +280,24 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_later_can_be_left_out() {
+        let mut recorded = RecordedFacts::default();
+        recorded.read(RecordedKind::OpenInterest, "time,open_interest\n0,1\n60000,2\n120000,3\n").unwrap();
+        recorded
+            .read(RecordedKind::TakerVolume, "open_time,buy,sell\n0,1,1\n60000,2,2\n120000,3,3\n")
+            .unwrap();
+        let known = recorded.known_at(Timestamp::from_ms(120_000));
+        for minute in [0, 1] {
+            let (all, part) = (facts(&recorded, minute, Timeframe::M1), facts(&known, minute, Timeframe::M1));
+            assert_eq!(all, part);
+            assert!(part.taker.is_some() && part.open_interest.is_some());
+        }
+        assert_eq!(facts(&known, 2, Timeframe::M1).taker, None, "that minute has not ended");
+    }
+
+    #[test]
     fn wrong_lines_are_named() {
-        let mut recorded = Recorded::default();
+        let mut recorded = RecordedFacts::default();
         let cases = [
             (RecordedKind::Quotes, "time,bid,ask\n1,9,10\n2,11,10\n", 3),
             (RecordedKind::Quotes, "time,bid,ask\n1,9\n", 2),

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use keyhold_domain::money::decimal_text;
-use keyhold_domain::{Candle, Decimal, Instrument, Rate, TemplateId, Timestamp};
-use keyhold_engine::catalog::DataNeeds;
-use keyhold_engine::market::{MarketFacts, Seen};
+use keyhold_domain::{Decimal, Instrument, Rate, TemplateId, Timestamp};
 use keyhold_engine::settings::BotSettings;
 use keyhold_engine::template::Template;
 
-use super::recorded::Recorded;
+use super::recorded::RecordedFacts;
 use crate::exchange::{GapFill, IntrabarRule};
 
 /// A backtest of one template on one instrument.
@@ -37,7 +35,7 @@ pub struct Spec {
     /// Funding payments.
     pub funding: Funding,
     /// Series recorded beside the candles. Shared, because a sweep copies its specification often.
-    pub recorded: Arc<Recorded>,
+    pub recorded: Arc<RecordedFacts>,
     /// Whether the settings' limits hold.
     pub limits: LimitUse,
     /// What to do with components that need more than candles.
@@ -130,6 +128,17 @@ pub enum Funding {
     History(Vec<(Timestamp, Rate)>),
 }
 
+impl Funding {
+    /// `off`, `constant` or `history`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Constant(_) => "constant",
+            Self::History(_) => "history",
+        }
+    }
+}
+
 /// Whether the settings' limits hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,41 +162,7 @@ pub enum Unsupported {
     Neutral,
 }
 
-impl Funding {
-    /// When funding is paid next after an instant, as far as is known. Times are told long in advance, so a recorded one
-    /// may be known before it comes.
-    pub(super) fn next_after(&self, at: Timestamp, interval_hours: u32) -> Option<Timestamp> {
-        match self {
-            Self::Off => None,
-            Self::Constant(_) => {
-                let interval = i64::from(interval_hours.max(1)) * 3_600_000;
-                Some(Timestamp::from_ms((at.ms().div_euclid(interval) + 1) * interval))
-            }
-            Self::History(rates) => {
-                rates.get(rates.partition_point(|(paid, _)| *paid <= at)).map(|(paid, _)| *paid)
-            }
-        }
-    }
-}
-
 impl Spec {
-    /// What is known of the market besides a candle when it closes.
-    pub(super) fn facts(&self, needs: DataNeeds, candle: &Candle) -> MarketFacts {
-        let timeframe = self.template.timeframe;
-        let mut facts = self.recorded.facts(needs, candle, timeframe);
-        if needs.next_funding {
-            let next = self.funding.next_after(facts.at, self.instrument.funding_interval_hours);
-            facts.next_funding = next.map(|value| Seen { value, at: facts.at });
-        }
-        facts
-    }
-
-    /// Whether a component that needs this cannot be simulated.
-    pub(super) fn lacks(&self, needs: DataNeeds) -> bool {
-        let funding = needs.funding || needs.next_funding;
-        (funding && self.funding == Funding::Off) || self.recorded.lacks(needs)
-    }
-
     /// A backtest with the product's assumptions and without funding.
     pub fn new(
         template: Template,

@@ -2,18 +2,22 @@
 //! lacks them says which component it cannot simulate.
 
 use std::fmt::Write as _;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use flate2::read::GzDecoder;
-use keyhold_domain::{Candle, Decimal, Rate, Timeframe, Timestamp};
+use keyhold_domain::{Candle, Decimal, Instrument, Rate, Timeframe, Timestamp};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::reading::Verdict;
 use keyhold_engine::template::Template;
 use keyhold_simulator::backtest::{
-    BacktestError, Control, Funding, Recorded, RecordedKind, Spec, Unsupported, run, run_recorded,
+    BacktestError, Control, Funding, Market, RecordedFacts, RecordedKind, Spec, Unsupported,
+    json as json_text, run, run_interleaved, run_markets, run_recorded,
 };
+use keyhold_simulator::checks::play::first;
+use keyhold_simulator::checks::{self, lookahead};
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 use keyhold_simulator::random::mix;
 use serde_json::json;
@@ -54,7 +58,7 @@ fn market(count: usize) -> Vec<ClosedCandle> {
 }
 
 /// Series that follow the candles with some chance in them, made from the hours that are there.
-fn recorded(candles: &[ClosedCandle]) -> Recorded {
+fn recorded(candles: &[ClosedCandle]) -> RecordedFacts {
     let mut texts = [
         (RecordedKind::OpenInterest, "time,open_interest\n".to_owned()),
         (RecordedKind::Mark, "time,price\n".to_owned()),
@@ -81,14 +85,14 @@ fn recorded(candles: &[ClosedCandle]) -> Recorded {
             writeln!(text, "{row}").unwrap();
         }
     }
-    let mut recorded = Recorded::default();
+    let mut recorded = RecordedFacts::default();
     for (kind, text) in texts {
         recorded.read(kind, &text).unwrap();
     }
     recorded
 }
 
-fn spec(recorded: Recorded) -> Spec {
+fn spec(recorded: RecordedFacts) -> Spec {
     let mut spec = Spec::new(flow_template(), linear(), settings("0.01", "3"), d("10000"));
     spec.funding = Funding::Constant(Rate::new(d("0.0001")));
     spec.recorded = Arc::new(recorded);
@@ -104,7 +108,7 @@ fn decisions(spec: &Spec, candles: &[ClosedCandle]) -> Vec<Decision> {
 #[test]
 fn components_that_lack_their_series_are_named() {
     let candles = market(100);
-    let nothing = spec(Recorded::default());
+    let nothing = spec(RecordedFacts::default());
     let refused = run(&nothing, &candles, &mut |_| Control::Continue).unwrap_err();
     let lacking = ["cvd", "open_interest", "basis_premium", "max_spread"].map(String::from).to_vec();
     assert_eq!(refused, BacktestError::ComponentUnsupported(lacking));
@@ -158,6 +162,44 @@ fn rows_of_the_future_change_nothing() {
         let part = decisions(&spec(recorded(&candles[..cut])), &candles[..cut]);
         assert_eq!(part, all[..cut - first], "cut {cut}");
     }
+}
+
+#[test]
+fn the_long_way_gives_the_bytes_of_a_single_run() {
+    let candles = market(400);
+    let spec = spec(recorded(&candles));
+    let alone = run(&spec, &candles, &mut |_| Control::Continue).unwrap();
+    let (instrument, funding, recorded) = (&spec.instrument, &spec.funding, &spec.recorded);
+    let only = Market { instrument, funding, recorded, candles: &candles };
+    let long_way = run_interleaved(&spec, &[only], &mut |_| Control::Continue).unwrap();
+    assert!(alone.trades.len() > 10, "{} trades", alone.trades.len());
+    assert_eq!(json_text(&long_way).unwrap(), json_text(&alone).unwrap());
+    // An instrument without its own series is not judged by another's.
+    let (other, nothing) = (Instrument { symbol: "ETHUSDT".parse().unwrap(), ..linear() }, Arc::default());
+    let both = [only, Market { instrument: &other, recorded: &nothing, ..only }];
+    let refused = run_markets(&spec, &both, &mut |_| Control::Continue, None).unwrap_err();
+    let lacking = ["cvd", "open_interest", "basis_premium", "max_spread"].map(String::from).to_vec();
+    assert_eq!(refused, BacktestError::ComponentUnsupported(lacking));
+}
+
+#[test]
+fn the_lookahead_check_passes_on_every_series() {
+    let candles = market(400);
+    let all = recorded(&candles);
+    let rates = (0..60).map(|n| (Timestamp::from_ms(START_MS + n * 8 * HOUR_MS), Rate::new(d("0.0001"))));
+    let one = checks::Recorded {
+        instrument: linear(),
+        funding: Funding::History(rates.collect()),
+        besides: Arc::new(all.clone()),
+        candles: candles.iter().map(|candle| candle.candle).collect(),
+    };
+    let spec = spec(all);
+    let recorded = [one];
+    let play = |count: usize, told: &mut dyn FnMut(Decision) -> Control| first(&spec, &recorded, count, told);
+    let threads = NonZeroUsize::MIN;
+    let report = lookahead((100, 400), 7, threads, &play, &|_, _| Control::Continue).unwrap();
+    assert_eq!(report.leaks, []);
+    assert!(report.compared > 7 * 50, "{}", report.compared);
 }
 
 #[test]
@@ -216,7 +258,7 @@ fn real_mark_candles_and_funding_are_usable() {
             })
         })
         .collect();
-    let mut recorded = Recorded::default();
+    let mut recorded = RecordedFacts::default();
     recorded.read(RecordedKind::Mark, &mark).unwrap();
     recorded.read(RecordedKind::Index, &candles).unwrap();
     let rates = funding

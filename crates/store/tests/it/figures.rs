@@ -2,7 +2,7 @@
 
 use keyhold_domain::{Environment, EventId, ReasonCode, Side, Symbol, TemplateId, Timestamp, TradeId};
 use keyhold_protocol::uplink::{DecisionReport, EquityReport, Report, TradeReport};
-use keyhold_store::{DeploymentRef, NewBot, Stored, WorkspaceStore};
+use keyhold_store::{DeploymentRef, KeySwitch, NewBot, Stored, WorkspaceStore};
 
 use crate::world::{NOW, World, add_key, bot};
 
@@ -74,7 +74,7 @@ async fn figures_agree_with_the_rows() {
     for world in World::every_engine("figures").await {
         let store = world.of_alice();
         let key = add_key(&store, 1).await;
-        store.set_verification(key, &verified()).await.unwrap();
+        store.set_verification(key, &verified(), KeySwitch::Leave).await.unwrap();
         store.activate_key(key).await.unwrap();
         let new = NewBot { key: Some(key), ..bot(1) };
         store.add_bot(&new).await.unwrap();

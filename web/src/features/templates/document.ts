@@ -184,6 +184,8 @@ export function unitText(unit: string): string {
     candles: 'candles',
     percent: '%',
     basis_points: 'bp',
+    minutes: 'min',
+    hours: 'h',
     multiple: '×',
     points: 'points',
     price: 'quote',

@@ -1,0 +1,134 @@
+//! Candles from a venue's public history into the library: only what is missing, page by page, each page kept at once.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyhold_domain::{Environment, Timestamp};
+use keyhold_history::{Added, Gap, Shelf, missing};
+use keyhold_venues::bybit::BybitMarket;
+use keyhold_venues::port::CandleRange;
+use keyhold_venues::{Endpoints, MarketData, Settings, TokioDialer};
+
+use super::options::{Fetch, instant};
+use super::{CandlesError, say, show};
+use crate::clock::Clock;
+use crate::venues::has_adapter;
+
+/// Candles asked for and stored in one go: ten pages of a venue.
+const CANDLES_PER_STEP: i64 = 10_000;
+
+/// Fetches and says what came of it.
+pub(super) async fn run(options: &Fetch, output: &mut impl Write) -> Result<(), CandlesError> {
+    let clock = Clock::default();
+    let timeframe = options.market.timeframe;
+    let from = timeframe.open_of(instant("from", &options.from)?.plus_ms(timeframe.ms() - 1));
+    let now = timeframe.open_of(clock.now());
+    let until = match &options.until {
+        // A simulated venue has a clock of its own.
+        Some(text) if options.environment == Environment::Simulated => {
+            timeframe.open_of(instant("until", text)?)
+        }
+        Some(text) => timeframe.open_of(instant("until", text)?).min(now),
+        None => now,
+    };
+    if from >= until {
+        return Err(CandlesError::Option {
+            option: "from",
+            what: format!("must be before {until}, the end of the range"),
+        });
+    }
+    let market = market(options, clock)?;
+    let shelf = options.market.shelf();
+    let gaps = missing(&shelf.candles(from, until)?, timeframe, from, until);
+    let added = tokio::select! {
+        added = fill(&market, &shelf, &gaps) => added?,
+        _ = tokio::signal::ctrl_c() => return Err(CandlesError::Stopped),
+    };
+    say(output, &format!("{} new candles", added.new))?;
+    show::report(&shelf, output)
+}
+
+fn market(options: &Fetch, clock: Clock) -> Result<BybitMarket<TokioDialer>, CandlesError> {
+    let exchange = options.market.exchange;
+    let unsupported =
+        |error: &dyn std::fmt::Display| CandlesError::Unsupported(format!("--exchange {exchange}: {error}"));
+    if !has_adapter(exchange) {
+        return Err(unsupported(&"its history cannot be fetched yet; import a file"));
+    }
+    let endpoints = match (options.environment, &options.venue) {
+        (Environment::Simulated, Some(address)) => Endpoints::simulated(exchange, address),
+        (Environment::Simulated, None) => {
+            return Err(CandlesError::Option {
+                option: "venue",
+                what: "names the address of the simulated venue and is missing".to_owned(),
+            });
+        }
+        (Environment::Live | Environment::Testnet, Some(_)) => {
+            return Err(CandlesError::Option {
+                option: "venue",
+                what: "is for --environment simulated only".to_owned(),
+            });
+        }
+        (Environment::Live | Environment::Testnet, None) => {
+            Endpoints::standard(exchange, options.environment)
+        }
+    };
+    let endpoints = endpoints.map_err(|error| unsupported(&error))?;
+    let dialer = Arc::new(TokioDialer::default());
+    BybitMarket::new(options.market.contract, endpoints, Settings::default(), dialer, Arc::new(clock))
+        .map_err(|error| unsupported(&error))
+}
+
+/// Fills every gap, oldest first. What a venue does not have stays a gap and is in the report.
+async fn fill<M: MarketData>(market: &M, shelf: &Shelf, gaps: &[Gap]) -> Result<Added, CandlesError> {
+    let timeframe = shelf.market().timeframe;
+    let mut progress = Progress::new(gaps.iter().map(|gap| gap.candles(timeframe)).sum());
+    let mut sum = Added::default();
+    for gap in gaps {
+        let mut from = gap.from;
+        while from < gap.until {
+            let until = from.plus_ms(timeframe.ms() * CANDLES_PER_STEP).min(gap.until);
+            let range = CandleRange { symbol: shelf.market().symbol, timeframe, from, until };
+            let candles =
+                market.candles(&range).await.map_err(|source| CandlesError::Venue { from, source })?;
+            let added = shelf.add(&candles)?;
+            sum.new += added.new;
+            sum.changed += added.changed;
+            sum.known += added.known;
+            progress.advance((until.since_ms(from)) / timeframe.ms(), until);
+            from = until;
+        }
+    }
+    Ok(sum)
+}
+
+/// A line on the terminal that overwrites itself; nothing when standard error is a file.
+struct Progress {
+    all: i64,
+    done: i64,
+    started: Instant,
+    shown: bool,
+}
+
+impl Progress {
+    #[allow(clippy::disallowed_methods, reason = "the duration is only shown")]
+    fn new(all: i64) -> Self {
+        Self { all, done: 0, started: Instant::now(), shown: std::io::stderr().is_terminal() }
+    }
+
+    fn advance(&mut self, candles: i64, until: Timestamp) {
+        self.done += candles;
+        if !self.shown {
+            return;
+        }
+        let percent = (self.done * 100).checked_div(self.all).unwrap_or(100);
+        let left = u32::try_from(self.all - self.done).unwrap_or(u32::MAX);
+        let done = u32::try_from(self.done).unwrap_or(u32::MAX).max(1);
+        let eta = Duration::from_secs((self.started.elapsed() * left / done).as_secs());
+        let end = if left == 0 { "\n" } else { "" };
+        let line = format!("\r{percent:>3} %  up to {until}  {eta:?} to go    {end}");
+        // A terminal that has gone away does not end the work.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
