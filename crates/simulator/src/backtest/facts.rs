@@ -10,7 +10,7 @@ use keyhold_engine::catalog::DataNeeds;
 use keyhold_engine::event::Event;
 use keyhold_engine::market::{MarketFacts, Seen};
 
-use super::recorded::RecordedFacts;
+use super::recorded::{RecordedFacts, RecordedKind};
 use super::spec::Funding;
 
 /// Whether a component that needs this cannot be simulated.
@@ -56,6 +56,11 @@ impl<'a> Besides<'a> {
             rate: None,
             event: Event::Market(Box::new(MarketFacts::none(Timestamp::EPOCH, Timestamp::EPOCH))),
         }
+    }
+
+    /// Whether a series was recorded.
+    pub(super) fn has(&self, kind: RecordedKind) -> bool {
+        self.recorded.kinds().any(|one| one == kind)
     }
 
     /// The funding rate in force from now on.

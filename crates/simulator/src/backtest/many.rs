@@ -14,7 +14,7 @@ use keyhold_engine::report::{Course, Metrics, equity::Exposure};
 use keyhold_engine::{BotPlan, Plan, State};
 
 use super::facts::{Besides, lacks};
-use super::recorded::RecordedFacts;
+use super::recorded::{RecordedFacts, RecordedKind};
 use super::report::{Finding, Gap, REPORT_FORMAT, Report};
 use super::run::{self, BacktestError, Control, Listener, Progress};
 use super::spec::{DecisionFill, Funding, Spec};
@@ -375,9 +375,16 @@ impl Many<'_> {
         let counted = |count: fn(&Lane<'_>) -> usize| {
             u64::try_from(self.lanes.iter().map(count).sum::<usize>()).unwrap_or(u64::MAX)
         };
+        let everywhere = |kind: &RecordedKind| self.lanes.iter().all(|lane| lane.besides.has(*kind));
+        let recorded = RecordedKind::ALL.into_iter().filter(everywhere).collect();
         let report = Report {
             format: REPORT_FORMAT,
-            assumptions: run::assumptions(self.spec, &plans, self.lanes[0].funding, (start, until)),
+            assumptions: run::assumptions(
+                self.spec,
+                &plans,
+                (self.lanes[0].funding, recorded),
+                (start, until),
+            ),
             findings,
             candles: counted(|lane| lane.candles.len() - lane.first),
             warmup_candles: counted(|lane| lane.first),

@@ -9,6 +9,9 @@ use keyhold_engine::catalog::DataNeeds;
 use keyhold_engine::market::{MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::template::Number;
 
+/// The end of the year 9999: what lies later is no time in milliseconds.
+const LATEST_MS: i64 = 253_402_300_799_999;
+
 /// Which series a CSV text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordedKind {
@@ -24,14 +27,44 @@ pub enum RecordedKind {
     TakerVolume,
 }
 
-/// A row that is not what it should be.
+impl RecordedKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::OpenInterest, Self::Mark, Self::Index, Self::Quotes, Self::TakerVolume];
+
+    /// Its name in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OpenInterest => "open_interest",
+            Self::Mark => "mark",
+            Self::Index => "index",
+            Self::Quotes => "quotes",
+            Self::TakerVolume => "taker_volume",
+        }
+    }
+}
+
+/// A line that is not what it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} is not {expected}, or not later than the line before it")]
+#[error("line {line}: {problem}")]
 pub struct RecordedError {
     /// Counted from 1; the header is line 1.
     pub line: usize,
-    /// The columns expected.
-    pub expected: &'static str,
+    /// What is wrong with it.
+    pub problem: RecordedProblem,
+}
+
+/// What can be wrong with a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RecordedProblem {
+    /// The text begins with a row.
+    #[error("a header is expected, such as {0}")]
+    NoHeader(&'static str),
+    /// Other columns, a number that is none, or a time that is not later.
+    #[error("this is not {0}, or not later than the line before it")]
+    Row(&'static str),
+    /// A single candle.
+    #[error("one candle alone does not tell when it ended")]
+    Alone,
 }
 
 /// Values with the times from which they are known, oldest first.
@@ -59,6 +92,11 @@ impl<T: Copy> Series<T> {
     fn known_at(&self, at: Timestamp) -> Self {
         let end = self.rows.partition_point(|(known, _)| *known <= at);
         Self { rows: self.rows[..end].to_vec(), step: self.step }
+    }
+
+    fn has_between(&self, from: Timestamp, until: Timestamp) -> bool {
+        let first = self.rows.partition_point(|(known, _)| *known < from);
+        self.rows.get(first).is_some_and(|(known, _)| *known <= until)
     }
 
     /// The value in force at a time.
@@ -113,6 +151,23 @@ impl RecordedFacts {
             || (needs.premium && (self.mark.rows.is_empty() || self.index.rows.is_empty()))
     }
 
+    /// Whether a series has anything to say from one instant to another, both included.
+    pub fn has_between(&self, kind: RecordedKind, from: Timestamp, until: Timestamp) -> bool {
+        match kind {
+            RecordedKind::OpenInterest => self.open_interest.has_between(from, until),
+            RecordedKind::Mark => self.mark.has_between(from, until),
+            RecordedKind::Index => self.index.has_between(from, until),
+            RecordedKind::Quotes => self.quotes.has_between(from, until),
+            RecordedKind::TakerVolume => self.taker.has_between(from, until),
+        }
+    }
+
+    /// Which series there are.
+    pub fn kinds(&self) -> impl Iterator<Item = RecordedKind> + '_ {
+        let whole = (Timestamp::from_ms(i64::MIN), Timestamp::from_ms(i64::MAX));
+        RecordedKind::ALL.into_iter().filter(move |kind| self.has_between(*kind, whole.0, whole.1))
+    }
+
     /// What was known when a candle closed. Later rows are not in it.
     pub fn facts(&self, needs: DataNeeds, candle: &Candle, timeframe: Timeframe) -> MarketFacts {
         let close = candle.close_time(timeframe);
@@ -164,10 +219,13 @@ struct Row<'a>(Vec<&'a str>);
 
 impl Row<'_> {
     fn time(&self) -> Option<Timestamp> {
-        self.0.first()?.parse().ok().map(Timestamp::from_ms)
+        let ms = self.0.first()?.parse().ok();
+        ms.filter(|ms| (0..=LATEST_MS).contains(ms)).map(Timestamp::from_ms)
     }
     fn decimal(&self, column: usize) -> Option<Decimal> {
-        Decimal::from_str_exact(self.0.get(column)?).ok()
+        let text = self.0.get(column)?;
+        // Programs that write floats write small and large ones with an exponent.
+        Decimal::from_str_exact(text).or_else(|_| Decimal::from_scientific(text)).ok()
     }
     fn price(&self, column: usize) -> Option<Price> {
         Price::new(self.decimal(column)?).ok()
@@ -181,15 +239,15 @@ fn series<T: Copy>(
 ) -> Result<Series<T>, RecordedError> {
     let mut rows: Vec<(Timestamp, T)> = Vec::new();
     let header = Row(text.lines().next().unwrap_or_default().split(',').map(str::trim).collect());
-    if header.0.first().is_none_or(|cell| cell.is_empty()) || header.time().is_some() {
-        return Err(RecordedError { line: 1, expected: "a header" });
+    if header.0.first().is_none_or(|cell| cell.is_empty() || cell.parse::<f64>().is_ok()) {
+        return Err(RecordedError { line: 1, problem: RecordedProblem::NoHeader(expected) });
     }
     for (index, line) in text.lines().enumerate().skip(1).filter(|(_, line)| !line.trim().is_empty()) {
         let row = Row(line.split(',').map(str::trim).collect());
         let found = row.time().zip(read(&row));
         match found.filter(|(time, _)| rows.last().is_none_or(|(before, _)| before < time)) {
             Some(found) => rows.push(found),
-            None => return Err(RecordedError { line: index + 1, expected }),
+            None => return Err(RecordedError { line: index + 1, problem: RecordedProblem::Row(expected) }),
         }
     }
     Ok(Series::new(rows))
@@ -204,7 +262,7 @@ fn prices(text: &str) -> Result<Series<Price>, RecordedError> {
     let mut closes = series(text, "open_time,open,high,low,close", |row| row.price(4))?;
     if closes.rows.len() == 1 {
         // When it ended, and its close was known, cannot be told.
-        return Err(RecordedError { line: 2, expected: "one candle of several" });
+        return Err(RecordedError { line: 2, problem: RecordedProblem::Alone });
     }
     for (time, _) in &mut closes.rows {
         *time = time.plus_ms(closes.step);
@@ -231,7 +289,7 @@ mod tests {
     #[test]
     fn a_value_counts_from_its_time_until_two_steps_later() {
         let mut recorded = RecordedFacts::default();
-        let text = "time,open_interest\n300000,100\n600000,110\n900000,120\n2100000,130\n";
+        let text = "time,open_interest\n300000,100\n600000,1.1e2\n900000,120\n2100000,130\n";
         recorded.read(RecordedKind::OpenInterest, text).unwrap();
         let known =
             |minute| facts(&recorded, minute, Timeframe::M1).open_interest().map(|value| value.round());
@@ -301,6 +359,7 @@ mod tests {
         let cases = [
             (RecordedKind::Quotes, "time,bid,ask\n1,9,10\n2,11,10\n", 3),
             (RecordedKind::Quotes, "time,bid,ask\n1,9\n", 2),
+            (RecordedKind::Quotes, "time,bid,ask\n9223372036854775807,9,10\n", 2),
             (RecordedKind::Quotes, "1,9,10\n2,9,10\n", 1),
             (RecordedKind::Quotes, "", 1),
             (RecordedKind::Mark, "open_time,open,high,low,close\n0,10,12,9,11\n", 2),
@@ -310,6 +369,7 @@ mod tests {
         for (kind, text, line) in cases {
             assert_eq!(recorded.read(kind, text).unwrap_err().line, line, "{text}");
         }
+        assert_eq!(recorded.kinds().next(), None);
         assert!(recorded.lacks(DataNeeds::QUOTE), "nothing was taken in");
         assert!(recorded.lacks(DataNeeds::BOOK));
         assert!(!recorded.lacks(DataNeeds::FUNDING));

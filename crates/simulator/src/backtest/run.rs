@@ -14,6 +14,7 @@ use keyhold_engine::template::{Enabled, Role, Template};
 use keyhold_engine::{BotPlan, Ids, Plan, State};
 
 use super::facts::{Besides, lacks};
+use super::recorded::RecordedKind;
 use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
 use super::spec::{DecisionFill, Funding, LimitUse, Spec, Unsupported};
 use super::venue::{ACCOUNT, Loop};
@@ -493,7 +494,7 @@ impl<'a> Run<'a> {
         let span = (candles[first].candle.open_time, last.close_time(plan.timeframe));
         let report = Report {
             format: REPORT_FORMAT,
-            assumptions: assumptions(spec, &[plan], &spec.funding, span),
+            assumptions: assumptions(spec, &[plan], (&spec.funding, spec.recorded.kinds().collect()), span),
             findings,
             candles: count(candles.len() - first),
             warmup_candles: count(first),
@@ -560,7 +561,7 @@ pub(super) fn notices(lane: &Loop<'_>, findings: &mut Vec<Finding>) {
 pub(super) fn assumptions(
     spec: &Spec,
     plans: &[&Plan],
-    funding: &Funding,
+    (funding, recorded): (&Funding, Vec<RecordedKind>),
     (from, until): (Timestamp, Timestamp),
 ) -> Assumptions {
     let plan = plans[0];
@@ -579,6 +580,7 @@ pub(super) fn assumptions(
         taker_fee: plan.instrument.taker_fee,
         fills: spec.fills,
         funding: funding.word(),
+        recorded: recorded.into_iter().map(RecordedKind::word).collect(),
         limits: spec.limits,
         unsupported: spec.unsupported,
         instruments: plans.iter().map(|plan| plan.instrument).collect(),

@@ -266,7 +266,12 @@ fn real_mark_candles_and_funding_are_usable() {
         .skip(1)
         .map(|line| {
             let row = cells(line);
-            (Timestamp::from_ms(row[0].parse().unwrap()), row[1].parse::<Rate>().unwrap())
+            (
+                Timestamp::from_ms(row[0].parse().unwrap()),
+                Rate::new(
+                    Decimal::from_scientific(&row[1]).or_else(|_| Decimal::from_str_exact(&row[1])).unwrap(),
+                ),
+            )
         })
         .collect();
     let mut spec = spec(recorded);
