@@ -72,6 +72,8 @@ words! {
     WarmingUp = "WARMING_UP",
     /// The newest candle is older than two intervals.
     StaleData = "STALE_DATA",
+    /// A component lacks what it works on besides candles.
+    DataMissing = "DATA_MISSING",
     /// Not enough balance for the smallest order.
     InsufficientBalance = "INSUFFICIENT_BALANCE",
     /// The size falls below the venue's minimum.

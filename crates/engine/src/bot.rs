@@ -183,7 +183,10 @@ impl BotState {
         let (Some(own), Some(state)) = (plan.plans.get(index), self.instruments.get_mut(index)) else {
             return;
         };
-        self.aside.book = BookState::Old;
+        if !matches!(event, Event::Market(_)) {
+            // Facts about the market move no result; they come with every candle.
+            self.aside.book = BookState::Old;
+        }
         let held = state.0.holding.is_some();
         let mut actions = std::mem::take(&mut self.aside.actions);
         apply(own, state, event, &mut actions);

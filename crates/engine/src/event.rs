@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::input::ClosedCandle;
 use crate::ledger::BotFacts;
+use crate::market::MarketFacts;
 
 /// News for one instrument of one bot.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,8 @@ pub enum Event {
         /// When it was told.
         at: Timestamp,
     },
+    /// What is known of the market besides candles. Comes just before the candle it belongs to.
+    Market(Box<MarketFacts>),
     /// Funding was paid or received.
     FundingPaid {
         /// Positive when received.

@@ -4,6 +4,8 @@ use keyhold_domain::{Candle, Decimal, Price, Timestamp};
 use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 
+use crate::market::MarketFacts;
+
 /// Open, high, low, close and volume of a candle as floats for indicators.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Ohlcv {
@@ -83,8 +85,11 @@ pub struct Inputs<'a> {
     pub candle: &'a ClosedCandle,
     /// When it closed.
     pub closed_at: Timestamp,
-    /// The funding rate in force, as a fraction per interval; `None` when the feed has none.
+    /// The funding rate in force, as a fraction per 8 hours whatever the instrument's interval is; `None` when the feed
+    /// has none.
     pub funding_rate: Option<f64>,
+    /// What is known of the market besides this candle; `None` when the feed gives nothing.
+    pub market: Option<&'a MarketFacts>,
     /// The bot's own past.
     pub facts: Facts,
 }

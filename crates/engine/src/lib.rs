@@ -18,6 +18,7 @@ pub mod indicator;
 pub mod input;
 pub mod ledger;
 pub mod limits;
+pub mod market;
 pub mod order;
 pub mod plan;
 pub mod position;

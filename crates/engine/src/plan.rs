@@ -4,7 +4,7 @@
 //! plan beside the same state; a new template or instrument needs a new state as well.
 
 use keyhold_domain::{
-    BotId, ClientOrderId, Contract, Decimal, Instrument, InstrumentStatus, OrderPurpose, TemplateId,
+    BotId, ClientOrderId, Contract, Decimal, Instrument, InstrumentStatus, OrderPurpose, Rate, TemplateId,
     Timeframe,
 };
 
@@ -12,6 +12,7 @@ use crate::catalog::DataNeeds;
 use crate::combine::Combiner;
 use crate::component::{Component, Context};
 use crate::exit_rule::ExitPlan;
+use crate::market::BookAsk;
 use crate::problem::{Problem, code};
 use crate::session::{Calendar, SessionError};
 use crate::settings::{BotSettings, Recording};
@@ -90,6 +91,8 @@ pub struct Plan {
     pub(crate) limited: bool,
     /// Whether anybody hears of decisions.
     pub(crate) telling: Telling,
+    /// What all components together need besides candles.
+    all_needs: DataNeeds,
 }
 
 /// Whether anybody hears of decisions.
@@ -146,6 +149,8 @@ impl Plan {
         let needed = components.iter().map(|(_, component)| component.warmup_candles()).max().unwrap_or(0);
         let warmup_candles = needed.max(exits.warmup_candles()).max(settings.warmup_candles.unwrap_or(0));
         let watches_the_bot = components.iter().any(|(_, component)| component.watches_the_bot());
+        let all_needs =
+            components.iter().fold(DataNeeds::CANDLES, |all, (_, component)| all.or(component.needs()));
         let (components, fresh) = components.into_iter().unzip();
         Ok(Self {
             ids,
@@ -164,6 +169,7 @@ impl Plan {
             warmup_candles,
             limited: settings.limits != crate::settings::Limits::default() || watches_the_bot,
             telling: Telling::Told,
+            all_needs,
         })
     }
 
@@ -179,6 +185,25 @@ impl Plan {
     /// Data that the components need besides candles, with the component's name.
     pub fn needs(&self) -> impl Iterator<Item = (&'static str, DataNeeds)> + '_ {
         self.fresh.iter().map(|component| (component.kind(), component.needs()))
+    }
+
+    /// Everything that any component needs besides candles.
+    pub const fn all_needs(&self) -> DataNeeds {
+        self.all_needs
+    }
+
+    /// The sums over the order book that components ask for.
+    pub fn book_asks(&self) -> Vec<BookAsk> {
+        self.fresh.iter().filter_map(Component::book).collect()
+    }
+
+    /// A funding rate of the instrument's interval as a fraction per 8 hours, for statistics. `None` when it does not
+    /// fit a number.
+    pub(crate) fn funding_per_8h(&self, rate: Rate) -> Option<f64> {
+        let hours = Decimal::from(self.instrument.funding_interval_hours.max(1));
+        // As decimals, so that a rate of exactly a threshold is the same float and counts as reached.
+        let eight_hours = rate.get().checked_mul(Decimal::from(8))?.checked_div(hours)?;
+        Some(crate::input::decimal_to_f64(eight_hours))
     }
 
     /// Length of a candle in milliseconds.

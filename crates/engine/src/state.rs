@@ -16,6 +16,7 @@ use crate::component::Component;
 use crate::exit_rule::{Stats, StopLevel};
 use crate::input::Facts;
 use crate::ledger::{BotFacts, Earned, LastExits};
+use crate::market::MarketFacts;
 use crate::order::Book;
 use crate::plan::Plan;
 use crate::position::{EntryIntent, Holding};
@@ -39,7 +40,11 @@ pub(crate) struct Inner {
     pub(crate) stats: Stats,
     pub(crate) candles_seen: u32,
     pub(crate) last: Option<LastCandle>,
+    /// Per 8 hours.
     pub(crate) funding_rate: Option<f64>,
+    /// Of one candle. Absent in snapshots of bots that trade on candles alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) market: Option<Box<MarketFacts>>,
     pub(crate) facts: PastFacts,
     pub(crate) bot: BotFacts,
     pub(crate) balance: Option<Balance>,
@@ -218,6 +223,7 @@ impl State {
             candles_seen: 0,
             last: None,
             funding_rate: None,
+            market: None,
             facts: PastFacts::default(),
             bot: BotFacts::default(),
             balance: None,

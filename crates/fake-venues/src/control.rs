@@ -15,6 +15,7 @@
 //! | `fills` | `{"depth": "0.1", "slippage_bps": "2"}` | most that fills at once (null: all), slippage |
 //! | `faults` | a [`FaultPlan`] | chances of trouble, per thousand |
 //! | `script` | `{"path", "fate", "times", "status"}` | trouble for the next requests to a path |
+//! | `mute` | `{"topics": ["publicTrade"]}` | public topics that begin so go silent; an empty list ends it |
 //! | `freeze` | | every open socket goes silent and stays open |
 //! | `cut` | | closes every connection |
 //! | `down`, `up` | | refuses connections; accepts them again on the same port |
@@ -155,6 +156,10 @@ struct PeerBody {
     address: Option<IpAddr>,
 }
 #[derive(Deserialize)]
+struct MuteBody {
+    topics: Vec<String>,
+}
+#[derive(Deserialize)]
 struct SwitchBody {
     on: bool,
 }
@@ -228,6 +233,7 @@ fn trouble(state: &mut State, name: &str, body: &Value) -> Result<(), String> {
             state.trouble.service = if on { Service::Maintenance } else { Service::Open };
         }
         "clock" => state.trouble.skew_ms = read::<ClockBody>(body)?.skew_ms,
+        "mute" => state.trouble.muted = read::<MuteBody>(body)?.topics,
         "peer" => state.trouble.peer = read::<PeerBody>(body)?.address,
         _ => return Err(format!("there is no control call {name:?}")),
     }

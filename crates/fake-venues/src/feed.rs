@@ -3,10 +3,12 @@
 //! Knows no order and no socket. A candle that forms is shown price by price; what it will become is known here
 //! but told to nobody.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use keyhold_domain::{Candle, Decimal, Instrument, Price, Timeframe, Timestamp};
+use keyhold_domain::{Candle, Decimal, Instrument, Price, Side, Timeframe, Timestamp};
 use keyhold_simulator::market::{Synthetic, SyntheticConfig, aggregate};
+use keyhold_simulator::random::mix;
 
 use crate::config::CandleSource;
 
@@ -24,8 +26,8 @@ pub(crate) struct PublicTrade {
     pub(crate) price: Price,
     /// Its size.
     pub(crate) size: Decimal,
-    /// Whether the price rose to it.
-    pub(crate) rising: bool,
+    /// Whether the taker bought or sold.
+    pub(crate) taker: Side,
     /// When, in replay time.
     pub(crate) at: Timestamp,
 }
@@ -49,8 +51,15 @@ pub(crate) struct Feed {
     pub(crate) shown: Option<Candle>,
     /// Recent public trades, oldest first.
     pub(crate) trades: VecDeque<PublicTrade>,
+    /// How many of the newest were not told to those who listen.
+    untold: usize,
     /// Counts every change of price.
     pub(crate) updates: u64,
+    /// What was traded of the forming candle.
+    traded: Decimal,
+    /// Trades since the start.
+    numbered: u64,
+    seed: u64,
     hidden: Option<Candle>,
     coming: Coming,
 }
@@ -92,7 +101,11 @@ impl Feed {
             history,
             shown: None,
             trades: VecDeque::new(),
+            untold: 0,
             updates: 0,
+            traded: Decimal::ZERO,
+            numbered: 0,
+            seed: mix(seed ^ mix(stream)),
             hidden: None,
             coming,
         }
@@ -102,14 +115,12 @@ impl Feed {
     pub(crate) fn begin(&mut self) -> Option<Candle> {
         let candle = self.coming.next()?;
         self.hidden = Some(candle);
-        self.shown = Some(Candle {
-            high: candle.open,
-            low: candle.open,
-            close: candle.open,
-            volume: Decimal::ZERO,
-            ..candle
-        });
-        self.note_trade(candle.open, candle.open_time);
+        self.traded = Decimal::ZERO;
+        // Somebody must have traded at the open.
+        let volume = candle.volume.min(self.instrument.lot);
+        let shown = Candle { high: candle.open, low: candle.open, close: candle.open, volume, ..candle };
+        self.shown = Some(shown);
+        self.note_trades(candle.open, candle.open_time, volume);
         Some(candle)
     }
 
@@ -120,13 +131,16 @@ impl Feed {
 
     /// Shows a price inside the forming candle; `share` of 1,000 of its volume has been traded by then.
     pub(crate) fn show(&mut self, price: Price, at: Timestamp, share: u32) {
+        let mut volume = Decimal::ZERO;
         if let (Some(shown), Some(hidden)) = (&mut self.shown, &self.hidden) {
             shown.high = shown.high.max(price);
             shown.low = shown.low.min(price);
             shown.close = price;
-            shown.volume = (hidden.volume * Decimal::new(share.into(), 3)).round_dp(3);
+            let by_now = (hidden.volume * Decimal::new(share.into(), 3)).trunc_with_scale(3);
+            shown.volume = shown.volume.max(by_now);
+            volume = shown.volume;
         }
-        self.note_trade(price, at);
+        self.note_trades(price, at, volume);
     }
 
     /// Closes the forming candle and returns it.
@@ -142,19 +156,67 @@ impl Feed {
         if self.history.len() > MAX_HISTORY {
             self.history.pop_front();
         }
-        self.note_trade(candle.close, at);
+        self.note_trades(candle.close, at, candle.volume);
         Some(candle)
     }
 
-    fn note_trade(&mut self, price: Price, at: Timestamp) {
+    /// Takers bought and sold what brings the candle's volume to `volume`: more of them bought where the price rose. All
+    /// trades of a candle together are its volume.
+    fn note_trades(&mut self, price: Price, at: Timestamp, volume: Decimal) {
         self.updates += 1;
-        let rising = self.trades.back().is_none_or(|last| price >= last.price);
-        // A size that varies and depends on nothing but the running number.
-        let size = self.instrument.lot * Decimal::from(1 + self.updates * 7919 % 97);
-        self.trades.push_back(PublicTrade { number: self.updates, price, size, rising, at });
-        if self.trades.len() > MAX_TRADES {
+        let size = volume - self.traded;
+        if size <= Decimal::ZERO {
+            return;
+        }
+        self.traded = volume;
+        let tilt = match self.trades.back().map(|last| price.cmp(&last.price)) {
+            Some(Ordering::Greater) => 20,
+            Some(Ordering::Less) => -20,
+            Some(Ordering::Equal) | None => 0,
+        };
+        // From 10 to 90 percent buy; a number of the seed and of the running number alone.
+        let chance = i64::try_from(mix(self.seed ^ self.updates) % 41).unwrap_or(20);
+        let share = Decimal::new(30 + chance + tilt, 2);
+        let bought = (size * share).trunc_with_scale(size.scale());
+        for (taker, size) in [(Side::Buy, bought), (Side::Sell, size - bought)] {
+            if size > Decimal::ZERO {
+                self.numbered += 1;
+                self.untold += 1;
+                self.trades.push_back(PublicTrade { number: self.numbered, price, size, taker, at });
+            }
+        }
+        while self.trades.len() > MAX_TRADES {
             self.trades.pop_front();
         }
+    }
+
+    /// The trades since [`Self::trades_told`].
+    pub(crate) fn untold_trades(&self) -> impl Iterator<Item = &PublicTrade> {
+        self.trades.range(self.trades.len().saturating_sub(self.untold)..)
+    }
+
+    /// Those who listen have heard of all trades.
+    pub(crate) const fn trades_told(&mut self) {
+        self.untold = 0;
+    }
+
+    /// Open contracts at a time: a wave of a day around 50,000 with some noise, a new number every five minutes.
+    pub(crate) fn open_interest(&self, at: Timestamp) -> Decimal {
+        let step = Timeframe::M5.open_of(at).ms() / Timeframe::M5.ms();
+        let place = step.rem_euclid(288);
+        let wave = 40 * if place < 144 { place } else { 288 - place };
+        let noise = i64::try_from(mix(self.seed ^ step.unsigned_abs()) % 400).unwrap_or(0);
+        Decimal::from(47_000 + wave + noise)
+    }
+
+    /// The index price: near the last price, above it in some hours and below it in others, at most 0.05 percent away.
+    pub(crate) fn index(&self, at: Timestamp) -> Option<Price> {
+        let last = self.last()?;
+        let hour = at.ms().div_euclid(Timeframe::H1.ms()).unsigned_abs();
+        let shift = i64::try_from(mix(self.seed ^ mix(hour)) % 101).unwrap_or(50) - 50;
+        let raw = last.get() * (Decimal::ONE + Decimal::new(shift, 5));
+        let raw = keyhold_domain::Rounding::Nearest.to_step(raw, self.instrument.tick);
+        raw.and_then(|raw| Price::new(raw).ok()).or(Some(last))
     }
 
     /// The latest price.

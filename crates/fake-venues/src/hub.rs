@@ -92,6 +92,12 @@ impl Hub {
         of_channel.flat_map(|socket| socket.topics.iter().cloned()).collect()
     }
 
+    /// How many sockets of a channel listen to a topic.
+    pub(crate) fn listeners(&self, channel: Channel, topic: &str) -> usize {
+        let listens = |socket: &&Socket| socket.channel == channel && socket.topics.contains(topic);
+        self.sockets.values().filter(listens).count()
+    }
+
     /// Sends market data to everybody who listens to the topic.
     pub(crate) fn publish(&mut self, channel: Channel, topic: &str, text: &str, trouble: &mut Trouble) {
         self.publish_frame(channel, topic, &Frame { text: text.into(), closes: None }, trouble);

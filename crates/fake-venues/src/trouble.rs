@@ -68,6 +68,8 @@ pub(crate) struct Trouble {
     pub(crate) skew_ms: i64,
     /// The address that every client is taken to have, for tests of address lists.
     pub(crate) peer: Option<IpAddr>,
+    /// Beginnings of public topics of which nothing is sent but what answers a subscription.
+    pub(crate) muted: Vec<String>,
     scripted: VecDeque<Scripted>,
     random: Random,
 }
@@ -82,6 +84,7 @@ impl Trouble {
             service: Service::Open,
             skew_ms: 0,
             peer: None,
+            muted: Vec::new(),
             scripted: VecDeque::new(),
             random: Random::of(seed, TROUBLE),
         }
@@ -113,6 +116,11 @@ impl Trouble {
             self.scripted.remove(index);
         }
         (fate, delay)
+    }
+
+    /// Whether a public topic is silent.
+    pub(crate) fn is_muted(&self, topic: &str) -> bool {
+        self.muted.iter().any(|start| topic.starts_with(start))
     }
 
     /// The fate of a stream message.

@@ -108,7 +108,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut account = venue.account_events();
     let after = Some(Timeframe::M1.open_of(now).plus_ms(-5 * 60_000));
     let series = vec![Series { symbol, timeframe: Timeframe::M1, after }];
-    let mut candles = venue.market_events(MarketSubscription { series });
+    let mut candles = venue.market_events(MarketSubscription { series, ..MarketSubscription::default() });
     println!("{:?}", account.next_event().await);
     let size = if product == ContractType::Linear { "0.01" } else { "100" };
     let entry = order(1, symbol, Side::Buy, OrderKind::Market, size)?;

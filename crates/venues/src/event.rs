@@ -7,12 +7,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::Stream;
-use keyhold_domain::{Balance, Candle, Fill, OrderUpdate, Position, Symbol, Timeframe, Timestamp};
+use keyhold_domain::{
+    Balance, Candle, Fill, OrderUpdate, Position, Price, Quantity, Symbol, Timeframe, Timestamp,
+};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::error::{VenueError, WireError};
 use crate::port::{FundingPayment, Ticker};
+use crate::tape::TakerSums;
 
 /// Where a closed candle came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +51,25 @@ pub enum MarketEvent {
     },
     /// Prices or the funding rate changed. Dropped when the program is slow.
     Ticker(Ticker),
+    /// The best levels of an order book, as they stand when a candle has closed. Comes just before that candle and only
+    /// while the book is whole.
+    Book {
+        /// The instrument.
+        symbol: Symbol,
+        /// Its book.
+        book: BookView,
+    },
+    /// What takers traded during a candle. Comes just before that candle and only when no trade was missed.
+    Traded {
+        /// The instrument.
+        symbol: Symbol,
+        /// Its series.
+        timeframe: Timeframe,
+        /// Opening time of the candle.
+        open_time: Timestamp,
+        /// The sums.
+        sums: TakerSums,
+    },
     /// Candles that could not be had: opening times from `from` up to and without `until`.
     Gap {
         /// The instrument.
@@ -73,6 +95,17 @@ pub enum MarketEvent {
     Refused(VenueError),
     /// A message could not be read.
     Undecodable(WireError),
+}
+
+/// The best levels of an order book; each side begins with its best price and has at least one level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookView {
+    /// What somebody wants to buy.
+    pub bids: Vec<(Price, Quantity)>,
+    /// What somebody wants to sell.
+    pub asks: Vec<(Price, Quantity)>,
+    /// When the book changed last, by the venue's clock.
+    pub at: Timestamp,
 }
 
 /// How a position was taken from us.

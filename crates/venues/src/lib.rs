@@ -6,6 +6,7 @@
 
 pub mod any;
 pub mod backoff;
+pub mod book;
 pub mod bybit;
 pub mod clock;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod port;
 pub mod rate_limit;
 pub mod settings;
 pub mod signer;
+pub mod tape;
 pub mod transport;
 
 pub use any::{AnyMarket, AnyVenue};

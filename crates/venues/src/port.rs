@@ -3,10 +3,12 @@
 //! Every call ends within a bounded time. Errors are sorted by whether it happened ([`VenueError`]). There is no call
 //! that moves money out or between accounts, and none that manages keys. The implementations: [`crate::bybit`].
 
+use std::collections::BTreeSet;
+
 use keyhold_domain::{
-    AccountSnapshot, Candle, ClientOrderId, ContractType, Environment, Exchange, Fill, Instrument, KeyFacts,
-    MarginMode, Money, NewOrder, OpenOrder, OrderUpdate, Position, Price, Rate, Symbol, Timeframe, Timestamp,
-    VenueOrderId,
+    AccountSnapshot, Candle, ClientOrderId, ContractType, Decimal, Environment, Exchange, Fill, Instrument,
+    KeyFacts, MarginMode, Money, NewOrder, OpenOrder, OrderUpdate, Position, Price, Rate, Symbol, Timeframe,
+    Timestamp, VenueOrderId,
 };
 
 use crate::error::{VenueError, WireError};
@@ -141,6 +143,8 @@ pub struct Ticker {
     pub funding_rate: Option<Rate>,
     /// When it will be applied.
     pub next_funding: Option<Timestamp>,
+    /// Open contracts, in the unit of quantities.
+    pub open_interest: Option<Decimal>,
     /// The venue's time of this news.
     pub at: Timestamp,
 }
@@ -158,10 +162,14 @@ pub struct Series {
 }
 
 /// What to listen to. Prices of every instrument among the series come along.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MarketSubscription {
     /// The series.
     pub series: Vec<Series>,
+    /// Instruments among them whose order book is wanted, too.
+    pub books: BTreeSet<Symbol>,
+    /// Instruments among them whose trades are wanted, too.
+    pub trades: BTreeSet<Symbol>,
 }
 
 /// An accepted order. On most venues this only means that it was received.

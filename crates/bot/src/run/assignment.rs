@@ -308,7 +308,7 @@ impl Bot {
             let text = format!("The bot cannot trade with this template and these settings: {error}.");
             return self.tell_as(Severity::Critical, ReasonCode::NoTemplate, text, None);
         }
-        let series = self.series();
+        let wanted = self.wanted();
         let change = self.mind.setup().map_or(Change::Everything, |old| Change::between(old, &setup));
         self.waits_for_flat =
             change == Change::Everything && self.mind.setup().is_some() && !self.may_close();
@@ -330,7 +330,7 @@ impl Bot {
             Change::Settings => Ok(()),
             Change::Everything if self.waits_for_flat => Ok(()),
             Change::Template => {
-                if self.series() != series {
+                if self.wanted() != wanted {
                     self.market = None;
                     self.stage = Stage::Subscribing;
                 }

@@ -1,12 +1,13 @@
-//! Candles: history first, then each closed candle once and in order.
+//! Candles: history first, then each closed candle once and in order, with what else is known of the market.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyhold_domain::{Candle, Symbol, Timeframe, Timestamp};
-use keyhold_engine::BotEvent;
+use keyhold_engine::catalog::DataNeeds;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
+use keyhold_engine::{BotEvent, Plan};
 use keyhold_protocol::uplink::Severity;
 use keyhold_venues::backoff::Backoff;
 use keyhold_venues::error::Asked;
@@ -105,21 +106,26 @@ impl Bot {
         }
     }
 
-    /// Which candles the plan wants.
-    pub(super) fn series(&self) -> Vec<(Symbol, Timeframe)> {
-        self.mind.plans().map(|(_, plan)| (plan.instrument.symbol, plan.timeframe)).collect()
+    /// What the plan wants to hear of the market.
+    pub(super) fn wanted(&self) -> Vec<(Symbol, Timeframe, DataNeeds)> {
+        let wanted = |plan: &Plan| (plan.instrument.symbol, plan.timeframe, plan.all_needs());
+        self.mind.plans().map(|(_, plan)| wanted(plan)).collect()
     }
 
     /// Starts listening to candles and prices.
     pub(super) fn follow_market(&mut self) {
         let Some(session) = &self.session else { return };
         let newest = |slot| self.mind.state(slot).and_then(keyhold_engine::State::newest_candle);
-        let series = (0..).zip(self.series()).map(|(slot, (symbol, timeframe))| Series {
-            symbol,
-            timeframe,
-            after: newest(slot),
-        });
-        let subscription = MarketSubscription { series: series.collect() };
+        let mut subscription = MarketSubscription::default();
+        for (slot, (symbol, timeframe, needs)) in (0..).zip(self.wanted()) {
+            subscription.series.push(Series { symbol, timeframe, after: newest(slot) });
+            if needs.book {
+                subscription.books.insert(symbol);
+            }
+            if needs.trades {
+                subscription.trades.insert(symbol);
+            }
+        }
         self.market = Some(session.venue.market_events(subscription));
     }
 
@@ -143,7 +149,22 @@ impl Bot {
                 self.hear_time(candle.open_time);
                 Ok(())
             }
-            MarketEvent::Ticker(ticker) => self.ticker(&ticker),
+            MarketEvent::Ticker(ticker) => {
+                self.ticker(ticker);
+                Ok(())
+            }
+            MarketEvent::Book { symbol, book } => {
+                if let Some(slot) = self.mind.slot_of(symbol) {
+                    self.slot(slot).flow.book(book);
+                }
+                Ok(())
+            }
+            MarketEvent::Traded { symbol, open_time, sums, .. } => {
+                if let Some(slot) = self.mind.slot_of(symbol) {
+                    self.slot(slot).flow.traded(open_time, sums);
+                }
+                Ok(())
+            }
             MarketEvent::Gap { symbol, from, until, .. } => {
                 // The engine sees the gap itself at the next candle, and tells.
                 tracing::warn!(%symbol, %from, %until, "candles are missing");
@@ -189,24 +210,24 @@ impl Bot {
         self.feed(slot, candle)
     }
 
+    /// Gives a candle to the engine, and before it what else is known of the market.
     fn feed(&mut self, slot: u16, candle: Candle) -> Result<(), RunError> {
         let Some(plan) = self.mind.plan(slot) else { return Ok(()) };
         let at = self.time.taken_up(candle.close_time(plan.timeframe), SystemClock.now());
+        let flow = self.slots.get(&slot).map(|work| &work.flow);
+        if let Some(facts) = flow.and_then(|flow| flow.facts(plan, &candle, at)) {
+            let event = Event::Market(Box::new(facts));
+            self.record_event(BotEvent::Instrument { slot, event })?;
+        }
         let event = Event::CandleClosed { candle: ClosedCandle::new(candle), at };
         self.record_event(BotEvent::Instrument { slot, event })
     }
 
-    /// Funding rates that have changed; other prices are not the engine's business.
-    fn ticker(&mut self, ticker: &Ticker) -> Result<(), RunError> {
+    /// Prices, funding and open interest: kept until a candle closes.
+    fn ticker(&mut self, ticker: Ticker) {
         self.hear_time(ticker.at);
-        let (Some(slot), Some(rate)) = (self.mind.slot_of(ticker.symbol), ticker.funding_rate) else {
-            return Ok(());
-        };
-        if self.slot(slot).funding_rate == Some(rate) {
-            return Ok(());
+        if let Some(slot) = self.mind.slot_of(ticker.symbol) {
+            self.slot(slot).flow.ticker(ticker);
         }
-        self.slot(slot).funding_rate = Some(rate);
-        let event = Event::FundingRate { rate, at: self.now() };
-        self.record_event(BotEvent::Instrument { slot, event })
     }
 }

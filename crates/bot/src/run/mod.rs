@@ -8,6 +8,7 @@
 mod account;
 mod assignment;
 mod commands;
+mod flow;
 mod line;
 mod market;
 mod orders;
@@ -106,7 +107,7 @@ struct SlotWork {
     lanes: Lanes,
     /// Candles that wait until history is loaded; `None` when nothing is being loaded.
     held_back: Option<Vec<keyhold_domain::Candle>>,
-    funding_rate: Option<keyhold_domain::Rate>,
+    flow: flow::Flow,
     failures: u32,
 }
 

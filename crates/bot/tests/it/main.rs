@@ -7,6 +7,7 @@
     reason = "helpers of tests fail the test by panicking"
 )]
 
+mod flow;
 mod keeper;
 mod market;
 mod recovery;

@@ -9,20 +9,69 @@ use crate::template::{Number, Role};
 
 /// What a component works on besides its own history.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a set with a name for each member; also the catalog's JSON"
+)]
 pub struct DataNeeds {
-    /// The funding rate in force must be in the inputs.
+    /// The funding rate in force.
     pub funding: bool,
+    /// When funding is paid next.
+    pub next_funding: bool,
+    /// Best bid and best ask.
+    pub quote: bool,
+    /// Quantities in the order book.
+    pub book: bool,
+    /// Volumes that takers bought and sold.
+    pub trades: bool,
+    /// Open contracts.
+    pub open_interest: bool,
+    /// Mark price and index price.
+    pub premium: bool,
 }
 
 impl DataNeeds {
     /// Closed candles only.
-    pub const CANDLES: Self = Self { funding: false };
+    pub const CANDLES: Self = Self {
+        funding: false,
+        next_funding: false,
+        quote: false,
+        book: false,
+        trades: false,
+        open_interest: false,
+        premium: false,
+    };
     /// Candles and the funding rate.
-    pub const FUNDING: Self = Self { funding: true };
+    pub const FUNDING: Self = Self { funding: true, ..Self::CANDLES };
+    /// Candles, the funding rate and the time of the next payment.
+    pub const FUNDING_TIME: Self = Self { funding: true, next_funding: true, ..Self::CANDLES };
+    /// Candles and the best prices.
+    pub const QUOTE: Self = Self { quote: true, ..Self::CANDLES };
+    /// Candles and the order book.
+    pub const BOOK: Self = Self { book: true, ..Self::CANDLES };
+    /// Candles and the trades of takers.
+    pub const TRADES: Self = Self { trades: true, ..Self::CANDLES };
+    /// Candles and open interest.
+    pub const OPEN_INTEREST: Self = Self { open_interest: true, ..Self::CANDLES };
+    /// Candles, mark price and index price.
+    pub const PREMIUM: Self = Self { premium: true, ..Self::CANDLES };
 
     /// What either needs.
     pub const fn or(self, other: Self) -> Self {
-        Self { funding: self.funding || other.funding }
+        Self {
+            funding: self.funding || other.funding,
+            next_funding: self.next_funding || other.next_funding,
+            quote: self.quote || other.quote,
+            book: self.book || other.book,
+            trades: self.trades || other.trades,
+            open_interest: self.open_interest || other.open_interest,
+            premium: self.premium || other.premium,
+        }
+    }
+
+    /// Whether it is anything more than candles.
+    pub fn is_any(self) -> bool {
+        self != Self::CANDLES
     }
 }
 

@@ -1,13 +1,13 @@
 //! `funding_rate`: what holding a position costs, and which side is crowded.
 //!
-//! A positive rate means that longs pay shorts: the long side is crowded. The thresholds are for 8 hours, so the
-//! feed must give the rate per 8 hours (a venue with another interval scales it). The reading's value is the rate
-//! in percent, its limit the threshold of its sign. Without a rate the component says so and a check blocks.
+//! A positive rate means that longs pay shorts: the long side is crowded. The thresholds are for 8 hours, and so is the
+//! rate in the inputs: the plan scales what the venue charges per its own interval. The reading's value is the rate per
+//! 8 hours in percent, its limit the threshold of its sign. Without a rate the component says so and a check blocks.
 
 use keyhold_domain::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::{Behavior, Context, Parameters, both_ways};
+use super::{Behavior, Context, Parameters, both_ways, except, opposite};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, decimals};
 use crate::input::{Inputs, decimal_to_f64};
 use crate::problem::Problem;
@@ -170,22 +170,4 @@ impl Behavior for FundingRate {
             ),
         }
     }
-}
-
-const fn opposite(direction: Direction) -> Direction {
-    match direction {
-        Direction::Long => Direction::Short,
-        Direction::Short => Direction::Long,
-        Direction::Neutral => Direction::Neutral,
-    }
-}
-
-/// A check that blocks one direction only.
-fn except(blocked: Direction, value: f64, limit: Option<f64>) -> Reading {
-    let (long, short) = match blocked {
-        Direction::Long => (Check::Block, Check::Pass),
-        Direction::Short => (Check::Pass, Check::Block),
-        Direction::Neutral => (Check::Pass, Check::Pass),
-    };
-    Reading::check(long, short, value, limit)
 }

@@ -12,7 +12,9 @@ mod atr_breakout;
 mod average;
 mod awesome;
 mod bands;
+mod basis_premium;
 mod bollinger;
+mod book_imbalance;
 mod bounds;
 mod candle_extension;
 mod candle_pattern;
@@ -21,8 +23,10 @@ mod choppiness;
 mod cmf;
 mod cooldown;
 mod crossing;
+mod cvd;
 mod donchian_breakout;
 mod funding_rate;
+mod funding_window;
 mod heikin_ashi;
 mod hist_vol;
 mod hull_slope;
@@ -33,10 +37,13 @@ mod ma_cross;
 mod ma_distance;
 mod ma_slope;
 mod macd;
+mod max_spread;
 mod mfi;
+mod min_depth;
 mod min_move;
 mod mtf_trend;
 mod obv_trend;
+mod open_interest;
 mod opening_range;
 mod parabolic_sar;
 mod parameters;
@@ -68,6 +75,7 @@ pub use self::parameters::Parameters;
 use crate::catalog::{ComponentEntry, DataNeeds};
 use crate::exit_rule::{ExitDistances, ExitPlan};
 use crate::input::Inputs;
+use crate::market::BookAsk;
 use crate::problem::{Problem, code};
 use crate::reading::{Check, Direction, Reading};
 use crate::template::{ComponentSpec, Role, Template};
@@ -113,6 +121,11 @@ trait Behavior: Sized {
 
     /// Takes in a closed candle.
     fn update(&mut self, inputs: &Inputs<'_>) -> Reading;
+
+    /// The sum over the order book that it asks for.
+    fn book(&self) -> Option<BookAsk> {
+        None
+    }
 
     /// One plain sentence on what it does with these parameters.
     fn explain(role: Role, parameters: &Parameters) -> String;
@@ -177,6 +190,11 @@ macro_rules! components {
                 match self { $(Self::$variant(component) => component.warmup_candles()),+ }
             }
 
+            /// The sum over the order book that it asks for.
+            pub fn book(&self) -> Option<BookAsk> {
+                match self { $(Self::$variant(component) => component.book()),+ }
+            }
+
             /// Takes in one closed candle and gives the verdict on it. Called exactly once per candle.
             pub fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
                 match self { $(Self::$variant(component) => component.update(inputs)),+ }
@@ -235,6 +253,13 @@ components! {
     CandleExtension(candle_extension::CandleExtension),
     RewardRisk(reward_risk::RewardRisk),
     Cooldown(cooldown::Cooldown),
+    Cvd(cvd::Cvd),
+    BookImbalance(book_imbalance::BookImbalance),
+    OpenInterest(open_interest::OpenInterest),
+    BasisPremium(basis_premium::BasisPremium),
+    MaxSpread(max_spread::MaxSpread),
+    MinDepth(min_depth::MinDepth),
+    FundingWindow(funding_window::FundingWindow),
 }
 
 impl Component {
@@ -318,6 +343,25 @@ fn sign(value: f64) -> Direction {
     } else {
         Direction::Neutral
     }
+}
+
+/// The other direction.
+const fn opposite(direction: Direction) -> Direction {
+    match direction {
+        Direction::Long => Direction::Short,
+        Direction::Short => Direction::Long,
+        Direction::Neutral => Direction::Neutral,
+    }
+}
+
+/// A check that blocks one direction only, and none when it is neutral.
+fn except(blocked: Direction, value: f64, limit: Option<f64>) -> Reading {
+    let (long, short) = match blocked {
+        Direction::Long => (Check::Block, Check::Pass),
+        Direction::Short => (Check::Pass, Check::Block),
+        Direction::Neutral => (Check::Pass, Check::Pass),
+    };
+    Reading::check(long, short, value, limit)
 }
 
 /// The direction from one number to another; a difference of less than a millionth of a millionth is rounding.

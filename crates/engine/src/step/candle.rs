@@ -31,6 +31,7 @@ pub(super) fn learn(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle) -> Op
         candle,
         closed_at,
         funding_rate: inner.funding_rate,
+        market: inner.market.as_deref().filter(|facts| facts.candle == open_time),
         facts: inner.facts.at(closed_at, plan.timeframe, inner.bot.last_exits),
     };
     let readings = &mut inner.scratch.readings;

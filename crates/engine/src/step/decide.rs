@@ -178,6 +178,13 @@ fn readings<B>(
         object(Block::limit(ReasonCode::WarmingUp, seen, needed))?;
     }
     if wanted == Direction::Neutral {
+        // A signal without data is neutral; it is named only where its word might have made a direction.
+        for (planned, reading) in spoken().take(plan.signals) {
+            if reading.verdict == Verdict::NoData {
+                let component = Some(planned.index);
+                object(Block { component, ..Block::plain(ReasonCode::DataMissing) })?;
+            }
+        }
         object(Block::plain(ReasonCode::NoSignal))?;
     } else if !is_enabled(plan.direction, wanted) {
         object(Block::plain(ReasonCode::DirectionDisabled))?;
@@ -200,6 +207,7 @@ fn readings<B>(
             Verdict::NoData | Verdict::Signal { .. } => false,
         };
         if !passes {
+            let reason = if reading.verdict == Verdict::NoData { ReasonCode::DataMissing } else { reason };
             let component = Some(planned.index);
             object(Block { reason, component, value: reading.value, limit: reading.limit })?;
         }

@@ -67,7 +67,18 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
         }
         Event::FundingRate { rate, at } => {
             inner.advance(*at);
-            inner.funding_rate = Some(crate::input::decimal_to_f64(rate.get()));
+            inner.funding_rate = plan.funding_per_8h(*rate);
+        }
+        Event::Market(facts) => {
+            if plan.all_needs().funding {
+                // A rate that is not among the facts is not known any more, whatever was told before.
+                inner.funding_rate = facts.funding().and_then(|rate| plan.funding_per_8h(rate));
+            }
+            match &mut inner.market {
+                Some(kept) => kept.clone_from(facts),
+                none => *none = Some(facts.clone()),
+            }
+            return;
         }
         Event::FundingPaid { amount, at } => {
             inner.advance(*at);

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use keyhold_domain::Decimal;
+use keyhold_domain::{Candle, Decimal, Price};
 use keyhold_engine::catalog::catalog;
 use keyhold_engine::component::{Component, Context};
 use keyhold_engine::exit_rule::ExitPlan;
 use keyhold_engine::input::Facts;
+use keyhold_engine::market::{BookSums, DepthSum, LevelSum, MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::reading::{Check, Direction, Reading, Verdict};
 use keyhold_engine::template::{ComponentSpec, ExitSpec, Number, ParameterValue};
 
@@ -107,6 +108,7 @@ impl Scenario {
         let mut moment = Moment::of(candle(open_time_ms, [&open, &high, &low, &close, &volume]));
         moment.timeframe = self.context.timeframe;
         moment.funding_rate = self.cell(row, "funding").map(|text| text.parse().unwrap());
+        moment.market = self.market(row, &moment.candle.candle);
         let since = |column| self.cell(row, column).map(|text| text.parse().unwrap());
         moment.facts = Facts {
             candles_since_exit: since("since_exit"),
@@ -115,6 +117,37 @@ impl Scenario {
             candles_since_bot_loss: since("since_bot_loss"),
         };
         moment
+    }
+
+    /// What the row tells of the market; nothing when it has none of these columns.
+    fn market(&self, row: &[String], candle: &Candle) -> Option<MarketFacts> {
+        let at = candle.close_time(self.context.timeframe);
+        let decimal = |column| self.cell(row, column).map(|text| Decimal::from_str_exact(&text).unwrap());
+        // `age` says how many seconds before the close everything was seen last.
+        let age = decimal("age").map_or(0, |age| i64::try_from(age).unwrap() * 1_000);
+        let seen = at.plus_ms(-age);
+        let price = |column| decimal(column).map(|value| Price::new(value).unwrap());
+        let pair = |one, other| decimal(one).map(Number).zip(decimal(other).map(Number));
+        let levels = pair("bids", "asks").map(|(bid, ask)| LevelSum { levels: 10, bid, ask });
+        let within_bps = Number(Decimal::TEN);
+        let depth = pair("bid_depth", "ask_depth").map(|(bid, ask)| DepthSum { within_bps, bid, ask });
+        let book = (levels.is_some() || depth.is_some())
+            .then(|| BookSums { levels: levels.into_iter().collect(), depth: depth.into_iter().collect() });
+        let minutes = decimal("next_funding").map(|minutes| i64::try_from(minutes).unwrap());
+        let facts = MarketFacts {
+            quote: price("bid")
+                .zip(price("ask"))
+                .map(|(bid, ask)| Seen { value: Quote { bid, ask }, at: seen }),
+            book: book.map(|value| Seen { value, at: seen }),
+            taker: pair("bought", "sold").map(|(buy, sell)| TakerVolume { buy, sell }),
+            open_interest: decimal("interest").map(|value| Seen { value: Number(value), at: seen }),
+            mark: price("mark").map(|value| Seen { value, at: seen }),
+            index: price("index").map(|value| Seen { value, at: seen }),
+            funding: None,
+            next_funding: minutes.map(|minutes| Seen { value: at.plus_ms(minutes * 60_000), at: seen }),
+            ..MarketFacts::none(candle.open_time, at)
+        };
+        (facts != MarketFacts::none(candle.open_time, at)).then_some(facts)
     }
 
     fn check(&self) {

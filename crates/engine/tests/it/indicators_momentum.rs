@@ -351,14 +351,14 @@ fn a_market_that_has_stopped_gives_no_more_signals() {
         let spec: ComponentSpec = serde_json::from_value(spec).unwrap();
         let mut component = Component::build(&spec, SERIES).unwrap();
         let mut moments = random_moments(seed, 300);
-        let last = moments[299];
+        let last = moments[299].clone();
         let floats = last.candle.floats;
         let open_time = last.candle.candle.open_time.ms();
         let close = floats.close.to_string();
         for index in 1..=2_000 {
             let candle =
                 candle(open_time + index * SERIES.timeframe.ms(), [&close, &close, &close, &close, "0"]);
-            moments.push(Moment { candle, ..last });
+            moments.push(Moment { candle, ..last.clone() });
         }
         for (index, reading) in run(&mut component, &moments).iter().enumerate() {
             let says = !matches!(

@@ -239,7 +239,7 @@ fn sums_do_not_drift_in_a_hundred_thousand_candles() {
 #[test]
 fn a_market_that_stands_still_has_no_slope() {
     let mut moments = own().moments;
-    let last = *moments.last().unwrap();
+    let last = moments.last().unwrap().clone();
     // A wild trade before it must leave nothing behind but its place in the windows.
     let from = moments.len() + 1;
     for index in 1..=200 {

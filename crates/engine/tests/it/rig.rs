@@ -167,6 +167,12 @@ impl Rig {
         self.take(&Event::CandleClosed { candle, at })
     }
 
+    /// Open time and close of the next candle.
+    pub(crate) fn coming(&self) -> (Timestamp, Timestamp) {
+        let open = Timestamp::from_ms(START_MS + self.next_candle * MINUTE_MS);
+        (open, open.plus_ms(self.plan.interval_ms()))
+    }
+
     pub(crate) fn skip_candles(&mut self, count: i64) {
         self.next_candle += count;
     }

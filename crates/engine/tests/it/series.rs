@@ -9,7 +9,9 @@ use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
 use keyhold_engine::component::{Component, Context};
 use keyhold_engine::exit_rule::{Distance, ExitDistances};
 use keyhold_engine::input::{ClosedCandle, Facts, Inputs};
+use keyhold_engine::market::{BookSums, DepthSum, LevelSum, MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::reading::Reading;
+use keyhold_engine::template::Number;
 
 /// Candles last a minute where nothing else is said; the exits are a stop at two ATRs and a target at 0.6 %, the fee is 5 bp.
 pub(crate) const CONTEXT: Context = Context {
@@ -58,17 +60,19 @@ pub(crate) fn candle(open_time_ms: i64, numbers: [&str; 5]) -> ClosedCandle {
 }
 
 /// What a component may look at on a candle.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Moment {
     pub(crate) candle: ClosedCandle,
     pub(crate) funding_rate: Option<f64>,
+    pub(crate) market: Option<MarketFacts>,
     pub(crate) facts: Facts,
     pub(crate) timeframe: Timeframe,
 }
 
 impl Moment {
     pub(crate) fn of(candle: ClosedCandle) -> Self {
-        Self { candle, funding_rate: None, facts: Facts::default(), timeframe: CONTEXT.timeframe }
+        let facts = Facts::default();
+        Self { candle, funding_rate: None, market: None, facts, timeframe: CONTEXT.timeframe }
     }
 
     pub(crate) fn inputs(&self) -> Inputs<'_> {
@@ -76,6 +80,7 @@ impl Moment {
             candle: &self.candle,
             closed_at: self.candle.candle.close_time(self.timeframe),
             funding_rate: self.funding_rate,
+            market: self.market.as_ref(),
             facts: self.facts,
         }
     }
@@ -112,7 +117,7 @@ pub(crate) fn random_moments(seed: u64, count: usize) -> Vec<Moment> {
 
 /// The same with candles of another length.
 pub(crate) fn random_moments_of(timeframe: Timeframe, seed: u64, count: usize) -> Vec<Moment> {
-    let mut dice = Dice::new(seed);
+    let (mut dice, mut beside) = (Dice::new(seed), Dice::new(seed + 1_000));
     let mut cents: i64 = 100_000;
     let mut since_exit: Option<u32> = None;
     let mut moments = Vec::with_capacity(count);
@@ -147,8 +152,42 @@ pub(crate) fn random_moments_of(timeframe: Timeframe, seed: u64, count: usize) -
             candles_since_bot_exit: since_exit,
             candles_since_bot_loss: since_exit,
         };
+        let market = Some(random_market(&mut beside, &candle, timeframe));
         let candle = ClosedCandle::new(candle.check().unwrap());
-        moments.push(Moment { candle, funding_rate, facts, timeframe });
+        moments.push(Moment { candle, funding_rate, market, facts, timeframe });
     }
     moments
+}
+
+/// A book, trades and prices beside a candle, each of them missing now and then.
+fn random_market(dice: &mut Dice, candle: &Candle, timeframe: Timeframe) -> MarketFacts {
+    let at = candle.close_time(timeframe);
+    let close = candle.close.get();
+    let mut there = |chance: i64| dice.roll(chance) != 0;
+    let (book, trades, interest, premium) = (there(20), there(40), there(30), there(20));
+    let mut some = |least: i64, range: i64| Decimal::new(least + dice.roll(range), 2);
+    let price = |value: Decimal| Price::new(value).unwrap();
+    let quote = Quote { bid: price(close - some(1, 100)), ask: price(close + some(1, 100)) };
+    let levels =
+        [1, 10].map(|levels| LevelSum { levels, bid: Number(some(1, 9_000)), ask: Number(some(1, 9_000)) });
+    let depth = vec![DepthSum {
+        within_bps: Number(Decimal::TEN),
+        bid: Number(some(1_000_000, 9_000_000)),
+        ask: Number(some(1_000_000, 9_000_000)),
+    }];
+    let share = some(0, 101);
+    MarketFacts {
+        quote: book.then_some(Seen { value: quote, at }),
+        book: book.then(|| Seen { value: BookSums { levels: levels.to_vec(), depth }, at }),
+        taker: trades.then(|| TakerVolume {
+            buy: Number(candle.volume * share),
+            sell: Number(candle.volume * (Decimal::ONE - share)),
+        }),
+        open_interest: interest.then(|| Seen { value: Number(Decimal::from(100) + some(0, 1_000)), at }),
+        mark: Some(Seen { value: price(close + some(0, 600)), at }),
+        index: premium.then(|| Seen { value: price(close + some(0, 600)), at }),
+        funding: None,
+        next_funding: Some(Seen { value: at.plus_ms(dice.roll(40) * 60_000), at }),
+        ..MarketFacts::none(candle.open_time, at)
+    }
 }

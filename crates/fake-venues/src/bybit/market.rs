@@ -171,31 +171,39 @@ pub(crate) fn tickers(call: &mut Call<'_>) -> Result<Value, Failure> {
         Some(feed.instrument.contract_type) == kind
             && wanted.is_none_or(|symbol| symbol == feed.instrument.symbol)
     });
-    let list: Vec<Value> =
-        feeds.filter_map(|feed| ticker(feed, world.exchange.funding(feed.instrument.symbol))).collect();
+    let list: Vec<Value> = feeds
+        .filter_map(|feed| ticker(feed, world.exchange.funding(feed.instrument.symbol), world.now))
+        .collect();
     if wanted.is_some() && list.is_empty() {
         return Err(Failure::params("symbol invalid"));
     }
     Ok(json!({ "category": call.params.require("category")?, "list": list }))
 }
 
-/// The ticker of one instrument.
-pub(crate) fn ticker(feed: &Feed, funding: Option<(keyhold_domain::Rate, Timestamp)>) -> Option<Value> {
+/// The ticker of one instrument. The mark price is the last price, by which the exchange inside reckons.
+pub(crate) fn ticker(
+    feed: &Feed,
+    funding: Option<(keyhold_domain::Rate, Timestamp)>,
+    now: Timestamp,
+) -> Option<Value> {
     let last = feed.last()?;
     let day = feed.day()?;
     let tick = feed.instrument.tick;
     let change = (last.get() - day.open.get()).checked_div(day.open.get())?.round_dp(6);
     let (rate, next) = funding.unwrap_or((keyhold_domain::Rate::ZERO, Timestamp::EPOCH));
-    let trade_size = feed.trades.back().map_or(feed.instrument.lot, |trade| trade.size);
+    let (bids, asks) = book(feed, 1);
+    let size = |side: &[(Price, Decimal)]| side.first().map_or(feed.instrument.lot, |(_, size)| *size);
+    let interest = feed.open_interest(now);
     Some(json!({
-        "symbol": feed.instrument.symbol, "lastPrice": last, "indexPrice": last, "markPrice": last,
+        "symbol": feed.instrument.symbol, "lastPrice": last, "indexPrice": feed.index(now)?, "markPrice": last,
         "prevPrice24h": day.open, "price24hPcnt": number(change), "highPrice24h": day.high,
-        "lowPrice24h": day.low, "prevPrice1h": day.open, "openInterest": "50000", "openInterestValue": "50000",
+        "lowPrice24h": day.low, "prevPrice1h": day.open, "openInterest": number(interest),
+        "openInterestValue": number(interest),
         "turnover24h": number(turnover(feed, &day)), "volume24h": number(day.volume),
         "fundingRate": rate.to_string(), "nextFundingTime": stamp(next),
         "predictedDeliveryPrice": "", "basisRate": "", "deliveryFeeRate": "", "deliveryTime": "0",
-        "bid1Price": number(last.get() - tick), "bid1Size": number(trade_size),
-        "ask1Price": number(last.get() + tick), "ask1Size": number(trade_size), "basis": "",
+        "bid1Price": number(last.get() - tick), "bid1Size": number(size(&bids)),
+        "ask1Price": number(last.get() + tick), "ask1Size": number(size(&asks)), "basis": "",
         "tickDirection": "PlusTick",
     }))
 }
@@ -237,7 +245,7 @@ pub(crate) fn trade_id(feed: &Feed, trade: &PublicTrade) -> String {
 }
 
 pub(crate) const fn trade_side(trade: &PublicTrade) -> &'static str {
-    side(if trade.rising { keyhold_domain::Side::Buy } else { keyhold_domain::Side::Sell })
+    side(trade.taker)
 }
 
 /// The funding rate in force, at each past funding time of the remembered history.
@@ -270,9 +278,8 @@ pub(crate) fn open_interest(call: &mut Call<'_>) -> Result<Value, Failure> {
     let frame = Timeframe::M5;
     let newest = frame.open_of(call.state.world.now);
     let list: Vec<Value> = (0..limit)
-        .map(
-            |back| json!({ "openInterest": "50000", "timestamp": stamp(newest.plus_ms(-back * frame.ms())) }),
-        )
+        .map(|back| newest.plus_ms(-back * frame.ms()))
+        .map(|at| json!({ "openInterest": number(feed.open_interest(at)), "timestamp": stamp(at) }))
         .collect();
     Ok(json!({
         "symbol": feed.instrument.symbol, "category": category(feed.instrument.contract_type),

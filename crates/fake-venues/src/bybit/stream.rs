@@ -12,13 +12,17 @@ use serde_json::{Value, json};
 use super::market::{INTERVALS, interval, ticker, trade_id, trade_side, turnover};
 use super::shapes::{self, number};
 use super::state::State;
-use crate::feed::Feed;
+use crate::feed::{Feed, PublicTrade};
 use crate::hub::{Channel, Frame};
 use crate::latency::CandleClose;
 use crate::world::MarketNews;
 
-/// The levels of one book topic as they were last sent.
-pub(crate) type Book = BTreeMap<(Side, Price), Decimal>;
+/// The levels of one book topic as they were last sent, and the number of that state.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Book {
+    levels: BTreeMap<(Side, Price), Decimal>,
+    number: u64,
+}
 type Levels = Vec<(Price, Decimal)>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,12 +52,23 @@ const fn channel(feed: &Feed) -> Channel {
 /// Sends what a market did to those who listen.
 pub(crate) fn publish(state: &mut State, news: &MarketNews) {
     match news {
-        MarketNews::Price(symbol) => publish_price(state, *symbol),
-        MarketNews::Closed(symbol, candle) => publish_close(state, *symbol, candle),
+        MarketNews::Price(symbol) => publish_price(state, *symbol, Forming::Told),
+        MarketNews::Closed(symbol, candle) => {
+            // The last trades of a candle are told before its end.
+            publish_price(state, *symbol, Forming::Left);
+            publish_close(state, *symbol, candle);
+        }
     }
 }
 
-fn publish_price(state: &mut State, symbol: Symbol) {
+/// Whether the candle that forms is told, too. Right after a close it is the next one already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forming {
+    Told,
+    Left,
+}
+
+fn publish_price(state: &mut State, symbol: Symbol, forming: Forming) {
     let Some(feed) = state.world.feed(symbol) else { return };
     let channel = channel(feed);
     let suffix = format!(".{symbol}");
@@ -63,23 +78,27 @@ fn publish_price(state: &mut State, symbol: Symbol) {
         let Some(feed) = state.world.feed(symbol) else { return };
         let words: Vec<&str> = topic.split('.').collect();
         let message = match words.as_slice() {
-            ["tickers", _] => ticker(feed, state.world.exchange.funding(symbol))
+            ["tickers", _] => ticker(feed, state.world.exchange.funding(symbol), now)
                 .map(|data| envelope(topic, "snapshot", &data, now)),
             ["publicTrade", _] => trade_message(feed, topic, now),
+            ["kline", ..] if forming == Forming::Left => None,
             ["kline", name, _] => interval(name)
                 .and_then(|frame| feed.forming(frame).map(|candle| (frame, candle)))
                 .map(|(frame, candle)| kline_message(feed, topic, (name, frame), &candle, Confirm::No, now)),
             ["orderbook", depth, _] => {
                 let depth = depth.parse().unwrap_or(50);
-                let (update, levels) = book_update(feed, topic, depth, state.books.get(topic), now);
-                state.books.insert(topic.clone(), levels);
+                let (update, book) = book_update(feed, topic, depth, state.books.get(topic), now);
+                state.books.insert(topic.clone(), book);
                 Some(update)
             }
             _ => None,
         };
-        if let Some(message) = message {
+        if let Some(message) = message.filter(|_| !state.trouble.is_muted(topic)) {
             state.hub.publish(channel, topic, &message, &mut state.trouble);
         }
+    }
+    if let Some(feed) = state.world.feeds.iter_mut().find(|feed| feed.instrument.symbol == symbol) {
+        feed.trades_told();
     }
 }
 
@@ -132,16 +151,19 @@ fn kline_message(
 }
 
 fn trade_message(feed: &Feed, topic: &str, now: Timestamp) -> Option<String> {
-    let trade = feed.trades.back()?;
-    let data = json!([{
-        "T": trade.at.ms(), "s": feed.instrument.symbol, "S": trade_side(trade), "v": number(trade.size),
-        "p": trade.price, "L": "PlusTick", "i": trade_id(feed, trade), "BT": false, "RPI": false,
-        "seq": trade.number,
-    }]);
-    Some(envelope(topic, "snapshot", &data, now))
+    let row = |trade: &PublicTrade| {
+        json!({
+            "T": trade.at.ms(), "s": feed.instrument.symbol, "S": trade_side(trade), "v": number(trade.size),
+            "p": trade.price, "L": "PlusTick", "i": trade_id(feed, trade), "BT": false, "RPI": false,
+            "seq": trade.number,
+        })
+    };
+    let rows: Vec<Value> = feed.untold_trades().map(row).collect();
+    (!rows.is_empty()).then(|| envelope(topic, "snapshot", &Value::Array(rows), now))
 }
 
-/// Level 1 always sends snapshots; deeper books send what changed, size 0 for levels that are gone.
+/// Level 1 always sends snapshots; deeper books send what changed, size 0 for levels that are gone. Every message carries
+/// the number after the one before it.
 fn book_update(
     feed: &Feed,
     topic: &str,
@@ -150,10 +172,11 @@ fn book_update(
     now: Timestamp,
 ) -> (String, Book) {
     let (bids, asks) = book(feed, depth);
-    let mut levels = Book::new();
+    let mut levels = BTreeMap::new();
     levels.extend(bids.into_iter().map(|(price, size)| ((Side::Bid, price), size)));
     levels.extend(asks.into_iter().map(|(price, size)| ((Side::Ask, price), size)));
-    let before = before.filter(|_| depth > 1);
+    let number = before.map_or(feed.updates, |book| book.number) + 1;
+    let before = before.filter(|_| depth > 1).map(|book| &book.levels);
     let mut changed: Vec<((Side, Price), Decimal)> = Vec::new();
     for (level, size) in &levels {
         if before.and_then(|book| book.get(level)) != Some(size) {
@@ -166,14 +189,14 @@ fn book_update(
         }
     }
     let kind = if before.is_some() { "delta" } else { "snapshot" };
-    (book_message(feed, topic, kind, &changed, now), levels)
+    (book_message(feed, topic, kind, (&changed, number), now), Book { levels, number })
 }
 
 fn book_message(
     feed: &Feed,
     topic: &str,
     kind: &str,
-    changed: &[((Side, Price), Decimal)],
+    (changed, number): (&[((Side, Price), Decimal)], u64),
     now: Timestamp,
 ) -> String {
     let side = |wanted: Side| {
@@ -185,11 +208,11 @@ fn book_message(
         if wanted == Side::Bid {
             rows.reverse();
         }
-        rows.into_iter().map(|(price, size)| json!([price, number(size)])).collect::<Vec<_>>()
+        rows.into_iter().map(|(price, size)| json!([price, shapes::number(size)])).collect::<Vec<_>>()
     };
     let data = json!({
-        "s": feed.instrument.symbol, "b": side(Side::Bid), "a": side(Side::Ask), "u": feed.updates,
-        "seq": feed.updates,
+        "s": feed.instrument.symbol, "b": side(Side::Bid), "a": side(Side::Ask), "u": number,
+        "seq": number,
     });
     envelope(topic, kind, &data, now)
 }
@@ -201,7 +224,7 @@ pub(crate) fn first_message(state: &mut State, kind: ContractType, topic: &str) 
     let now = state.world.now;
     let feed = state.world.feed(symbol).filter(|feed| feed.instrument.contract_type == kind)?;
     match words.as_slice() {
-        ["tickers", _] => ticker(feed, state.world.exchange.funding(symbol))
+        ["tickers", _] => ticker(feed, state.world.exchange.funding(symbol), now)
             .map(|data| envelope(topic, "snapshot", &data, now)),
         ["kline", name, _] => {
             let frame = interval(name)?;
@@ -209,12 +232,17 @@ pub(crate) fn first_message(state: &mut State, kind: ContractType, topic: &str) 
             Some(kline_message(feed, topic, (name, frame), &candle, Confirm::No, now))
         }
         ["orderbook", depth, _] => {
-            // Deltas to all listeners follow the last sent book; a snapshot brings the newcomer to the same state.
-            let (message, levels) = book_update(feed, topic, depth.parse().ok()?, None, now);
-            state.books.insert(topic.to_owned(), levels);
+            // Changes for all listeners follow the last sent book; a snapshot brings the newcomer to the same state.
+            let others = state.hub.listeners(channel(feed), topic) > 1;
+            if let Some(book) = state.books.get(topic).filter(|_| others) {
+                let levels: Vec<_> = book.levels.iter().map(|(level, size)| (*level, *size)).collect();
+                return Some(book_message(feed, topic, "snapshot", (&levels, book.number), now));
+            }
+            let (message, book) = book_update(feed, topic, depth.parse().ok()?, None, now);
+            state.books.insert(topic.to_owned(), book);
             Some(message)
         }
-        ["publicTrade", _] => trade_message(feed, topic, now),
+        // Trades of the past are not told.
         _ => None,
     }
 }

@@ -5,6 +5,7 @@
 mod ccxt;
 mod client;
 mod faults;
+mod flow;
 mod keys;
 mod oracle;
 mod program;

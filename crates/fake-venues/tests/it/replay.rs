@@ -57,7 +57,8 @@ async fn klines_end_with_the_forming_candle() {
     let answer = bench.get("/v5/market/kline", query).await;
     assert_eq!(
         answer["result"]["list"],
-        json!([["1704067200000", "50000", "50100", "49900", "50060", "20", "1001200"]])
+        // One lot has been traded at the third open.
+        json!([["1704067200000", "50000", "50100", "49900", "50060", "20.001", "1001250.06"]])
     );
 }
 

@@ -11,11 +11,21 @@ use keyhold_history::HistoryError;
 use super::CommandError;
 use super::error::file;
 
-fn open(path: &Path) -> Result<csv::Reader<Box<dyn Read>>, CommandError> {
+fn bytes(path: &Path) -> Result<Box<dyn Read>, CommandError> {
     let plain = File::open(path).map_err(file(path))?;
     let packed = path.extension().is_some_and(|extension| extension == "gz");
-    let bytes: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(plain)) } else { Box::new(plain) };
-    Ok(csv::ReaderBuilder::new().flexible(true).from_reader(bytes))
+    Ok(if packed { Box::new(MultiGzDecoder::new(plain)) } else { Box::new(plain) })
+}
+
+/// A CSV or CSV.GZ file as text.
+pub(super) fn text(path: &Path) -> Result<String, CommandError> {
+    let mut text = String::new();
+    bytes(path)?.read_to_string(&mut text).map_err(file(path))?;
+    Ok(text)
+}
+
+fn open(path: &Path) -> Result<csv::Reader<Box<dyn Read>>, CommandError> {
+    Ok(csv::ReaderBuilder::new().flexible(true).from_reader(bytes(path)?))
 }
 
 /// Reads every row with `understand`, which tells what is wrong with a row it cannot read.

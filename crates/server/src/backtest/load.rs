@@ -1,8 +1,9 @@
-//! Reads what a command needs: template, settings, candles and funding.
+//! Reads what a command needs: template, settings, candles, funding and what else was recorded.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use keyhold_domain::{ContractType, Decimal, Instrument, Rate, Timeframe};
 use keyhold_engine::check::check_document;
@@ -16,7 +17,7 @@ use serde_json::Value;
 use super::error::file;
 use super::markets::markets;
 use super::options::Assumed;
-use super::{CommandError, candles};
+use super::{CommandError, candles, series};
 
 /// Everything that was read.
 pub(super) struct Loaded {
@@ -30,10 +31,12 @@ impl Loaded {
         let template = load_template(&options.template)?;
         let mut recorded = Vec::new();
         for market in markets(options)? {
+            let candles = candles::read(&market.candles, &market.instrument)?;
             recorded.push(Recorded {
                 instrument: market.instrument,
                 funding: funding(market.funding.as_deref())?,
-                candles: candles::read(&market.candles, &market.instrument)?,
+                besides: Arc::new(series::read(&market.series, &candles)?),
+                candles,
             });
         }
         let first = recorded.first().ok_or_else(|| CommandError::Option {
@@ -56,12 +59,10 @@ impl Loaded {
     ) -> Result<(Spec, Vec<History>), CommandError> {
         let mut histories = Vec::new();
         for one in self.recorded {
-            histories.push(History::new(
-                one.instrument,
-                one.funding,
-                &one.candles,
-                timeframes.iter().copied(),
-            )?);
+            let wanted = timeframes.iter().copied();
+            let mut history = History::new(one.instrument, one.funding, &one.candles, wanted)?;
+            history.recorded = one.besides;
+            histories.push(history);
         }
         Ok((self.spec, histories))
     }

@@ -9,6 +9,7 @@ use keyhold_domain::{
 
 use super::CommandError;
 use super::options::Assumed;
+use super::series::{self, SeriesFile};
 
 /// Quote currencies that symbols end with.
 const QUOTES: [&str; 3] = ["USDT", "USDC", "USD"];
@@ -19,10 +20,11 @@ pub(super) struct MarketOptions {
     pub(super) instrument: Instrument,
     pub(super) candles: PathBuf,
     pub(super) funding: Option<String>,
+    pub(super) series: Vec<SeriesFile>,
 }
 
 /// What differs for one instrument, by name.
-type Differing = BTreeMap<String, String>;
+pub(super) type Differing = BTreeMap<String, String>;
 
 const NAMES: [&str; 7] = ["tick", "lot", "base", "multiplier", "maker_fee", "taker_fee", "funding"];
 
@@ -40,6 +42,7 @@ pub(super) fn markets(options: &Assumed) -> Result<Vec<MarketOptions>, CommandEr
         found.push(MarketOptions {
             instrument: instrument(options, symbol, &own)?,
             funding: own.get("funding").cloned().or_else(|| options.funding.clone()),
+            series: options.series.of(&own, options.candles.len())?,
             candles,
         });
     }
@@ -60,14 +63,17 @@ fn read_candles(text: &str, usual: Symbol) -> (Symbol, PathBuf) {
 
 /// `ETHUSDT:tick=0.01,lot=0.01`.
 fn read_differing(text: &str) -> Result<(Symbol, Differing), CommandError> {
-    let form =
-        || wrong("instrument", format!("has the form SYMBOL:NAME=VALUE,... with {}", NAMES.join(", ")));
+    let names = || NAMES.into_iter().chain(series::NAMES.map(|(name, _, _)| name));
+    let form = || {
+        let names: Vec<&str> = names().collect();
+        wrong("instrument", format!("has the form SYMBOL:NAME=VALUE,... with {}", names.join(", ")))
+    };
     let (symbol, list) = text.split_once(':').ok_or_else(form)?;
     let symbol = symbol.parse::<Symbol>().map_err(|_| form())?;
     let mut values = Differing::new();
     for pair in list.split(',') {
         let (name, value) = pair.split_once('=').ok_or_else(form)?;
-        if !NAMES.contains(&name) {
+        if !names().any(|known| known == name) {
             return Err(form());
         }
         values.insert(name.to_owned(), value.to_owned());

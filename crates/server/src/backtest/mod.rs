@@ -14,6 +14,7 @@ mod markets;
 mod options;
 mod progress;
 mod run;
+mod series;
 mod sweep;
 mod walk_forward;
 

@@ -6,6 +6,7 @@ use keyhold_domain::{Asset, ContractType, Decimal, Symbol, Timestamp};
 use keyhold_engine::settings::Sizing;
 use keyhold_simulator::backtest::Unsupported;
 
+use super::series::SeriesOptions;
 use super::{CommandError, instant};
 
 /// What is run, on which candles, at which costs.
@@ -19,7 +20,8 @@ pub struct Assumed {
     #[arg(long, required = true, value_name = "[SYMBOL=]FILE")]
     pub candles: Vec<String>,
     /// What differs for one instrument: SYMBOL:tick=0.01,lot=0.01,base=ETH,multiplier=1,maker_fee=0.0002,
-    /// taker_fee=0.0005,funding=FILE. May be given several times.
+    /// taker_fee=0.0005,funding=FILE, and open_interest, mark, index, quotes or taker_volume=FILE. May be given several
+    /// times.
     #[arg(long, value_name = "SYMBOL:NAME=VALUE,...")]
     pub instrument: Vec<String>,
     /// linear (settled in a stable coin) or inverse (settled in the coin).
@@ -55,6 +57,9 @@ pub struct Assumed {
     /// off, a constant rate per interval (0.0001), or a CSV or CSV.GZ file with time (ms UTC) and rate.
     #[arg(long)]
     pub funding: Option<String>,
+    /// What was recorded besides candles.
+    #[command(flatten)]
+    pub series: SeriesOptions,
     /// Equity at the start, in the settlement asset: 10000 unless given, for inverse contracts 1.
     #[arg(long)]
     pub equity: Option<Decimal>,
@@ -79,7 +84,7 @@ pub struct Assumed {
     /// Candles from here on are left out.
     #[arg(long)]
     pub until: Option<String>,
-    /// What to do with components that need more than candles.
+    /// What to do with components that need an order book, or a series that was not given.
     #[arg(long, value_enum, default_value_t = UnsupportedOption::Refuse)]
     pub unsupported: UnsupportedOption,
 }

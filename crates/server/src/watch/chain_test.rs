@@ -207,7 +207,8 @@ fn every_code_the_engine_can_name_appears_in_exactly_one_step() {
         let named = scene.blocks().iter().filter(|block| block.ends_with(&format!(" {code}"))).count();
         // These four are shown as they are now, not as they were on the candle; and a check names its component.
         let of_now = ["BOT_PAUSED", "KEY_INACTIVE", "OUTSIDE_SESSION", "STALE_DATA"].contains(&code.as_str());
-        let of_component = ["FILTER_BLOCKED", "GUARD_BLOCKED", "GATE_BLOCKED"].contains(&code.as_str());
+        let of_component = ["FILTER_BLOCKED", "GUARD_BLOCKED", "GATE_BLOCKED", "DATA_MISSING"];
+        let of_component = of_component.contains(&code.as_str());
         // Long signals cannot be without a signal.
         let of_signals = ["NO_SIGNAL", "THRESHOLD_UNREACHABLE"].contains(&code.as_str());
         assert_eq!(named, usize::from(!of_now && !of_component && !of_signals), "{code}");

@@ -55,7 +55,10 @@ const fn shelf(reason: ReasonCode) -> Shelf {
         ReasonCode::WarmingUp => Shelf::History,
         ReasonCode::NoSignal | ReasonCode::ThresholdUnreachable => Shelf::Signals,
         ReasonCode::DirectionDisabled => Shelf::Direction,
-        ReasonCode::FilterBlocked | ReasonCode::GuardBlocked | ReasonCode::GateBlocked => Shelf::Check,
+        ReasonCode::FilterBlocked
+        | ReasonCode::GuardBlocked
+        | ReasonCode::GateBlocked
+        | ReasonCode::DataMissing => Shelf::Check,
         ReasonCode::LimitDailyLoss
         | ReasonCode::LimitWeeklyLoss
         | ReasonCode::LimitDrawdown

@@ -268,6 +268,75 @@ fn templates_are_checked_explained_and_exported() {
     assert!(keyhold(folder.path(), "templates export nothing", 1).contains("built in are: trend-follower"));
 }
 
+/// A series with a row for each hour of the candles: `row` makes the columns after the time.
+fn series(folder: &Path, name: &str, header: &str, row: impl Fn(i64) -> String) {
+    let lines = (0..1500).map(|hour| format!("{},{}\n", START_MS + hour * 3_600_000, row(hour)));
+    std::fs::write(folder.join(name), format!("{header}\n{}", lines.collect::<String>())).unwrap();
+}
+
+#[test]
+fn series_recorded_besides_candles_are_used_and_the_lack_of_one_is_named() {
+    let folder = folder();
+    let path = folder.path();
+    let mut template: Value = serde_json::from_str(&read(path, "template.json")).unwrap();
+    template["components"].as_array_mut().unwrap().extend([
+        json!({"kind": "open_interest", "role": "filter",
+               "parameters": {"lookback": 1, "min_change_pct": 0.5, "require": "not_falling"}}),
+        json!({"kind": "max_spread", "role": "entry_guard", "parameters": {"max_bps": 5}}),
+        json!({"kind": "cvd", "role": "filter", "parameters": {"period": 2, "min_pct": 0}}),
+        json!({"kind": "basis_premium", "role": "risk_gate", "parameters": {"threshold_pct": 1}}),
+    ]);
+    std::fs::write(path.join("flow.json"), template.to_string()).unwrap();
+    series(path, "oi.csv", "time,open_interest", |hour| (50_000 + hour * 10).to_string());
+    // The spread is too wide in every second day.
+    let ask = |hour: i64| if hour / 24 % 2 == 0 { "60001" } else { "60100" };
+    series(path, "quotes.csv", "time,bid,ask", |hour| format!("60000,{}", ask(hour)));
+    series(path, "taker.csv", "open_time,buy,sell", |hour| format!("{},5", 4 + hour % 3));
+    series(path, "index.csv", "time,price", |_| "60000".to_owned());
+    series(path, "mark.csv", "open_time,open,high,low,close", |_| "60000,60000,60000,60000".to_owned());
+    let run = "backtest --template flow.json --candles btc.csv";
+    let some = "--open-interest oi.csv --quotes quotes.csv --mark mark.csv";
+    let complaint = keyhold(path, &format!("{run} {some}"), 1);
+    assert!(complaint.contains("BT_COMPONENT_UNSUPPORTED"), "{complaint}");
+    assert!(complaint.contains("cvd, basis_premium") && !complaint.contains("max_spread"), "{complaint}");
+    let all = format!("{some} --taker-volume taker.csv --index index.csv");
+    let report: Value = serde_json::from_str(&keyhold(path, &format!("{run} {all} --json"), 0)).unwrap();
+    assert_eq!(report["findings"], json!([]));
+    assert_eq!(
+        report["assumptions"]["recorded"],
+        json!(["open_interest", "mark", "index", "quotes", "taker_volume"])
+    );
+    let trades = report["trades"].as_array().unwrap();
+    assert!(trades.len() > 5, "{} trades", trades.len());
+    let narrow = |trade: &Value| (trade["entered_at"].as_i64().unwrap() - START_MS) / 86_400_000 % 2 == 0;
+    assert!(trades.iter().all(narrow));
+    // The same for one of several instruments; a series that is nobody's is refused.
+    let both = "backtest --template template.json --candles BTCUSDT=btc.csv --candles ETHUSDT=eth.csv";
+    let nobody = keyhold(path, &format!("{both} --quotes quotes.csv"), 1);
+    assert!(nobody.contains("--quotes") && nobody.contains("--instrument SYMBOL:quotes=FILE"), "{nobody}");
+    keyhold(path, &format!("{both} --instrument ETHUSDT:tick=0.01,quotes=quotes.csv"), 0);
+    keyhold(path, &format!("backtest check lookahead --template flow.json --candles btc.csv {all}"), 0);
+}
+
+#[test]
+fn wrong_series_are_named_with_their_line() {
+    let folder = folder();
+    let path = folder.path();
+    let complaint = |option: &str, text: &str| {
+        std::fs::write(path.join("series.csv"), text).unwrap();
+        keyhold(path, &format!("{RUN} --{option} series.csv"), 1)
+    };
+    let said = complaint("quotes", "time,bid,ask\n1,9,10\n2,11,10\n");
+    assert!(said.contains("series.csv, line 3") && said.contains("time,bid,ask"), "{said}");
+    let said = complaint("open-interest", "1704067200000,5\n1704070800000,6\n");
+    assert!(said.contains("line 1") && said.contains("header"), "{said}");
+    let said = complaint("mark", "open_time,open,high,low,close\n1704067200000,1,1,1,1\n");
+    assert!(said.contains("line 2") && said.contains("ended"), "{said}");
+    let said = complaint("taker-volume", "open_time,buy,sell\n1704067200,1,1\n1704070800,1,1\n");
+    assert!(said.contains("--taker-volume") && said.contains("milliseconds"), "{said}");
+    assert!(keyhold(path, &format!("{RUN} --index nowhere.csv"), 1).contains("cannot use nowhere.csv"));
+}
+
 #[test]
 fn wrong_command_lines_say_what_is_expected() {
     let folder = folder();

@@ -4,12 +4,14 @@
 //! no file; whoever has the candles brings them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use keyhold_domain::{Candle, Instrument, Timeframe};
 use keyhold_engine::check::check_template;
 use keyhold_engine::input::ClosedCandle;
 
 use super::many::Market;
+use super::recorded::RecordedFacts;
 use super::spec::{Funding, Spec};
 use crate::market::Aggregator;
 
@@ -20,6 +22,8 @@ pub struct History {
     pub instrument: Instrument,
     /// Its funding.
     pub funding: Funding,
+    /// What was recorded of it besides.
+    pub recorded: Arc<RecordedFacts>,
     series: BTreeMap<Timeframe, Vec<ClosedCandle>>,
 }
 
@@ -36,7 +40,7 @@ pub struct TooCoarse {
 }
 
 impl History {
-    /// Puts recorded candles together to candles of these timeframes.
+    /// Puts recorded candles together to candles of these timeframes. Nothing was recorded besides.
     pub fn new(
         instrument: Instrument,
         funding: Funding,
@@ -52,13 +56,13 @@ impl History {
             })?;
             series.insert(timeframe, closed);
         }
-        Ok(Self { instrument, funding, series })
+        Ok(Self { instrument, funding, recorded: Arc::default(), series })
     }
 
     /// The instrument with its candles of a timeframe; without candles when that was not asked for at the start.
     pub fn market(&self, timeframe: Timeframe) -> Market<'_> {
         let candles = self.series.get(&timeframe).map_or(&[][..], Vec::as_slice);
-        Market { instrument: &self.instrument, funding: &self.funding, candles }
+        Market { instrument: &self.instrument, funding: &self.funding, recorded: &self.recorded, candles }
     }
 }
 

@@ -5,6 +5,7 @@
 //! the same report. An instrument whose candles begin later joins later, after its history.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use keyhold_domain::{Instrument, ReasonCode, Timestamp};
 use keyhold_engine::event::Event;
@@ -12,6 +13,8 @@ use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::report::{Course, Metrics, equity::Exposure};
 use keyhold_engine::{BotPlan, Plan, State};
 
+use super::facts::{Besides, lacks};
+use super::recorded::{RecordedFacts, RecordedKind};
 use super::report::{Finding, Gap, REPORT_FORMAT, Report};
 use super::run::{self, BacktestError, Control, Listener, Progress};
 use super::spec::{DecisionFill, Funding, Spec};
@@ -29,12 +32,14 @@ pub struct Market<'a> {
     pub instrument: &'a Instrument,
     /// Its funding.
     pub funding: &'a Funding,
+    /// What was recorded of it besides.
+    pub recorded: &'a Arc<RecordedFacts>,
     /// Its candles of the template's timeframe, oldest first.
     pub candles: &'a [ClosedCandle],
 }
 
-/// Runs a backtest of one bot on several instruments that settle in the same asset. The instrument and the funding of
-/// the specification are not used. `watch` and `told` are those of [`super::run()`] and [`super::run_recorded`].
+/// Runs a backtest of one bot on several instruments that settle in the same asset. The instrument, the funding
+/// and the recorded series of the specification are not used. `watch` and `told` are those of [`super::run()`] and [`super::run_recorded`].
 pub fn run_markets(
     spec: &Spec,
     markets: &[Market<'_>],
@@ -76,7 +81,12 @@ fn run_on(
     match markets {
         [] => Err(BacktestError::NoData),
         [only] => {
-            let own = Spec { instrument: *only.instrument, funding: only.funding.clone(), ..spec.clone() };
+            let own = Spec {
+                instrument: *only.instrument,
+                funding: only.funding.clone(),
+                recorded: Arc::clone(only.recorded),
+                ..spec.clone()
+            };
             run::all(&own, only.candles, watch, told, joined)
         }
         several => interleaved(spec, several, watch, told, joined),
@@ -92,10 +102,9 @@ pub(super) fn interleaved(
 ) -> Result<(Report, Option<Course>), BacktestError> {
     check(markets)?;
     let mut findings = Vec::new();
-    // A component that needs funding has it when every instrument has.
-    let lacking = markets.iter().any(|market| *market.funding == Funding::Off);
-    let funding = if lacking { Funding::Off } else { Funding::History(Vec::new()) };
-    let template = run::supported(&Spec { funding, ..spec.clone() }, &mut findings)?;
+    // A component has what it needs when every instrument has it.
+    let lacking = |needs| markets.iter().any(|market| lacks(market.recorded, market.funding, needs));
+    let template = run::supported(spec, &lacking, &mut findings)?;
     let mut exchange = run::market(spec);
     let (mut plans, mut lanes, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
     for (slot, market) in (0_u16..).zip(markets) {
@@ -105,7 +114,8 @@ pub(super) fn interleaved(
         let first = first_decision(spec, &plan, candles)?;
         gaps.extend(run::find_gaps(&plan, candles, &mut findings)?);
         run::list(&mut exchange, &plan, market.funding)?;
-        lanes.push(Lane { slot, candles, first, next: 0, funding: market.funding, paid: 0 });
+        let besides = Besides::new(&plan, market.recorded, market.funding);
+        lanes.push(Lane { slot, candles, first, next: 0, funding: market.funding, paid: 0, besides });
         plans.push(plan);
     }
     let plan = BotPlan { plans };
@@ -153,6 +163,8 @@ struct Lane<'a> {
     funding: &'a Funding,
     /// The next recorded funding payment.
     paid: usize,
+    /// What is told besides candles.
+    besides: Besides<'a>,
 }
 
 impl Lane<'_> {
@@ -213,6 +225,7 @@ impl Many<'_> {
         for lane in 0..self.lanes.len() {
             let slot = self.lanes[lane].slot;
             if let Funding::Constant(rate) = *self.lanes[lane].funding {
+                self.lanes[lane].besides.rate(rate);
                 self.venue.tell(slot, &Event::FundingRate { rate, at: start }, start);
             }
             let truth = self.venue.truth(slot, start);
@@ -230,6 +243,7 @@ impl Many<'_> {
             if place < self.lanes[lane].first {
                 let (slot, candle) = (self.lanes[lane].slot, self.lanes[lane].candles[place]);
                 self.recorded_rates(lane, at);
+                self.tell_besides(lane, &candle, at);
                 self.venue.tell(slot, &Event::Warmup(candle), at);
             } else {
                 deciding.push((lane, self.lanes[lane].candles[place]));
@@ -267,6 +281,7 @@ impl Many<'_> {
         }
         self.venue.tell_balance(closed_at);
         for (lane, candle) in deciding {
+            self.tell_besides(*lane, candle, closed_at);
             self.venue.close(self.lanes[*lane].slot, candle, closed_at);
             if let Some(decision) = self.venue.decision.take()
                 && let Some(told) = told
@@ -277,6 +292,14 @@ impl Many<'_> {
         self.venue.release_protection(closed_at);
         self.measure(closed_at);
         Ok(())
+    }
+
+    /// What is known besides a candle, before it is told itself.
+    fn tell_besides(&mut self, lane: usize, candle: &ClosedCandle, at: Timestamp) {
+        let lane = &mut self.lanes[lane];
+        if let Some(event) = lane.besides.of(&candle.candle) {
+            self.venue.tell(lane.slot, event, at);
+        }
     }
 
     fn price(
@@ -307,6 +330,7 @@ impl Many<'_> {
             history.get(self.lanes[lane].paid).copied().filter(|(at, _)| *at <= until)
         {
             self.lanes[lane].paid += 1;
+            self.lanes[lane].besides.rate(rate);
             self.venue.tell(slot, &Event::FundingRate { rate, at }, at);
             self.venue.exchange(at, |exchange, news| {
                 // Before the first price there is no position that could pay, and nothing is paid.
@@ -351,9 +375,16 @@ impl Many<'_> {
         let counted = |count: fn(&Lane<'_>) -> usize| {
             u64::try_from(self.lanes.iter().map(count).sum::<usize>()).unwrap_or(u64::MAX)
         };
+        let everywhere = |kind: &RecordedKind| self.lanes.iter().all(|lane| lane.besides.has(*kind));
+        let recorded = RecordedKind::ALL.into_iter().filter(everywhere).collect();
         let report = Report {
             format: REPORT_FORMAT,
-            assumptions: run::assumptions(self.spec, &plans, self.lanes[0].funding, (start, until)),
+            assumptions: run::assumptions(
+                self.spec,
+                &plans,
+                (self.lanes[0].funding, recorded),
+                (start, until),
+            ),
             findings,
             candles: counted(|lane| lane.candles.len() - lane.first),
             warmup_candles: counted(|lane| lane.first),

@@ -6,8 +6,10 @@
 //! several instruments is run by [`run_markets`].
 
 mod export;
+mod facts;
 mod history;
 mod many;
+mod recorded;
 mod report;
 mod run;
 mod spec;
@@ -19,6 +21,7 @@ pub use history::{History, TooCoarse, markets};
 pub(crate) use history::{closed, recent};
 pub(crate) use many::run_joined;
 pub use many::{Market, run_interleaved, run_markets};
+pub use recorded::{RecordedError, RecordedFacts, RecordedKind, RecordedProblem};
 pub use report::{Assumptions, Finding, Gap, OpenAtEnd, Report};
 pub use run::{BacktestError, Control, Progress, run, run_recorded};
 pub use spec::{DecisionFill, Fills, Funding, LimitUse, ProtectFrom, Spec, Unsupported};

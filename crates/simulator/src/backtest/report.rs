@@ -83,6 +83,9 @@ pub struct Assumptions {
     pub fills: Fills,
     /// `off`, `constant` or `history`.
     pub funding: &'static str,
+    /// The series that every instrument had besides candles and funding.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub recorded: Vec<&'static str>,
     /// Whether the settings' limits held.
     pub limits: LimitUse,
     /// What was done with components that need more than candles.

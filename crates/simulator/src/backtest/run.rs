@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use keyhold_domain::{BotId, Decimal, Instrument, Price, Rate, Timestamp};
+use keyhold_engine::catalog::DataNeeds;
 use keyhold_engine::decision::Decision;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
@@ -12,6 +13,8 @@ use keyhold_engine::settings::{Limits, Recording};
 use keyhold_engine::template::{Enabled, Role, Template};
 use keyhold_engine::{BotPlan, Ids, Plan, State};
 
+use super::facts::{Besides, lacks};
+use super::recorded::RecordedKind;
 use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
 use super::spec::{DecisionFill, Funding, LimitUse, Spec, Unsupported};
 use super::venue::{ACCOUNT, Loop};
@@ -138,7 +141,8 @@ pub(super) fn all(
     joined: Option<Course>,
 ) -> Result<(Report, Option<Course>), BacktestError> {
     let mut findings = Vec::new();
-    let template = supported(spec, &mut findings)?;
+    let lacking = |needs| lacks(&spec.recorded, &spec.funding, needs);
+    let template = supported(spec, &lacking, &mut findings)?;
     let plan = compile(spec, &template, &spec.instrument, 0)?;
     let plan = if told.is_some() { plan } else { plan.silent() };
     let candles = in_range(spec, candles)?;
@@ -154,12 +158,16 @@ pub(super) fn all(
 }
 
 /// The template without what cannot be simulated, when that was asked for.
-pub(super) fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Template, BacktestError> {
+pub(super) fn supported(
+    spec: &Spec,
+    lacks: &dyn Fn(DataNeeds) -> bool,
+    findings: &mut Vec<Finding>,
+) -> Result<Template, BacktestError> {
     let mut template = spec.template.clone();
     let mut missing = Vec::new();
     for component in &mut template.components {
         let Some(entry) = keyhold_engine::catalog::component(&component.kind) else { continue };
-        if component.enabled == Enabled::Yes && lacks(spec, entry.needs) {
+        if component.enabled == Enabled::Yes && lacks(entry.needs) {
             missing.push(component.kind.clone());
             // A signal without data stays and is neutral: leaving it out would move the threshold.
             if component.role != Role::Signal {
@@ -180,10 +188,6 @@ pub(super) fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Temp
             Ok(template)
         }
     }
-}
-
-fn lacks(spec: &Spec, needs: keyhold_engine::catalog::DataNeeds) -> bool {
-    needs.funding && spec.funding == Funding::Off
 }
 
 pub(super) fn compile(
@@ -320,6 +324,8 @@ struct Run<'a> {
     joined: Option<Course>,
     /// The next recorded funding payment.
     funding: usize,
+    /// What is told besides candles.
+    besides: Besides<'a>,
     /// The version of the bot's book of results that the course has last seen.
     written: Option<u64>,
 }
@@ -339,8 +345,12 @@ impl<'a> Run<'a> {
         if let Funding::Constant(rate) = spec.funding {
             lane.tell(0, &Event::FundingRate { rate, at: start }, start);
         }
+        let mut besides = Besides::new(own, &spec.recorded, &spec.funding);
+        if let Funding::Constant(rate) = spec.funding {
+            besides.rate(rate);
+        }
         let course = Course::new(start, spec.start_equity);
-        Self { spec, plan: own, lane, course, joined: None, funding: 0, written: None }
+        Self { spec, plan: own, lane, course, joined: None, funding: 0, besides, written: None }
     }
 
     fn all(
@@ -352,6 +362,7 @@ impl<'a> Run<'a> {
     ) -> Result<(), BacktestError> {
         for candle in &candles[..first] {
             self.recorded_rates(candle.candle.open_time);
+            self.tell_besides(candle, candle.candle.open_time);
             self.lane.tell(0, &Event::Warmup(*candle), candle.candle.open_time);
         }
         let start = candles[first].candle.open_time;
@@ -409,10 +420,18 @@ impl<'a> Run<'a> {
             return Err(refusal(because));
         }
         self.lane.tell_balance(closed_at);
+        self.tell_besides(candle, closed_at);
         self.lane.close(0, candle, closed_at);
         self.lane.release_protection(closed_at);
         self.measure(closed_at);
         Ok(())
+    }
+
+    /// What is known besides a candle, before it is told itself.
+    fn tell_besides(&mut self, candle: &ClosedCandle, at: Timestamp) {
+        if let Some(event) = self.besides.of(&candle.candle) {
+            self.lane.tell(0, event, at);
+        }
     }
 
     fn rate_is_due(&self, until: Timestamp) -> bool {
@@ -428,6 +447,7 @@ impl<'a> Run<'a> {
         let symbol = self.plan.instrument.symbol;
         while let Some((at, rate)) = history.get(self.funding).copied().filter(|(at, _)| *at <= until) {
             self.funding += 1;
+            self.besides.rate(rate);
             self.lane.tell(0, &Event::FundingRate { rate, at }, at);
             self.lane.exchange(at, |exchange, news| {
                 // Before the first price there is no position that could pay.
@@ -474,7 +494,7 @@ impl<'a> Run<'a> {
         let span = (candles[first].candle.open_time, last.close_time(plan.timeframe));
         let report = Report {
             format: REPORT_FORMAT,
-            assumptions: assumptions(spec, &[plan], &spec.funding, span),
+            assumptions: assumptions(spec, &[plan], (&spec.funding, spec.recorded.kinds().collect()), span),
             findings,
             candles: count(candles.len() - first),
             warmup_candles: count(first),
@@ -541,7 +561,7 @@ pub(super) fn notices(lane: &Loop<'_>, findings: &mut Vec<Finding>) {
 pub(super) fn assumptions(
     spec: &Spec,
     plans: &[&Plan],
-    funding: &Funding,
+    (funding, recorded): (&Funding, Vec<RecordedKind>),
     (from, until): (Timestamp, Timestamp),
 ) -> Assumptions {
     let plan = plans[0];
@@ -560,6 +580,7 @@ pub(super) fn assumptions(
         taker_fee: plan.instrument.taker_fee,
         fills: spec.fills,
         funding: funding.word(),
+        recorded: recorded.into_iter().map(RecordedKind::word).collect(),
         limits: spec.limits,
         unsupported: spec.unsupported,
         instruments: plans.iter().map(|plan| plan.instrument).collect(),

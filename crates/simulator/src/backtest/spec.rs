@@ -1,10 +1,13 @@
 //! What a backtest is asked to do. Everything that can change its result is in here or in the candles.
 
+use std::sync::Arc;
+
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{Decimal, Instrument, Rate, TemplateId, Timestamp};
 use keyhold_engine::settings::BotSettings;
 use keyhold_engine::template::Template;
 
+use super::recorded::RecordedFacts;
 use crate::exchange::{GapFill, IntrabarRule};
 
 /// A backtest of one template on one instrument.
@@ -31,6 +34,8 @@ pub struct Spec {
     pub fills: Fills,
     /// Funding payments.
     pub funding: Funding,
+    /// Series recorded beside the candles. Shared, because a sweep copies its specification often.
+    pub recorded: Arc<RecordedFacts>,
     /// Whether the settings' limits hold.
     pub limits: LimitUse,
     /// What to do with components that need more than candles.
@@ -145,7 +150,8 @@ pub enum LimitUse {
     Off,
 }
 
-/// What to do with components that need more than candles (funding, when it is off; book; trades).
+/// What to do with components that need more than there is (funding when it is off, a series that was not recorded, an
+/// order book).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unsupported {
@@ -175,6 +181,7 @@ impl Spec {
             until: None,
             fills: Fills::default(),
             funding: Funding::default(),
+            recorded: Arc::default(),
             limits: LimitUse::default(),
             unsupported: Unsupported::default(),
             most_candles: 20_000_000,

@@ -2,12 +2,13 @@
 
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::Arc;
 
-use keyhold_domain::{Candle, Decimal, Instrument};
+use keyhold_domain::{Candle, Decimal, Instrument, Rate};
 use keyhold_engine::settings::Sizing;
 
 use super::Told;
-use crate::backtest::{BacktestError, Control, Funding, Market, Spec, closed, run_markets};
+use crate::backtest::{BacktestError, Control, Funding, Market, RecordedFacts, Spec, closed, run_markets};
 
 /// What was recorded of one instrument.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Recorded {
     pub instrument: Instrument,
     /// Its funding.
     pub funding: Funding,
+    /// What was recorded of it besides.
+    pub besides: Arc<RecordedFacts>,
     /// Its candles as they were recorded, oldest first; not longer than the template's.
     pub candles: Vec<Candle>,
 }
@@ -29,20 +32,26 @@ pub fn first(spec: &Spec, recorded: &[Recorded], count: usize, told: Told<'_>) -
         let end = cut.map_or(one.candles.len(), |cut| one.candles.partition_point(|c| c.open_time < cut));
         let funding = match (&one.funding, cut) {
             (Funding::History(rates), Some(cut)) => {
-                Funding::History(rates.iter().copied().filter(|(at, _)| *at < cut).collect())
+                let paid = rates.partition_point(|(at, _)| *at < cut);
+                // When the next one comes is known long before; how much it will be is not.
+                let next = rates.get(paid).map(|(at, _)| (*at, Rate::ZERO));
+                Funding::History(rates[..paid].iter().copied().chain(next).collect())
             }
             (funding, _) => funding.clone(),
         };
+        let besides = cut.map_or_else(|| Arc::clone(&one.besides), |cut| Arc::new(one.besides.known_at(cut)));
         let candles = closed(&one.candles[..end], spec.template.timeframe).map_err(|apart| {
             BacktestError::Instruments(format!(
                 "the candles of {} are {apart} minutes apart",
                 one.instrument.symbol
             ))
         })?;
-        parts.push((one.instrument, funding, candles));
+        parts.push((one.instrument, funding, besides, candles));
     }
-    let markets: Vec<Market<'_>> =
-        parts.iter().map(|(instrument, funding, candles)| Market { instrument, funding, candles }).collect();
+    let markets: Vec<Market<'_>> = parts
+        .iter()
+        .map(|(instrument, funding, recorded, candles)| Market { instrument, funding, recorded, candles })
+        .collect();
     tell(spec, &markets, told)
 }
 

@@ -1,6 +1,7 @@
 //! The checks find what they look for: a strategy that knows the future, an average that has not settled.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use keyhold_domain::{Candle, Rate, Timestamp};
 use keyhold_engine::decision::Decision;
@@ -15,7 +16,8 @@ use crate::sweeps::{recorded, spec, threads};
 
 fn all(candles: Vec<Candle>) -> Vec<Recorded> {
     let rates = (0..200).map(|n| (Timestamp::from_ms(START_MS + n * 8 * HOUR_MS), Rate::new(d("0.0001"))));
-    vec![Recorded { instrument: linear(), funding: Funding::History(rates.collect()), candles }]
+    let funding = Funding::History(rates.collect());
+    vec![Recorded { instrument: linear(), funding, besides: Arc::default(), candles }]
 }
 
 #[test]

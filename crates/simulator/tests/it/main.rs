@@ -7,6 +7,7 @@ mod checks;
 mod comparisons;
 mod conservation;
 mod pages;
+mod recorded;
 mod reference_backtests;
 mod reference_market;
 mod reference_strategy;

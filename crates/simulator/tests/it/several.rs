@@ -1,5 +1,7 @@
 //! One bot on several instruments: the same bytes as the short way for one, limits that see all, books that agree.
 
+use std::sync::Arc;
+
 use keyhold_domain::{Candle, Decimal, Instrument, Rate, ReasonCode, Timestamp};
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::system_templates;
@@ -16,9 +18,10 @@ fn named(symbol: &str, base: &str) -> Instrument {
 }
 
 fn play(spec: &Spec, markets: &[(Instrument, Funding, Vec<ClosedCandle>)]) -> Result<Report, BacktestError> {
+    let nothing = Arc::default();
     let markets: Vec<Market<'_>> = markets
         .iter()
-        .map(|(instrument, funding, candles)| Market { instrument, funding, candles })
+        .map(|(instrument, funding, candles)| Market { instrument, funding, recorded: &nothing, candles })
         .collect();
     run_markets(spec, &markets, &mut |_| Control::Continue, None)
 }
@@ -35,7 +38,8 @@ fn one_instrument_gives_the_bytes_of_a_single_run() {
             let candles = market(&system, 3, 3000);
             let alone = run(&spec, &candles, &mut |_| Control::Continue).unwrap();
             assert!(alone.trades.len() > 3, "{} trades", alone.trades.len());
-            let only = [Market { instrument: &instrument, funding: &funding, candles: &candles }];
+            let recorded = &Arc::default();
+            let only = [Market { instrument: &instrument, funding: &funding, recorded, candles: &candles }];
             // The long way, past the shortcut for one instrument.
             let long_way =
                 keyhold_simulator::backtest::run_interleaved(&spec, &only, &mut |_| Control::Continue)

@@ -2,14 +2,17 @@
 
 use keyhold_domain::money::Asset;
 use keyhold_domain::{
-    Candle, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate, Timestamp,
+    Candle, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate, Side, Timestamp,
 };
 
 use super::wire::{
-    Field, WireFees, WireFunding, WireInstrument, WireKline, WireMaintenance, WireTicker, WireTime,
+    Field, WireBook, WireFees, WireFunding, WireInstrument, WireKline, WireMaintenance, WireTicker, WireTime,
+    WireTrade,
 };
+use crate::book::{BookKind, BookUpdate};
 use crate::error::WireError;
 use crate::port::{Fees, FundingRate, Ticker, VenueStatus};
+use crate::tape::PublicTrade;
 
 const INSTRUMENT: &str = "instrument";
 const CANDLE: &str = "candle";
@@ -136,6 +139,7 @@ pub fn ticker(row: &WireTicker<'_>, before: Option<Ticker>, at: Timestamp) -> Re
         ask: None,
         funding_rate: None,
         next_funding: None,
+        open_interest: None,
         at,
     });
     let rate: Option<Decimal> = row.funding_rate.maybe(TICKER, "fundingRate")?;
@@ -148,6 +152,7 @@ pub fn ticker(row: &WireTicker<'_>, before: Option<Ticker>, at: Timestamp) -> Re
         ask: row.ask.nonzero(TICKER, "ask1Price")?.or(was.ask),
         funding_rate: rate.map(Rate::new).or(was.funding_rate),
         next_funding: next_funding(&row.next_funding)?.or(was.next_funding),
+        open_interest: row.open_interest.maybe(TICKER, "openInterest")?.or(was.open_interest),
         at,
     })
 }
@@ -155,6 +160,47 @@ pub fn ticker(row: &WireTicker<'_>, before: Option<Ticker>, at: Timestamp) -> Re
 /// Zero stands for "no funding".
 fn next_funding(field: &Field<'_>) -> Result<Option<Timestamp>, WireError> {
     if field.whole() == Some(0) { Ok(None) } else { field.maybe(TICKER, "nextFundingTime") }
+}
+
+/// A snapshot or change of an order book. Bybit's numbers are consecutive; number 1 means that the venue has restarted and sends a whole book, whatever
+/// it calls it.
+pub fn book(kind: &Field<'_>, row: &WireBook<'_>, at: Timestamp) -> Result<BookUpdate, WireError> {
+    const WHAT: &str = "order book";
+    let side = |rows: &Option<Vec<Vec<Field<'_>>>>, field: &'static str| {
+        let level = |row: &Vec<Field<'_>>| match row.as_slice() {
+            [price, size, ..] => match size.get::<Decimal>(WHAT, field)? {
+                size if size.is_sign_negative() && !size.is_zero() => {
+                    Err(WireError::Invalid { what: WHAT, field, expected: "a size of zero or more" })
+                }
+                size => Ok((price.get(WHAT, field)?, size)),
+            },
+            _ => Err(WireError::Missing { what: WHAT, field }),
+        };
+        rows.iter().flatten().map(level).collect::<Result<Vec<_>, WireError>>()
+    };
+    let number: i64 = row.number.get(WHAT, "u")?;
+    let kind = match kind.text() {
+        "snapshot" => BookKind::Snapshot,
+        "delta" if number == 1 => BookKind::Snapshot,
+        "delta" => BookKind::Delta,
+        _ => return Err(WireError::Invalid { what: WHAT, field: "type", expected: "snapshot or delta" }),
+    };
+    Ok(BookUpdate { kind, number, bids: side(&row.bids, "b")?, asks: side(&row.asks, "a")?, at })
+}
+
+/// A trade of the stream. The side is the taker's.
+pub fn trade(row: &WireTrade<'_>) -> Result<PublicTrade, WireError> {
+    const WHAT: &str = "trade";
+    Ok(PublicTrade {
+        taker: match row.side.text() {
+            "Buy" => Side::Buy,
+            "Sell" => Side::Sell,
+            "" => return Err(WireError::Missing { what: WHAT, field: "S" }),
+            _ => return Err(WireError::Invalid { what: WHAT, field: "S", expected: "Buy or Sell" }),
+        },
+        quantity: row.size.get(WHAT, "v")?,
+        at: row.at.get(WHAT, "T")?,
+    })
 }
 
 /// A funding rate that was applied.

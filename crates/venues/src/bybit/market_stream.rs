@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::BybitMarket;
 use super::convert_market as convert;
+use super::flow_stream::{Flow, Verdict};
 use super::render::{category, interval};
 use super::series::{Missing, Tracker};
 use super::stream::{Ended, GOOD_SESSION, Link, Tick, topic_of};
@@ -31,11 +32,12 @@ pub fn start<D: Dialer>(
     subscription: MarketSubscription,
 ) -> EventStream<MarketEvent> {
     let (events, listener) = mpsc::channel(market.rest.settings.event_queue);
+    let flow = Flow::new(&subscription);
     let mut series = subscription.series;
     series.sort_by_key(|one| (one.symbol, one.timeframe, one.after));
     series.dedup_by_key(|one| (one.symbol, one.timeframe));
     let trackers = series.into_iter().map(Tracker::new).collect();
-    let feed = Feed { market, trackers, tickers: BTreeMap::new(), events };
+    let feed = Feed { market, trackers, tickers: BTreeMap::new(), flow, events };
     EventStream::new(listener, tokio::spawn(feed.run()))
 }
 
@@ -43,6 +45,7 @@ struct Feed<D> {
     market: BybitMarket<D>,
     trackers: Vec<Tracker>,
     tickers: BTreeMap<Symbol, Ticker>,
+    flow: Flow,
     events: mpsc::Sender<MarketEvent>,
 }
 
@@ -81,6 +84,7 @@ impl<D: Dialer> Feed<D> {
         let path = format!("/{}", category(rest.product));
         let mut link = Link::open(rest, rest.endpoints.public_ws(), &path).await?;
         self.tickers.clear();
+        self.flow.reset();
         for topics in self.topics() {
             match link.subscribe(&topics).await {
                 Ok(()) => {}
@@ -97,8 +101,17 @@ impl<D: Dialer> Feed<D> {
         self.events.send(MarketEvent::Resynced { at: rest.clock.now() }).await?;
         loop {
             match link.next().await? {
-                Tick::News(text) => self.read(&text).await?,
-                Tick::Quiet => self.fetch_overdue().await?,
+                Tick::News(text) => {
+                    if let Verdict::Renew(topic) = self.read(&text).await? {
+                        link.renew(topic).await?;
+                    }
+                }
+                Tick::Quiet => {
+                    for topic in self.flow.overdue(self.market.rest.venue_now()) {
+                        link.renew(topic).await?;
+                    }
+                    self.fetch_overdue().await?;
+                }
             }
         }
     }
@@ -111,6 +124,7 @@ impl<D: Dialer> Feed<D> {
             let of = topics.entry(symbol).or_default();
             of.insert(format!("tickers.{symbol}"));
             of.insert(kline_topic(tracker));
+            of.extend(self.flow.topics(symbol));
         }
         topics.into_values().map(|of| of.into_iter().collect()).collect()
     }
@@ -166,25 +180,39 @@ impl<D: Dialer> Feed<D> {
         origin: CandleOrigin,
     ) -> Result<(), Ended> {
         for event in self.trackers[index].take(candle, origin) {
+            if let MarketEvent::CandleClosed { candle, .. } = &event {
+                for beside in self.flow.beside(self.trackers[index].series(), candle) {
+                    self.events.send(beside).await?;
+                }
+            }
             self.events.send(event).await?;
         }
         Ok(())
     }
 
-    async fn read(&mut self, text: &Utf8Bytes) -> Result<(), Ended> {
+    async fn read(&mut self, text: &Utf8Bytes) -> Result<Verdict, Ended> {
         let read = match topic_of(text) {
-            Ok(Some((topic, _))) if topic.starts_with("kline.") => self.read_candles(&topic, text).await?,
-            Ok(Some((topic, ts))) if topic.starts_with("tickers.") => {
+            Ok(Some((topic, ts))) => {
                 let at = ts.map_or_else(|| self.market.rest.venue_now(), Timestamp::from_ms);
-                self.read_ticker(text, at)?
+                self.flow.heard(&topic, at);
+                match topic.split('.').next() {
+                    Some("kline") => self.read_candles(&topic, text).await?.map(|()| Verdict::Taken),
+                    Some("tickers") => self.read_ticker(text, at)?.map(|()| Verdict::Taken),
+                    Some("orderbook") => self.flow.read_book(text, at),
+                    Some("publicTrade") => self.flow.read_trades(text).map(|()| Verdict::Taken),
+                    Some(_) | None => Ok(Verdict::Taken),
+                }
             }
-            Ok(Some(_) | None) => return Ok(()),
+            Ok(None) => Ok(Verdict::Taken),
             Err(error) => Err(error),
         };
-        if let Err(error) = read {
-            self.events.send(MarketEvent::Undecodable(error)).await?;
+        match read {
+            Ok(verdict) => Ok(verdict),
+            Err(error) => {
+                self.events.send(MarketEvent::Undecodable(error)).await?;
+                Ok(Verdict::Taken)
+            }
         }
-        Ok(())
     }
 
     async fn read_candles(&mut self, topic: &str, text: &Utf8Bytes) -> Result<Result<(), WireError>, Ended> {

@@ -10,6 +10,7 @@ pub mod bodies;
 pub mod convert;
 pub mod convert_market;
 pub mod endpoints;
+pub mod flow_stream;
 pub mod market;
 pub mod market_stream;
 pub mod orders;

@@ -84,7 +84,11 @@ struct Subscribe<'a> {
 
 /// The frame that asks for topics.
 pub fn subscribe_frame(request: u32, topics: &[String]) -> String {
-    let frame = Subscribe { op: "subscribe", req_id: request.to_string(), args: topics };
+    frame("subscribe", request, topics)
+}
+
+fn frame(op: &'static str, request: u32, topics: &[String]) -> String {
+    let frame = Subscribe { op, req_id: request.to_string(), args: topics };
     serde_json::to_string(&frame).expect("texts under fixed names always serialize")
 }
 
@@ -114,6 +118,17 @@ impl<D: Dialer> Link<D> {
         self.requests += 1;
         self.socket.send(subscribe_frame(self.requests, topics)).await?;
         self.confirmed("subscribe").await
+    }
+
+    /// Gives a topic up and asks for it again, which makes the venue send it whole. Does not wait: news of other topics
+    /// must not wait either, and a topic that does not come back is silent.
+    pub async fn renew(&mut self, topic: String) -> Result<(), SocketBroken> {
+        let topics = [topic];
+        for op in ["unsubscribe", "subscribe"] {
+            self.requests += 1;
+            self.socket.send(frame(op, self.requests, &topics)).await?;
+        }
+        Ok(())
     }
 
     /// Logs in and waits for the confirmation.

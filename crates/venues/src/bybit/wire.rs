@@ -244,7 +244,42 @@ record! {
     WireTicker {
         symbol = "symbol", last = "lastPrice", mark = "markPrice", index = "indexPrice", bid = "bid1Price",
         ask = "ask1Price", funding_rate = "fundingRate", next_funding = "nextFundingTime",
+        open_interest = "openInterest",
     }
+}
+
+record! {
+    /// A trade of the topic `publicTrade`.
+    WireTrade { at = "T", symbol = "s", side = "S", size = "v", price = "p", id = "i" }
+}
+
+/// A snapshot or change of the topic `orderbook`.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+pub struct WireBook<'a> {
+    /// `s`
+    #[serde(borrow, rename = "s")]
+    pub symbol: Field<'a>,
+    /// `b`: prices and sizes, the highest first.
+    #[serde(borrow, rename = "b")]
+    pub bids: Option<Vec<Vec<Field<'a>>>>,
+    /// `a`: prices and sizes, the lowest first.
+    #[serde(borrow, rename = "a")]
+    pub asks: Option<Vec<Vec<Field<'a>>>>,
+    /// `u`: one more than in the message before it; 1 after a restart of the venue.
+    #[serde(borrow, rename = "u")]
+    pub number: Field<'a>,
+}
+
+/// News about an order book.
+#[derive(Debug, serde::Deserialize)]
+pub struct StreamBook<'a> {
+    /// `type`
+    #[serde(borrow, default, rename = "type")]
+    pub kind: Field<'a>,
+    /// `data`
+    #[serde(borrow, default)]
+    pub data: WireBook<'a>,
 }
 
 record! {

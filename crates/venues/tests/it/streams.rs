@@ -51,6 +51,10 @@ fn told(event: &MarketEvent) -> String {
         MarketEvent::CandleForming { candle, .. } => format!("forming {}", step(candle.open_time)),
         MarketEvent::Gap { from, until, .. } => format!("gap {}..{}", step(*from), step(*until)),
         MarketEvent::Ticker(ticker) => format!("ticker {:?} {:?}", ticker.last, ticker.mark),
+        MarketEvent::Book { book, .. } => format!("book {:?} {:?}", book.bids, book.asks),
+        MarketEvent::Traded { open_time, sums, .. } => {
+            format!("traded {} {} {}", step(*open_time), sums.buy, sums.sell)
+        }
         MarketEvent::Disconnected { .. } => "disconnected".to_owned(),
         MarketEvent::Resynced { .. } => "resynced".to_owned(),
         MarketEvent::Refused(_) => "refused".to_owned(),
@@ -67,7 +71,7 @@ async fn assert_told(events: &mut EventStream<MarketEvent>, expected: &[&str]) {
 fn one_series(after: Option<i64>) -> MarketSubscription {
     let after = after.map(|steps| Timestamp::from_ms(FORMING + steps * STEP));
     let series = Series { symbol: "BTCUSDT".parse().unwrap(), timeframe: Timeframe::M1, after };
-    MarketSubscription { series: vec![series] }
+    MarketSubscription { series: vec![series], ..MarketSubscription::default() }
 }
 
 /// A server of candles that can be told to fail.
@@ -147,7 +151,10 @@ async fn a_refused_topic_does_not_silence_the_others() {
     let market = market(endpoints(server.address, ws.address), patient());
     let series =
         |symbol: &str| Series { symbol: symbol.parse().unwrap(), timeframe: Timeframe::M1, after: None };
-    let subscription = MarketSubscription { series: vec![series("AAAUSDT"), series("BTCUSDT")] };
+    let subscription = MarketSubscription {
+        series: vec![series("AAAUSDT"), series("BTCUSDT")],
+        ..MarketSubscription::default()
+    };
     let mut events = market.market_events(subscription);
     let mut peer = ws.accept().await;
     peer.frame().await;
@@ -156,6 +163,69 @@ async fn a_refused_topic_does_not_silence_the_others() {
     assert_told(&mut events, &["refused", "resynced"]).await;
     peer.send(&kline(FORMING, Confirm::Closed)).await;
     assert_told(&mut events, &["closed 0"]).await;
+}
+
+fn book(kind: &str, number: i64, bids: &[[&str; 2]], asks: &[[&str; 2]]) -> Value {
+    json!({"topic": "orderbook.50.BTCUSDT", "type": kind, "ts": FORMING + 500, "cts": FORMING + 490,
+           "data": {"s": "BTCUSDT", "b": bids, "a": asks, "u": number, "seq": number * 3}})
+}
+
+fn trades(id: &str, rows: &[(&str, &str, i64)]) -> Value {
+    let row = |(side, size, at): &(&str, &str, i64)| json!({"T": at, "s": "BTCUSDT", "S": side, "v": size, "p": "11", "L": "PlusTick", "i": id, "BT": false});
+    let rows: Vec<Value> = rows.iter().map(row).collect();
+    json!({"topic": "publicTrade.BTCUSDT", "type": "snapshot", "ts": FORMING, "data": rows})
+}
+
+async fn everything(ws: &WsServer) -> WsPeer {
+    let mut peer = ws.accept().await;
+    let frame = peer.confirm("subscribe").await;
+    let topics = ["kline.1.BTCUSDT", "orderbook.50.BTCUSDT", "publicTrade.BTCUSDT", "tickers.BTCUSDT"];
+    assert_eq!(frame["args"], json!(topics));
+    peer
+}
+
+#[tokio::test]
+async fn books_and_trades_are_told_with_the_candle_that_closed() {
+    let (server, _) = candle_server().await;
+    let ws = WsServer::start().await;
+    let market = market(endpoints(server.address, ws.address), patient());
+    let symbol = "BTCUSDT".parse().unwrap();
+    let subscription =
+        MarketSubscription { books: [symbol].into(), trades: [symbol].into(), ..one_series(None) };
+    let mut events = market.market_events(subscription);
+    let mut peer = everything(&ws).await;
+    assert_told(&mut events, &["resynced"]).await;
+    // The first message says that all later trades will be heard: this candle is summed from its first trade on.
+    peer.send(&book("snapshot", 7, &[["10", "1"], ["9.5", "2"]], &[["10.5", "3"]])).await;
+    peer.send(&trades("a", &[("Buy", "3", FORMING + 100), ("Sell", "1", FORMING + STEP - 1)])).await;
+    // The same message twice, and a trade of the next candle.
+    peer.send(&trades("b", &[("Sell", "1", FORMING + STEP - 1), ("Buy", "9", FORMING + STEP)])).await;
+    peer.send(&trades("b", &[("Sell", "1", FORMING + STEP - 1), ("Buy", "9", FORMING + STEP)])).await;
+    peer.send(&book("delta", 8, &[["10", "0"]], &[["10.25", "4"]])).await;
+    peer.send(&kline(FORMING, Confirm::Closed)).await;
+    // The first message came within the candle: its trades may not be all.
+    assert_told(&mut events, &["book [(9.5, 2)] [(10.25, 4), (10.5, 3)]", "closed 0"]).await;
+    peer.send(&kline(FORMING + STEP, Confirm::Closed)).await;
+    assert_told(&mut events, &["book [(9.5, 2)] [(10.25, 4), (10.5, 3)]", "traded 1 9 0", "closed 1"]).await;
+    // A change is missing: the book says nothing more and is asked for anew.
+    peer.send(&book("delta", 10, &[["9", "1"]], &[])).await;
+    let frames = [peer.frame().await, peer.frame().await];
+    let asked: Vec<(&Value, &Value)> = frames.iter().map(|frame| (&frame["op"], &frame["args"])).collect();
+    let topic = json!(["orderbook.50.BTCUSDT"]);
+    assert_eq!(asked, [(&json!("unsubscribe"), &topic), (&json!("subscribe"), &topic)]);
+    peer.send(&kline(FORMING + 2 * STEP, Confirm::Closed)).await;
+    assert_told(&mut events, &["closed 2"]).await;
+    peer.send(&json!({"success": true, "op": "subscribe", "req_id": "3"})).await;
+    peer.send(&book("snapshot", 20, &[["10", "1"]], &[["11", "1"]])).await;
+    peer.send(&kline(FORMING + 3 * STEP, Confirm::Closed)).await;
+    assert_told(&mut events, &["book [(10, 1)] [(11, 1)]", "closed 3"]).await;
+    // Nothing survives a break.
+    drop(peer);
+    assert_told(&mut events, &["disconnected"]).await;
+    let mut peer = everything(&ws).await;
+    assert_told(&mut events, &["resynced"]).await;
+    peer.send(&kline(FORMING + 4 * STEP, Confirm::Closed)).await;
+    assert_told(&mut events, &["closed 4"]).await;
 }
 
 #[tokio::test]

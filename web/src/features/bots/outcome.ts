@@ -16,6 +16,7 @@ const BLOCKED = new Set([
   'FILTER_BLOCKED',
   'GUARD_BLOCKED',
   'GATE_BLOCKED',
+  'DATA_MISSING',
   'BOT_PAUSED',
   'KEY_INACTIVE',
 ]);

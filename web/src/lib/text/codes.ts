@@ -54,6 +54,7 @@ const CODES: Record<string, CodeEntry> = {
   DIRECTION_DISABLED: { short: 'Direction off' },
   WARMING_UP: { short: 'Warming up' },
   STALE_DATA: { short: 'Stale data' },
+  DATA_MISSING: { short: 'Data missing' },
   INSUFFICIENT_BALANCE: { short: 'Balance too small' },
   BELOW_MINIMUM: { short: 'Below minimum size' },
   POSITION_OPEN: { short: 'Position open' },

@@ -1,0 +1,188 @@
+//! One instrument's order book, kept from snapshots and changes.
+//!
+//! Venue-neutral and pure. The rules by which a book is whole: it begins with a snapshot, a snapshot replaces everything,
+//! every change carries the number after the one before it, and the best bid lies below the best ask. A book that breaks
+//! a rule is thrown away and says nothing until the next snapshot: a wrong book is worse than none. Memory is bounded.
+
+use std::collections::BTreeMap;
+
+use keyhold_domain::{Decimal, Price, Quantity, Timestamp};
+
+use crate::event::BookView;
+
+/// Levels kept per side at most; more of them means that removals have been missed.
+const MOST_KEPT: usize = 400;
+
+/// What a message about a book is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BookKind {
+    /// The whole book.
+    Snapshot,
+    /// What has changed.
+    Delta,
+}
+
+/// New quantities at prices; zero for a level that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookUpdate {
+    /// Whole or changed.
+    pub kind: BookKind,
+    /// The number of this state of the book.
+    pub number: i64,
+    /// Prices at which somebody buys.
+    pub bids: Vec<(Price, Decimal)>,
+    /// Prices at which somebody sells.
+    pub asks: Vec<(Price, Decimal)>,
+    /// The venue's time.
+    pub at: Timestamp,
+}
+
+/// Why a book cannot be believed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BookFault {
+    /// A change came before any snapshot.
+    #[error("a change came before a snapshot")]
+    NoSnapshot,
+    /// A change is missing.
+    #[error("change {found} came after {last}")]
+    Gap {
+        /// The number of the newest state.
+        last: i64,
+        /// The number that came.
+        found: i64,
+    },
+    /// The best bid is not below the best ask.
+    #[error("bids and asks cross")]
+    Crossed,
+    /// More levels than a book can have.
+    #[error("the book has too many levels")]
+    Overgrown,
+}
+
+/// A book as far as it can be believed.
+#[derive(Debug, Clone, Default)]
+pub struct LocalBook {
+    bids: BTreeMap<Price, Quantity>,
+    asks: BTreeMap<Price, Quantity>,
+    /// The number and time of the newest state; `None` without a believable book.
+    newest: Option<(i64, Timestamp)>,
+}
+
+impl LocalBook {
+    /// Takes in a message. After an error the book is empty and waits for a snapshot. A repeated change is ignored.
+    pub fn take(&mut self, update: &BookUpdate) -> Result<(), BookFault> {
+        let result = self.apply(update);
+        if result.is_err() {
+            *self = Self::default();
+        }
+        result
+    }
+
+    fn apply(&mut self, update: &BookUpdate) -> Result<(), BookFault> {
+        match (update.kind, self.newest) {
+            (BookKind::Snapshot, _) => {
+                self.bids.clear();
+                self.asks.clear();
+            }
+            (BookKind::Delta, None) => return Err(BookFault::NoSnapshot),
+            (BookKind::Delta, Some((last, _))) if update.number <= last => return Ok(()),
+            (BookKind::Delta, Some((last, _))) if last.checked_add(1) == Some(update.number) => {}
+            (BookKind::Delta, Some((last, _))) => {
+                return Err(BookFault::Gap { last, found: update.number });
+            }
+        }
+        put(&mut self.bids, &update.bids);
+        put(&mut self.asks, &update.asks);
+        if self.bids.len().max(self.asks.len()) > MOST_KEPT {
+            return Err(BookFault::Overgrown);
+        }
+        let best = self.bids.last_key_value().zip(self.asks.first_key_value());
+        if best.is_some_and(|((bid, _), (ask, _))| bid >= ask) {
+            return Err(BookFault::Crossed);
+        }
+        self.newest = Some((update.number, update.at));
+        Ok(())
+    }
+
+    /// Whether there is a believable book, be it an empty one.
+    pub const fn is_whole(&self) -> bool {
+        self.newest.is_some()
+    }
+
+    /// The best levels of each side. `None` without a believable book or with an empty side.
+    pub fn view(&self, levels: usize) -> Option<BookView> {
+        let (_, at) = self.newest?;
+        let pair = |(price, quantity): (&Price, &Quantity)| (*price, *quantity);
+        let view = BookView {
+            bids: self.bids.iter().rev().take(levels).map(pair).collect(),
+            asks: self.asks.iter().take(levels).map(pair).collect(),
+            at,
+        };
+        (!view.bids.is_empty() && !view.asks.is_empty()).then_some(view)
+    }
+}
+
+fn put(side: &mut BTreeMap<Price, Quantity>, changes: &[(Price, Decimal)]) {
+    for (price, quantity) in changes {
+        match Quantity::new(*quantity) {
+            Ok(quantity) => side.insert(*price, quantity),
+            // Zero: the level is gone.
+            Err(_) => side.remove(price),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> Vec<(Price, Decimal)> {
+        let row = |cell: &str| {
+            let (price, quantity) = cell.split_once('x').unwrap();
+            (price.parse().unwrap(), quantity.parse().unwrap())
+        };
+        text.split_whitespace().map(row).collect()
+    }
+
+    fn update(kind: BookKind, number: i64, bids: &str, asks: &str) -> BookUpdate {
+        BookUpdate { kind, number, bids: rows(bids), asks: rows(asks), at: Timestamp::from_ms(number) }
+    }
+
+    fn text(book: &LocalBook) -> String {
+        let side = |levels: &[(Price, Quantity)]| {
+            levels.iter().map(|(price, size)| format!("{price}x{size}")).collect::<Vec<_>>().join(" ")
+        };
+        book.view(50).map_or("none".to_owned(), |view| {
+            format!("{} | {} @{}", side(&view.bids), side(&view.asks), view.at.ms())
+        })
+    }
+
+    /// (kind, number, bids, asks, fault, book afterwards): one story from the first message to the last.
+    #[test]
+    fn a_book_is_believed_only_while_it_is_whole() {
+        use BookKind::{Delta, Snapshot};
+        let story: &[(BookKind, i64, &str, &str, Option<BookFault>, &str)] = &[
+            (Delta, 4, "9x1", "", Some(BookFault::NoSnapshot), "none"),
+            (Snapshot, 7, "9x1 8x2", "10x3 11x4", None, "9x1 8x2 | 10x3 11x4 @7"),
+            (Delta, 8, "9x5 8x0 7x1", "10x0", None, "9x5 7x1 | 11x4 @8"),
+            // A repeat changes nothing.
+            (Delta, 8, "9x6", "", None, "9x5 7x1 | 11x4 @8"),
+            (Delta, 10, "9x6", "", Some(BookFault::Gap { last: 8, found: 10 }), "none"),
+            (Delta, 11, "9x6", "", Some(BookFault::NoSnapshot), "none"),
+            // The venue has restarted: its numbers begin anew.
+            (Snapshot, 1, "9x1", "10x1", None, "9x1 | 10x1 @1"),
+            (Snapshot, 1, "8x1", "9x1", None, "8x1 | 9x1 @1"),
+            (Delta, 2, "9x2", "", Some(BookFault::Crossed), "none"),
+            (Snapshot, 3, "", "", None, "none"),
+            (Delta, 4, "9x2", "10x1", None, "9x2 | 10x1 @4"),
+        ];
+        let mut book = LocalBook::default();
+        for (kind, number, bids, asks, fault, after) in story {
+            let result = book.take(&update(*kind, *number, bids, asks));
+            assert_eq!(result.err(), *fault, "{kind:?} {number}");
+            assert_eq!(text(&book), *after, "{kind:?} {number}");
+        }
+        let many: Vec<String> = (1..=MOST_KEPT + 1).map(|price| format!("{price}x1")).collect();
+        assert_eq!(book.take(&update(Snapshot, 5, &many.join(" "), "9000x1")), Err(BookFault::Overgrown));
+    }
+}
