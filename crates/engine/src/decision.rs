@@ -7,6 +7,7 @@ use keyhold_domain::money::{decimal_text, optional_decimal_text};
 use keyhold_domain::{ClientOrderId, Decimal, Price, Quantity, ReasonCode, Side, Symbol, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::market::MarketFacts;
 use crate::reading::{Direction, Reading};
 use crate::template::Role;
 
@@ -39,6 +40,10 @@ pub struct Decision {
     pub headline: ReasonCode,
     /// What was done.
     pub done: Done,
+    /// What was known of the market besides the candle, where a component needs more than candles. With it a decision can
+    /// be made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market: Option<Box<MarketFacts>>,
 }
 
 /// A component's output with its name.

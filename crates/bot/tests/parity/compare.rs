@@ -1,11 +1,13 @@
 //! The backtest of the same case, and the comparison.
 
+use std::sync::Arc;
+
 use keyhold_domain::{Decimal, Rate, ReasonCode};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::trade::Trade;
 use keyhold_engine::{Ids, Plan};
-use keyhold_simulator::backtest::{Control, Funding, Report, Spec, run_recorded};
+use keyhold_simulator::backtest::{Control, Funding, RecordedFacts, Report, Spec, run_recorded};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -37,6 +39,8 @@ pub(crate) fn backtest(case: &Case, run: &Run) -> Expected {
         Rates::Constant => Funding::Constant(Rate::new(FUNDING)),
         Rates::Recorded(rates) => Funding::History(rates.clone()),
     };
+    // What the bot knew besides candles, as it wrote it down with its decisions.
+    spec.recorded = Arc::new(RecordedFacts::of_decisions(&run.decisions));
     let mut decisions = Vec::new();
     let report =
         run_recorded(&spec, &closed, &mut |_| Control::Continue, &mut |decision| decisions.push(decision));

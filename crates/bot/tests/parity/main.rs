@@ -47,12 +47,15 @@ async fn made_up_market_mean_reversion_with_limits() {
 }
 
 /// Every system template with the least number of trades on both recordings.
-const EVERY: [(&str, usize, usize); 5] = [
-    ("trend-follower", 0, 0),
-    ("mean-reversion", 0, 0),
-    ("volatility-breakout", 0, 0),
-    ("momentum", 0, 0),
-    ("trend-pullback", 0, 0),
+const EVERY: [(&str, usize, usize); 8] = [
+    ("trend-follower", 1000, 35),
+    ("mean-reversion", 80, 5),
+    ("volatility-breakout", 150, 8),
+    ("funding-rate-fade", 0, 0),
+    ("momentum", 900, 60),
+    ("trend-pullback", 70, 8),
+    ("scalper", 0, 0),
+    ("flow-confirmation", 0, 0),
 ];
 
 /// Minutes long: 43,531 candles after the history, and 1,135 of another market with the funding that was paid, one by one
@@ -93,4 +96,19 @@ async fn momentum() {
 #[tokio::test]
 async fn trend_pullback() {
     recordings("trend-pullback").await;
+}
+
+#[tokio::test]
+async fn funding_rate_fade() {
+    recordings("funding-rate-fade").await;
+}
+
+#[tokio::test]
+async fn scalper() {
+    recordings("scalper").await;
+}
+
+#[tokio::test]
+async fn flow_confirmation() {
+    recordings("flow-confirmation").await;
 }

@@ -326,6 +326,7 @@ fn record(
         blocks,
         headline,
         done,
+        market: inner.market.clone().filter(|facts| facts.candle == candle.open_time),
     }
 }
 

@@ -17,8 +17,11 @@ const DOCUMENTS: &[(&str, &str)] = &[
     ("trend-follower", include_str!("trend-follower.json")),
     ("mean-reversion", include_str!("mean-reversion.json")),
     ("volatility-breakout", include_str!("volatility-breakout.json")),
+    ("funding-rate-fade", include_str!("funding-rate-fade.json")),
     ("momentum", include_str!("momentum.json")),
     ("trend-pullback", include_str!("trend-pullback.json")),
+    ("scalper", include_str!("scalper.json")),
+    ("flow-confirmation", include_str!("flow-confirmation.json")),
 ];
 
 /// All system templates, in the order in which they are offered.

@@ -235,6 +235,7 @@ fn decision(
             .collect(),
         headline: ReasonCode::NoSignal,
         done: Done::Nothing,
+        market: None,
     }
 }
 

@@ -102,6 +102,7 @@ pub(super) fn decision(blocks: Vec<Block>, wanted: Direction) -> DecisionReport 
         headline: blocks.first().map_or(ReasonCode::NoSignal, |block| block.reason),
         blocks,
         done: Done::Nothing,
+        market: None,
     };
     DecisionReport {
         symbol: symbol(),

@@ -71,6 +71,11 @@ impl<'a> Besides<'a> {
     /// What is known when a candle closes. `None` when nothing but the funding rate is asked for, which is an event of its
     /// own whenever it changes.
     pub(super) fn of(&mut self, candle: &Candle) -> Option<&Event> {
+        let recorded = self.recorded;
+        if let (Some(facts), Event::Market(kept)) = (recorded.told(candle), &mut self.event) {
+            kept.as_mut().clone_from(facts);
+            return Some(&self.event);
+        }
         if !(DataNeeds { funding: false, ..self.needs }).is_any() {
             return None;
         }

@@ -1,11 +1,14 @@
 //! Series recorded beside candles: open interest, mark and index prices, best prices, volumes of takers.
 //!
 //! Each is read from CSV text that the caller brings and holds only what was known at its time. A value counts until the
-//! one after the next would have been due, so that one missing row is no gap and a longer silence is. An order book is
-//! not recorded here: components that need one cannot be backtested.
+//! one after the next would have been due, so that one missing row is no gap and a longer silence is. An order book has
+//! no such series: components that need one can be backtested on what a bot knew when it decided, and on nothing else.
+
+use std::collections::BTreeMap;
 
 use keyhold_domain::{Candle, Decimal, Price, Timeframe, Timestamp};
 use keyhold_engine::catalog::DataNeeds;
+use keyhold_engine::decision::Decision;
 use keyhold_engine::market::{MarketFacts, Quote, Seen, TakerVolume};
 use keyhold_engine::template::Number;
 
@@ -116,9 +119,22 @@ pub struct RecordedFacts {
     index: Series<Price>,
     quotes: Series<Quote>,
     taker: Series<TakerVolume>,
+    /// By candle; before any series.
+    told: BTreeMap<Timestamp, MarketFacts>,
 }
 
 impl RecordedFacts {
+    /// What a bot knew when it made these decisions, order books included. It counts as it stands, in the place of any series.
+    pub fn of_decisions<'a>(decisions: impl IntoIterator<Item = &'a Decision>) -> Self {
+        let facts = decisions.into_iter().filter_map(|decision| decision.market.as_deref());
+        Self { told: facts.map(|facts| (facts.candle, facts.clone())).collect(), ..Self::default() }
+    }
+
+    /// What a bot knew beside a candle.
+    pub(super) fn told(&self, candle: &Candle) -> Option<&MarketFacts> {
+        self.told.get(&candle.open_time)
+    }
+
     /// Reads a series from CSV text with a header line and puts it in the place of what was there.
     pub fn read(&mut self, kind: RecordedKind, text: &str) -> Result<(), RecordedError> {
         match kind {
@@ -144,6 +160,9 @@ impl RecordedFacts {
 
     /// Whether something that components need is not among the series. Funding is another matter.
     pub fn lacks(&self, needs: DataNeeds) -> bool {
+        if !self.told.is_empty() {
+            return false;
+        }
         needs.book
             || (needs.quote && self.quotes.rows.is_empty())
             || (needs.trades && self.taker.rows.is_empty())
@@ -191,6 +210,12 @@ impl RecordedFacts {
             quotes: self.quotes.known_at(at),
             // An interval's volume is known when it ends.
             taker: self.taker.known_at(at.plus_ms(-self.taker.step)),
+            told: self
+                .told
+                .iter()
+                .filter(|(_, facts)| facts.at <= at)
+                .map(|(k, v)| (*k, v.clone()))
+                .collect(),
         }
     }
 
