@@ -241,6 +241,11 @@ fn trend_follower(house: &mut House) -> String {
     let mut document = found["document"].clone();
     document["name"] = json!("Trend Follower, one minute");
     document["timeframe"] = json!("1m");
+    let mut components = document["components"].as_array_mut().unwrap().iter_mut();
+    let trend = components.find(|component| component["kind"] == "mtf_trend").unwrap();
+    // An average that is long for the market below, as four hours are for one that moves for days.
+    trend["parameters"]["timeframe"] = json!("5m");
+    trend["parameters"]["period"] = json!("40");
     let template = house.owner.post("/api/v1/templates", &json!({ "document": document })).ok();
     template["id"].as_str().unwrap().to_owned()
 }

@@ -8,7 +8,7 @@ use keyhold_engine::settings::{
     NotionalLimit, Sizing, WhenHit, WhenLarger,
 };
 use keyhold_engine::system_templates;
-use keyhold_engine::template::Template;
+use keyhold_engine::template::{Role, Template};
 use keyhold_fake_venues::config::{read_candles, read_text};
 use keyhold_fake_venues::parse_instrument;
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
@@ -61,12 +61,18 @@ fn ripple() -> Instrument {
     }
 }
 
-/// What a template made for longer candles needs to trade on these at all: component, parameter, value.
-const SHORTER: [(&str, &str, &str); 4] = [
-    ("mtf_trend", "timeframe", "15m"),
-    ("atr", "min_pct", "0.03"),
-    ("roc", "threshold_pct", "0.2"),
-    ("min_move", "min_multiple_of_cost", "0.5"),
+/// What a template made for longer candles and a real order book needs to trade here at all: component, role, parameter,
+/// value.
+const SHORTER: [(&str, Role, &str, &str); 8] = [
+    ("mtf_trend", Role::Filter, "timeframe", "15m"),
+    ("atr", Role::RiskGate, "min_pct", "0.03"),
+    ("roc", Role::Signal, "threshold_pct", "0.2"),
+    ("min_move", Role::EntryGuard, "min_multiple_of_cost", "0.5"),
+    // The rates of these days, and the small book of the fake venue.
+    ("funding_rate", Role::Signal, "extreme_pos", "0.01"),
+    ("open_interest", Role::Signal, "min_change_pct", "0.5"),
+    ("min_depth", Role::EntryGuard, "notional", "100"),
+    ("min_depth", Role::EntryGuard, "within_bps", "50"),
 ];
 
 /// A system template on the candles that there are.
@@ -74,7 +80,10 @@ fn template(id: &str, timeframe: Timeframe) -> Template {
     let found = system_templates::all().into_iter().find(|template| template.id == id).unwrap();
     let mut template = Template { timeframe, ..found.template };
     for component in &mut template.components {
-        for (_, name, value) in SHORTER.iter().filter(|(kind, ..)| component.kind == *kind) {
+        let (kind, role) = (component.kind.clone(), component.role);
+        for (.., name, value) in
+            SHORTER.iter().filter(|(one, used, ..)| (*one, *used) == (kind.as_str(), role))
+        {
             component.parameters.insert((*name).to_owned(), serde_json::from_value(json!(value)).unwrap());
         }
     }
