@@ -63,7 +63,7 @@ fn ripple() -> Instrument {
 
 /// What a template made for longer candles and a real order book needs to trade here at all: component, role, parameter,
 /// value.
-const SHORTER: [(&str, Role, &str, &str); 8] = [
+const SHORTER: [(&str, Role, &str, &str); 9] = [
     ("mtf_trend", Role::Filter, "timeframe", "15m"),
     ("atr", Role::RiskGate, "min_pct", "0.03"),
     ("roc", Role::Signal, "threshold_pct", "0.2"),
@@ -71,6 +71,7 @@ const SHORTER: [(&str, Role, &str, &str); 8] = [
     // The rates of these days, and the small book of the fake venue.
     ("funding_rate", Role::Signal, "extreme_pos", "0.01"),
     ("open_interest", Role::Signal, "min_change_pct", "0.5"),
+    ("cvd", Role::Signal, "min_pct", "5"),
     ("min_depth", Role::EntryGuard, "notional", "100"),
     ("min_depth", Role::EntryGuard, "within_bps", "50"),
 ];

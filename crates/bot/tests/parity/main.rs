@@ -51,11 +51,11 @@ const EVERY: [(&str, usize, usize); 8] = [
     ("trend-follower", 1000, 35),
     ("mean-reversion", 80, 5),
     ("volatility-breakout", 150, 8),
-    ("funding-rate-fade", 0, 0),
+    ("funding-rate-fade", 500, 20),
     ("momentum", 900, 60),
     ("trend-pullback", 70, 8),
-    ("scalper", 0, 0),
-    ("flow-confirmation", 0, 0),
+    ("scalper", 1000, 40),
+    ("flow-confirmation", 100, 10),
 ];
 
 /// Minutes long: 43,531 candles after the history, and 1,135 of another market with the funding that was paid, one by one
