@@ -1,6 +1,7 @@
 //! A page for every component, and the index of them by family.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use keyhold_engine::catalog::{ComponentEntry, Family, catalog};
 use keyhold_engine::component::{Component, Context};
@@ -62,17 +63,19 @@ fn index() -> String {
     for (family, entries) in families() {
         let name = words::name(&family);
         let title = format!("{}{}", name[..1].to_uppercase(), &name[1..]);
-        text.push_str(&format!("\n## {title}\n\n| component | roles | what it looks at |\n|---|---|---|\n"));
+        write!(text, "\n## {title}\n\n| component | roles | what it looks at |\n|---|---|---|\n").unwrap();
         for entry in entries {
             let roles: Vec<_> = entry.roles.iter().map(|role| words::name(&role.role)).collect();
-            text.push_str(&format!(
-                "| [{}]({}.md) `{2}` | {3} | {4} |\n",
+            writeln!(
+                text,
+                "| [{}]({}.md) `{2}` | {3} | {4} |",
                 entry.title,
                 entry.kind,
                 entry.kind,
                 roles.join(", "),
                 words::cell(entry.help)
-            ));
+            )
+            .unwrap();
         }
     }
     text
@@ -91,30 +94,34 @@ fn page(entry: &ComponentEntry, sources: &Sources, tables: &[&Table]) -> String 
     for role in entry.roles {
         let spec = by_default(entry, role.role);
         let sentence = Component::explain(&spec).unwrap();
-        text.push_str(&format!(
-            "| {} | {} | {} |\n",
+        writeln!(
+            text,
+            "| {} | {} | {} |",
             words::name(&role.role),
             words::cell(&sentence),
             words::cell(role.help)
-        ));
+        )
+        .unwrap();
     }
-    text.push_str(&format!("\n* **Needs:** {}.\n", words::needs(entry.needs)));
-    text.push_str(&format!(
-        "* **Warm-up in closed candles:** {}. With the defaults: {}.\n",
+    write!(text, "\n* **Needs:** {}.\n", words::needs(entry.needs)).unwrap();
+    writeln!(
+        text,
+        "* **Warm-up in closed candles:** {}. With the defaults: {}.",
         entry.warmup,
         warmup(entry)
-    ));
-    text.push_str(&format!("* **Unit of the reading:** {}.\n", words::unit(entry.unit)));
-    text.push_str(&format!("\n## Parameters\n\n{}", words::parameters(entry.parameters)));
-    text.push_str(&format!("\n## How it works\n\n{rule}\n"));
+    )
+    .unwrap();
+    writeln!(text, "* **Unit of the reading:** {}.", words::unit(entry.unit)).unwrap();
+    write!(text, "\n## Parameters\n\n{}", words::parameters(entry.parameters)).unwrap();
+    write!(text, "\n## How it works\n\n{rule}\n").unwrap();
     if !indicators.is_empty() {
-        text.push_str(&format!("\n## Arithmetic\n\n* {}\n", indicators.join("\n* ").replace("\n\n", " ")));
+        write!(text, "\n## Arithmetic\n\n* {}\n", indicators.join("\n* ").replace("\n\n", " ")).unwrap();
     }
     if !tables.is_empty() {
         text.push_str("\n## Worked example\n\nHow to read it: [the index](README.md).\n");
     }
     for table in tables {
-        text.push_str(&format!("\n{}", table.markdown()));
+        write!(text, "\n{}", table.markdown()).unwrap();
     }
     text
 }

@@ -1,6 +1,7 @@
 //! The pages beside the components: exit rules, combination modes, system templates.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use keyhold_domain::Decimal;
 use keyhold_engine::catalog::catalog;
@@ -42,13 +43,15 @@ fn exit_rules() -> String {
             .lines()
             .find_map(|line| line.strip_prefix(&format!("- {}: ", entry.title)).map(ToOwned::to_owned))
             .unwrap();
-        text.push_str(&format!("\n## {}\n\n`{}`\n\n{}\n\n", entry.title, entry.kind.as_str(), entry.help));
-        text.push_str(&format!("With the defaults: {sentence}\n\n"));
-        text.push_str(&format!(
+        write!(text, "\n## {}\n\n`{}`\n\n{}\n\n", entry.title, entry.kind.as_str(), entry.help).unwrap();
+        write!(text, "With the defaults: {sentence}\n\n").unwrap();
+        write!(
+            text,
             "Warm-up in closed candles: {}.\n\n{}",
             entry.warmup,
             words::parameters(entry.parameters)
-        ));
+        )
+        .unwrap();
     }
     text
 }
@@ -74,7 +77,7 @@ fn combination() -> String {
     for mode in modes {
         let explained = explain(&Template { combination: mode, ..any_template() });
         let sentence = explained.lines().find(|line| line.starts_with("It wants to enter")).unwrap();
-        text.push_str(&format!("| `{}` | {sentence} |\n", serde_json::to_string(&mode).unwrap()));
+        writeln!(text, "| `{}` | {sentence} |", serde_json::to_string(&mode).unwrap()).unwrap();
     }
     text
 }
@@ -89,9 +92,9 @@ fn templates() -> String {
     let mut text = format!("{GENERATED}{TEMPLATES}");
     for system in system_templates::all() {
         let template = &system.template;
-        text.push_str(&format!("\n## {}\n\n`{}`\n\n", template.name, system.id));
+        write!(text, "\n## {}\n\n`{}`\n\n", template.name, system.id).unwrap();
         if !template.description.is_empty() {
-            text.push_str(&format!("{}\n\n", template.description));
+            write!(text, "{}\n\n", template.description).unwrap();
         }
         text.push_str(&as_markdown(&explain(template)));
     }
@@ -107,7 +110,7 @@ fn as_markdown(text: &str) -> String {
         if !out.is_empty() && !(item && in_list) {
             out.push('\n');
         }
-        out.push_str(&format!("{line}\n"));
+        writeln!(out, "{line}").unwrap();
         in_list = item;
     }
     out

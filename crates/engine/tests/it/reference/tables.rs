@@ -1,5 +1,6 @@
 //! The scenario tables as text: what a trader reads is what the tests run.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -49,17 +50,17 @@ impl Table {
     pub(super) fn markdown(&self) -> String {
         let mut text = format!("As {}", self.role.replace('_', " "));
         for setting in &self.settings {
-            text.push_str(&format!(", {setting}"));
+            write!(text, ", {setting}").unwrap();
         }
         text.push_str(".\n\n");
         if !self.says.is_empty() {
             text = format!("{text}{}\n\n", self.says);
         }
         for (index, row) in self.rows.iter().enumerate() {
-            text.push_str(&format!("{}\n", cells(row)));
+            writeln!(text, "{}", cells(row)).unwrap();
             if index == 0 {
                 let columns = row.trim_matches('|').split('|').count();
-                text.push_str(&format!("|{}\n", "---|".repeat(columns)));
+                writeln!(text, "|{}", "---|".repeat(columns)).unwrap();
             }
         }
         text

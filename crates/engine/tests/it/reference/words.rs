@@ -1,5 +1,7 @@
 //! How the pages put catalog values into words.
 
+use std::fmt::Write as _;
+
 use keyhold_engine::catalog::{DataNeeds, Integers, Numbers, ParameterEntry, Shape, Unit};
 use serde::Serialize;
 
@@ -78,12 +80,12 @@ pub(super) fn parameters(entries: &[ParameterEntry]) -> String {
         let roles: Vec<_> = entry.roles.iter().map(name).collect();
         let mut meaning = format!("{}: {}", entry.title, entry.help);
         if !roles.is_empty() {
-            meaning.push_str(&format!(" Only as {}.", roles.join(" or ")));
+            write!(meaning, " Only as {}.", roles.join(" or ")).unwrap();
         }
         if let Some(condition) = entry.applies_if {
-            meaning.push_str(&format!(" Only with `{}` `{}`.", condition.parameter, condition.choice));
+            write!(meaning, " Only with `{}` `{}`.", condition.parameter, condition.choice).unwrap();
         }
-        text.push_str(&format!("| `{}` | {default} | {range} | {} |\n", entry.name, cell(&meaning)));
+        writeln!(text, "| `{}` | {default} | {range} | {} |", entry.name, cell(&meaning)).unwrap();
     }
     text
 }
