@@ -4,6 +4,8 @@
 
 pub mod bench;
 pub mod demo;
+pub mod docs;
+pub mod fuzz;
 pub mod paths;
 pub mod postgres;
 pub mod stack;

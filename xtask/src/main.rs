@@ -23,6 +23,10 @@ enum Command {
     Check,
     /// Format everything.
     Fmt,
+    /// Write the pages of docs/reference anew from the engine's catalog.
+    Docs,
+    /// Random templates, markets and venues against the engine and the simulator, until the time is over or one fails.
+    Fuzz(xtask::fuzz::Options),
     /// Start server, keeper and a fake exchange, and print one address.
     Demo(xtask::demo::Options),
     /// Measure and print the figures of the README.
@@ -34,6 +38,8 @@ fn main() -> ExitCode {
         Command::Test => stages::run(stages::TEST, Services::Postgres),
         Command::Check => stages::run(stages::CHECK, Services::None),
         Command::Fmt => stages::run(stages::FORMAT, Services::None),
+        Command::Docs => xtask::docs::run(),
+        Command::Fuzz(options) => xtask::fuzz::run(&options),
         Command::Demo(options) => xtask::demo::run(&options),
         Command::Bench(options) => xtask::bench::run(&options),
     };
