@@ -5,6 +5,8 @@
 pub mod api;
 pub mod bench;
 pub mod demo;
+pub mod docs;
+pub mod fuzz;
 pub mod paths;
 pub mod postgres;
 pub mod stack;

@@ -25,6 +25,10 @@ enum Command {
     Fmt,
     /// Write the API's description and the dashboard's types anew from the server's handlers.
     Api,
+    /// Write the pages of docs/reference anew from the engine's catalog.
+    Docs,
+    /// Random templates, markets and venues against the engine and the simulator, until the time is over or one fails.
+    Fuzz(xtask::fuzz::Options),
     /// Start server, keeper and a fake exchange, and print one address.
     Demo(xtask::demo::Options),
     /// Measure and print the figures of the README.
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
         Command::Check => stages::run(stages::CHECK, Services::None),
         Command::Fmt => stages::run(stages::FORMAT, Services::None),
         Command::Api => xtask::api::run(),
+        Command::Docs => xtask::docs::run(),
+        Command::Fuzz(options) => xtask::fuzz::run(&options),
         Command::Demo(options) => xtask::demo::run(&options),
         Command::Bench(options) => xtask::bench::run(&options),
     };

@@ -4,7 +4,7 @@
 //! results, tells each instrument what the bot looks like before it decides, and takes the actions together. It
 //! decides nothing itself. Programs and backtests call only this.
 
-use keyhold_domain::{AccountSnapshot, Decimal, OrderPurpose, Price, Quantity, Timestamp};
+use keyhold_domain::{AccountSnapshot, Asset, Decimal, OrderPurpose, Price, Quantity, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Note};
@@ -134,6 +134,28 @@ impl BotState {
     /// but the day. Begins anew with every copy read from a snapshot.
     pub const fn book_version(&self) -> u64 {
         self.aside.written
+    }
+
+    /// The equity in an asset as it is now: the book's, or with what has been earned since the book was last written.
+    pub fn equity(&self, plan: &BotPlan, asset: Asset) -> Option<Decimal> {
+        match self.aside.book {
+            BookState::Current => self.ledger.equity(asset),
+            BookState::Old => {
+                let own = plan
+                    .plans
+                    .iter()
+                    .zip(&self.instruments)
+                    .filter(|(plan, _)| plan.instrument.settle == asset);
+                let earned = own.map(|(_, state)| state.earned(asset));
+                self.ledger
+                    .equity_with(asset, earned.map(|one| one.realized.saturating_add(one.unrealized)).sum())
+            }
+        }
+    }
+
+    /// Whether results may have changed since the book was last written.
+    pub const fn is_book_old(&self) -> bool {
+        matches!(self.aside.book, BookState::Old)
     }
 
     /// Whether the snapshot belongs to this plan: same format and as many instruments.

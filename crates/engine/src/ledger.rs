@@ -311,6 +311,12 @@ impl Ledger {
         book.base?.checked_add(book.now.total)
     }
 
+    /// The equity in an asset when the bot has earned so much in it.
+    pub(crate) fn equity_with(&self, asset: Asset, earned: Decimal) -> Option<Decimal> {
+        let book = self.books.iter().find(|book| book.asset == asset)?;
+        book.base?.checked_add(earned)
+    }
+
     /// Entries filled since 00:00 UTC.
     pub const fn trades_today(&self) -> u32 {
         self.trades_today

@@ -9,12 +9,12 @@ use keyhold_domain::Timeframe;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{check_template, exits, sessions};
-use crate::component::{Component, Context};
+use super::{check_component, check_head, check_template, combination, exits, sessions};
+use crate::component::Context;
 use crate::problem::{Problem, code};
 use crate::template::{
     Combination, ComponentSpec, DirectionSetting, Enabled, ExitSpec, MissingHardStop, Number, ParameterValue,
-    Role, SessionEnd, SessionSpec, Template, Weekday,
+    Role, SessionEnd, SessionSpec, TEMPLATE_FORMAT, Template, Weekday,
 };
 
 /// One field of a document.
@@ -89,29 +89,16 @@ pub fn check_document(document: &Value) -> Result<Template, Vec<Problem>> {
     }
     let mut problems = Vec::new();
     form("", document, TEMPLATE, &mut problems);
-    // Without a length of a candle that could be read, the shortest stands for it: every rule about it then holds.
-    let timeframe = document.get("timeframe").and_then(|value| serde_json::from_value(value.clone()).ok());
     each(document, "components", &mut problems, |path, value, problems| {
         form(path, value, COMPONENT, problems);
         parameters(path, value, problems);
-        if let Ok(spec) = serde_json::from_value::<ComponentSpec>(value.clone()) {
-            let context = Context::new(timeframe.unwrap_or(Timeframe::M1));
-            problems.extend(below(path, Component::build(&spec, context).err()));
-        }
     });
     each(document, "exits", &mut problems, |path, value, problems| {
         form(path, value, EXIT, problems);
         parameters(path, value, problems);
-        if let Ok(spec) = serde_json::from_value::<ExitSpec>(value.clone()) {
-            problems.extend(below(path, exits::check_one(&spec).err()));
-        }
     });
-    each(document, "sessions", &mut problems, |path, value, problems| {
-        form(path, value, SESSION, problems);
-        if let Ok(session) = serde_json::from_value::<SessionSpec>(value.clone()) {
-            sessions::check_one(path, &session, problems);
-        }
-    });
+    each(document, "sessions", &mut problems, |path, value, problems| form(path, value, SESSION, problems));
+    meaning(document, &mut problems);
     if problems.is_empty() {
         // A rule of form that the fields do not tell one by one.
         problems.extend(fits::<Template>(document).err().map(|reason| wrong(String::new(), &reason)));
@@ -119,8 +106,72 @@ pub fn check_document(document: &Value) -> Result<Template, Vec<Problem>> {
     Err(problems)
 }
 
-fn below(path: &str, problems: Option<Vec<Problem>>) -> impl Iterator<Item = Problem> {
-    problems.unwrap_or_default().into_iter().map(move |problem| problem.under(path))
+/// What is wrong with the meaning of what could be read.
+fn meaning(document: &Value, problems: &mut Vec<Problem>) {
+    let components: Vec<Option<ComponentSpec>> = entries(document, "components", COMPONENT);
+    let exit_rules: Vec<Option<ExitSpec>> = entries(document, "exits", EXIT);
+    let sessions: Vec<Option<SessionSpec>> = entries(document, "sessions", SESSION);
+    let combination = field(document, "combination");
+    let readable = Template {
+        format: field(document, "format").unwrap_or(TEMPLATE_FORMAT),
+        name: field(document, "name").unwrap_or_else(|| String::from("unread")),
+        description: field(document, "description").unwrap_or_default(),
+        // Without a length of a candle that could be read, the shortest stands for it: every rule about it then holds.
+        timeframe: field(document, "timeframe").unwrap_or(Timeframe::M1),
+        combination: combination.unwrap_or(Combination::Any),
+        direction: field(document, "direction").unwrap_or_default(),
+        components: components.iter().flatten().cloned().collect(),
+        exits: exit_rules.iter().flatten().cloned().collect(),
+        sessions: sessions.iter().flatten().cloned().collect(),
+        at_session_end: field(document, "at_session_end").unwrap_or_default(),
+        missing_hard_stop: field(document, "missing_hard_stop").unwrap_or_default(),
+    };
+    problems.extend(check_head(&readable));
+    // Rules over a whole list hold only for one that could be read wholly.
+    let all_exits =
+        document.get("exits").is_some_and(Value::is_array) && exit_rules.iter().all(Option::is_some);
+    let whole = document.get("components").is_some_and(Value::is_array)
+        && components.iter().all(Option::is_some)
+        && combination.is_some();
+    if whole {
+        combination::check(&readable, problems);
+    }
+    let context = if all_exits { Context::of(&readable) } else { Context::new(readable.timeframe) };
+    for (index, spec) in components.iter().enumerate() {
+        if let Some(spec) = spec {
+            check_component(&format!("components[{index}]"), spec, context, problems);
+        }
+    }
+    if all_exits {
+        exits::check(&readable, problems);
+    } else {
+        for (index, spec) in exit_rules.iter().enumerate() {
+            let found = spec.as_ref().and_then(|spec| exits::check_one(spec).err()).unwrap_or_default();
+            problems.extend(found.into_iter().map(|problem| problem.under(&format!("exits[{index}]"))));
+        }
+    }
+    for (index, session) in sessions.iter().enumerate() {
+        if let Some(session) = session {
+            sessions::check_one(&format!("sessions[{index}]"), session, problems);
+        }
+    }
+}
+
+/// A field that can be read.
+fn field<T: DeserializeOwned>(document: &Value, name: &str) -> Option<T> {
+    document.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
+}
+
+/// The entries of a list, each if it can be read without its unknown fields, which have been named.
+fn entries<T: DeserializeOwned>(document: &Value, name: &str, fields: &[Field]) -> Vec<Option<T>> {
+    let list = document.get(name).and_then(Value::as_array);
+    let known = |name: &String| fields.iter().any(|field| field.name == name);
+    let read = |value: &Value| {
+        let object = value.as_object()?.clone();
+        let object = object.into_iter().filter(|(name, _)| known(name)).collect();
+        serde_json::from_value(Value::Object(object)).ok()
+    };
+    list.into_iter().flatten().map(read).collect()
 }
 
 fn each(

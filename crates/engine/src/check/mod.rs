@@ -17,7 +17,7 @@ use crate::catalog::{DataNeeds, ExitKind};
 use crate::component::{Component, Context, Parameters};
 use crate::indicator::Atr;
 use crate::problem::{Problem, code};
-use crate::template::{Enabled, Role, TEMPLATE_FORMAT, Template};
+use crate::template::{ComponentSpec, Enabled, Role, TEMPLATE_FORMAT, Template};
 
 /// The longest name, in characters.
 pub const MAX_NAME_CHARS: usize = 80;
@@ -184,23 +184,35 @@ fn build_components(template: &Template, problems: &mut Vec<Problem>) -> Vec<Che
     let context = Context::of(template);
     let mut components = Vec::new();
     for (index, spec) in template.components.iter().enumerate() {
-        let path = format!("components[{index}]");
-        let weight = spec.weight.0;
-        if spec.role == Role::Signal && (weight <= Decimal::ZERO || weight > MAX_WEIGHT) {
-            problems.push(Problem::new(
-                format!("{path}.weight"),
-                code::WEIGHT_INVALID,
-                format!("The weight {} is not above 0 and at most {MAX_WEIGHT}.", weight.normalize()),
-                "Write a weight such as 1; disable the component if it should not count.",
-            ));
-        }
-        match Component::build(spec, context) {
-            Ok(component) if spec.enabled == Enabled::Yes => {
-                components.push(CheckedComponent { index, weight, component });
-            }
-            Ok(_) => {}
-            Err(more) => problems.extend(more.into_iter().map(|problem| problem.under(&path))),
+        let component = check_component(&format!("components[{index}]"), spec, context, problems);
+        if let (Some(component), Enabled::Yes) = (component, spec.enabled) {
+            components.push(CheckedComponent { index, weight: spec.weight.0, component });
         }
     }
     components
+}
+
+/// One component by itself: its weight, and everything about its kind, role and parameters.
+fn check_component(
+    path: &str,
+    spec: &ComponentSpec,
+    context: Context,
+    problems: &mut Vec<Problem>,
+) -> Option<Component> {
+    let weight = spec.weight.0;
+    if spec.role == Role::Signal && (weight <= Decimal::ZERO || weight > MAX_WEIGHT) {
+        problems.push(Problem::new(
+            format!("{path}.weight"),
+            code::WEIGHT_INVALID,
+            format!("The weight {} is not above 0 and at most {MAX_WEIGHT}.", weight.normalize()),
+            "Write a weight such as 1; disable the component if it should not count.",
+        ));
+    }
+    match Component::build(spec, context) {
+        Ok(component) => Some(component),
+        Err(more) => {
+            problems.extend(more.into_iter().map(|problem| problem.under(path)));
+            None
+        }
+    }
 }

@@ -167,7 +167,9 @@ fn targets(levels: &Levels, at: &AtClose<'_>) -> Option<Exit> {
     // A target is reached from the other side than a stop.
     let reached = |price: Price| is_reached(at.side.opposite(), price, candle.low, candle.high);
     let count = levels.targets.iter().filter(|target| reached(target.price)).count();
-    (count > 0).then_some(Exit::Targets(count))
+    // A target that has been taken is reached again and again; nothing is left of it that could close anything.
+    let open = levels.targets.iter().take(count).any(|target| target.closed < target.quantity);
+    open.then_some(Exit::Targets(count))
 }
 
 fn volatility(rule: Volatility, at: &AtClose<'_>) -> bool {

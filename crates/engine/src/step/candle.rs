@@ -169,17 +169,23 @@ impl Inner {
         if part <= Decimal::ZERO {
             return;
         }
-        if part >= holding.quantity() {
-            self.leave(ReasonCode::ExitTakeProfit);
-        } else if self.exit.is_none() {
-            let decided = self.last.map_or(holding.entry, |last| last.close);
-            self.exit = Some(WantedExit {
-                reason: ReasonCode::ExitTakeProfit,
-                decided,
-                decided_at: self.now,
-                amount: Amount::Part(part),
-                retry: Retry::default(),
-            });
+        let held = holding.quantity();
+        let decided = self.last.map_or(holding.entry, |last| last.close);
+        match &mut self.exit {
+            // The part before it is still being closed: both are.
+            Some(WantedExit { amount: Amount::Part(left), .. }) if left.saturating_add(part) < held => {
+                *left = left.saturating_add(part);
+            }
+            None if part < held => {
+                self.exit = Some(WantedExit {
+                    reason: ReasonCode::ExitTakeProfit,
+                    decided,
+                    decided_at: self.now,
+                    amount: Amount::Part(part),
+                    retry: Retry::default(),
+                });
+            }
+            Some(_) | None => self.leave(ReasonCode::ExitTakeProfit),
         }
     }
 }

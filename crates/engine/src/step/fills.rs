@@ -142,7 +142,15 @@ fn shrink(
         out.push(Action::Note(Note::Position(ReasonCode::PositionMismatch)));
         inner.ask(fill.client_id);
     }
+    value_rest(plan, inner);
     finish(plan, inner, (cause.reason, fill.at), out)
+}
+
+/// What is left is valued at the last close at once: what was closed is realized now and must not count twice.
+fn value_rest(plan: &Plan, inner: &mut Inner) {
+    if let Some(last) = inner.last {
+        inner.value_at(plan, last.close);
+    }
 }
 
 /// Closes the books when nothing is held any more.
@@ -205,6 +213,7 @@ pub(super) fn close_outside(
     let part = Quantity::new(quantity.min(holding.quantity())).ok()?;
     let profit = holding.shrink(&plan.instrument, price, part, ExitCause { reason, decided: price })?;
     inner.realized = inner.realized.checked_add(profit)?;
+    value_rest(plan, inner);
     let now = inner.now;
     finish(plan, inner, (reason, now), out)
 }

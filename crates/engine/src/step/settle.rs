@@ -96,7 +96,8 @@ fn send_again(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
                 Ok(approved) => out.push(Action::Place(approved)),
                 Err(_) => news::give_up(inner, id, out),
             }
-        } else if inner.holding.is_none() {
+        } else if inner.holding.as_ref().is_none_or(|held| waiting.order.quantity.get() > held.quantity()) {
+            // The position has ended or shrunk meanwhile: what it still needs is ordered anew.
             news::apply(inner, id, OrderInput::CancelAsked, out);
         } else {
             news::apply(inner, id, OrderInput::Resent, out);

@@ -1,12 +1,12 @@
 //! Each exit rule at its boundary, for long and short; the order of reasons; levels on the tick.
 
-use keyhold_domain::{Decimal, Price, ReasonCode, Side};
+use keyhold_domain::{Decimal, OrderPurpose, Price, ReasonCode, Side};
 use keyhold_engine::exit_rule::{AtClose, EntryStats, Exit, ExitPlan, Levels, Now, Watch, evaluate};
 use keyhold_engine::reading::Direction;
 use keyhold_engine::template::ExitSpec;
 use serde_json::json;
 
-use crate::rig::{candle, d, linear, price};
+use crate::rig::{Rig, candle, d, linear, plan, price};
 
 fn rules(exits: &serde_json::Value) -> ExitPlan {
     let exits: Vec<ExitSpec> = serde_json::from_value(exits.clone()).unwrap();
@@ -252,4 +252,25 @@ fn ladders_divide_what_was_entered() {
     assert_eq!(shares, [d("0.3"), d("0.3"), d("0.4")], "the last takes what rounding has left");
     let prices: Vec<Price> = levels.targets.iter().map(|target| target.price).collect();
     assert_eq!(prices, [price("101"), price("102"), price("103")]);
+}
+
+#[test]
+fn what_is_closed_in_part_is_not_counted_twice() {
+    let ladder = json!({"basis": "ladder", "ladder": [{"pct": 3, "share": 0.5}]});
+    let exits = json!([{"kind": "hard_stop"}, {"kind": "take_profit", "parameters": ladder}]);
+    let mut rig = Rig::started(plan(&json!({"exits": exits}), &json!({})));
+    for close in ["100", "101", "103"] {
+        rig.flat_candle(close);
+    }
+    rig.accept(OrderPurpose::Entry);
+    rig.fill(OrderPurpose::Entry, "1", "100");
+    rig.flat_candle("102");
+    let asset = rig.plan.instrument.settle;
+    assert_eq!(rig.state.earned(asset).unrealized, d("2"));
+    rig.accept(OrderPurpose::TakeProfit);
+    rig.fill(OrderPurpose::TakeProfit, "0.5", "103");
+    let earned = rig.state.earned(asset);
+    assert_eq!(earned.unrealized, d("1"), "half of it at the last close");
+    // 1.5 of the half that was sold, less fees of 0.05 and 0.02575.
+    assert_eq!(earned.realized, d("1.42425"));
 }

@@ -1,12 +1,12 @@
 //! Every limit: not reached, reached, reset; none of them stands before an exit.
 
-use keyhold_domain::{AccountSnapshot, Balance, OrderPurpose, ReasonCode, Timestamp};
+use keyhold_domain::{AccountSnapshot, Asset, Balance, Instrument, OrderPurpose, ReasonCode, Timestamp};
 use keyhold_engine::action::Action;
 use keyhold_engine::event::{Directive, Event, Outcome, Reconciliation, Request};
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState, Plan, step_bot};
 use serde_json::json;
 
-use crate::rig::{MINUTE_MS, START_MS, candle, d, ids, linear, quantity, settings, template};
+use crate::rig::{MINUTE_MS, START_MS, candle, d, ids, inverse, linear, quantity, settings, template};
 
 /// A bot with one or two instruments, answered by hand.
 struct Bot {
@@ -36,16 +36,36 @@ impl Bot {
             let slot = u16::try_from(slot).unwrap();
             Plan::compile(&template(&parts), &instrument, &settings, ids(slot)).unwrap()
         });
-        let plan = BotPlan { plans: plans.collect() };
+        let mut bot = Self::start(plans.collect());
+        bot.account("1000", "1000");
+        bot
+    }
+
+    /// On one instrument, with so much of its settlement asset.
+    fn on(instrument: &Instrument, equity: &str, limits: &serde_json::Value) -> Self {
+        let exits = json!([{"kind": "hard_stop", "parameters": {"pct": 10}}, {"kind": "signal_flip"}]);
+        let settings = settings(&json!({"limits": limits, "recording": "everything"}));
+        let plan = Plan::compile(&template(&json!({"exits": exits})), instrument, &settings, ids(0)).unwrap();
+        let mut bot = Self::start(vec![plan]);
+        bot.account(equity, equity);
+        bot
+    }
+
+    /// Reconciled as flat in every instrument.
+    fn start(plans: Vec<Plan>) -> Self {
+        let plan = BotPlan { plans };
         let state = BotState::new(&plan);
         let mut bot = Self { plan, state, now: Timestamp::from_ms(START_MS), number: 0, fills: 0 };
-        for slot in 0..u16::try_from(symbols.len()).unwrap() {
+        for slot in 0..u16::try_from(bot.plan.plans.len()).unwrap() {
             let truth =
                 Reconciliation { position: None, open_orders: Vec::new(), fills: Vec::new(), at: bot.now };
             bot.tell(slot, Event::Reconciled(truth));
         }
-        bot.account("1000", "1000");
         bot
+    }
+
+    fn asset(&self) -> Asset {
+        self.plan.plans[0].instrument.settle
     }
 
     fn take(&mut self, event: &BotEvent) -> Vec<BotAction> {
@@ -60,12 +80,8 @@ impl Bot {
     }
 
     fn account(&mut self, equity: &str, available: &str) {
-        let balance = Balance {
-            asset: "USDT".parse().unwrap(),
-            wallet: d(equity),
-            equity: d(equity),
-            available: d(available),
-        };
+        let balance =
+            Balance { asset: self.asset(), wallet: d(equity), equity: d(equity), available: d(available) };
         let account = AccountSnapshot {
             balances: vec![balance],
             positions: Vec::new(),
@@ -115,7 +131,7 @@ impl Bot {
                     side: order.side,
                     price: price.parse().unwrap(),
                     quantity: order.quantity,
-                    fee: keyhold_domain::Money::zero("USDT".parse().unwrap()),
+                    fee: keyhold_domain::Money::zero(self.asset()),
                     liquidity: keyhold_domain::Liquidity::Taker,
                     at,
                 };
@@ -261,6 +277,82 @@ fn sizes_are_cut_or_refused() {
     bot.close("100");
     bot.close("101");
     assert_eq!(bot.close("103"), [ReasonCode::Entered, ReasonCode::LimitExposure], "together 206 of 1000");
+}
+
+/// When a limit lets entries through again.
+enum Again {
+    /// On the candle that closes at midnight UTC after so many days.
+    Days(i64),
+    /// When the owner has cleared it.
+    ByHand,
+}
+
+/// Limits that last: reached by a loss of one percent or one trade, on contracts of both kinds. The exit of that trade goes
+/// through; entries wait until the last minute before midnight UTC, and not a candle longer.
+#[test]
+fn limits_of_a_period_end_with_it_in_utc_on_linear_and_inverse_contracts() {
+    use ReasonCode::{LimitDailyLoss, LimitDrawdown, LimitTradesPerDay, LimitWeeklyLoss};
+    // A long from 103 to 93 loses 10 of 1000 USDT, or 1/93 - 1/103 = 0.00104 of 0.1 BTC.
+    for (instrument, equity, lost) in [(linear(), "1000", "10"), (inverse(), "0.1", "0.00104")] {
+        let rows = [
+            (json!({"daily_loss": {"most": {"pct": "1"}}}), LimitDailyLoss, Again::Days(1)),
+            (json!({"daily_loss": {"most": {"amount": lost}}}), LimitDailyLoss, Again::Days(1)),
+            (
+                json!({"daily_loss": {"most": {"pct": "1"}, "counting": "realized"}}),
+                LimitDailyLoss,
+                Again::Days(1),
+            ),
+            (json!({"max_trades_per_day": 1}), LimitTradesPerDay, Again::Days(1)),
+            (json!({"weekly_loss_pct": "1"}), LimitWeeklyLoss, Again::Days(7)),
+            (json!({"max_drawdown_pct": "1"}), LimitDrawdown, Again::ByHand),
+        ];
+        for (limits, reason, again) in rows {
+            let name = format!("{limits} on {}", instrument.symbol);
+            let mut bot = Bot::on(&instrument, equity, &limits);
+            assert_eq!(bot.run(&RISE), ReasonCode::Entered, "{name}");
+            assert_eq!(bot.run(&["93"]), ReasonCode::ExitSignalFlip, "{name} never blocks an exit");
+            assert_eq!(bot.run(&["92"]), reason, "{name}");
+            let days = match again {
+                Again::Days(days) => days,
+                Again::ByHand => 30,
+            };
+            // The candle that closes a minute before midnight.
+            bot.number = days * 1440 - 2;
+            assert_eq!(bot.run(&["91"]), reason, "{name} a minute before");
+            if matches!(again, Again::ByHand) {
+                assert_eq!(bot.run(&["90", "89"]), reason, "{name} does not end by itself");
+                let at = bot.now;
+                bot.take(&BotEvent::Directed { directive: Directive::ClearLimits, at });
+            }
+            assert_eq!(bot.run(&["88"]), ReasonCode::Entered, "{name} has ended");
+        }
+    }
+}
+
+/// Limits of size at their exact edge, on contracts of both kinds: a position worth 103 of 1000, or 1 of 10.3 dollars.
+#[test]
+fn limits_of_size_hold_on_linear_and_inverse_contracts() {
+    use ReasonCode::{Entered, LimitExposure, LimitNotional};
+    let notional =
+        |most: serde_json::Value| json!({"max_position_notional": {"most": most, "when_larger": "refuse"}});
+    let rows = [
+        (linear(), "1000", notional(json!({"quote": "103"})), Entered),
+        (linear(), "1000", notional(json!({"quote": "102"})), LimitNotional),
+        (linear(), "1000", notional(json!({"pct_equity": "10.3"})), Entered),
+        (linear(), "1000", notional(json!({"pct_equity": "10.2"})), LimitNotional),
+        (linear(), "1000", json!({"max_total_exposure_pct": "10.3"}), Entered),
+        (linear(), "1000", json!({"max_total_exposure_pct": "10.2"}), LimitExposure),
+        (inverse(), "0.1", notional(json!({"quote": "1"})), Entered),
+        (inverse(), "0.1", notional(json!({"quote": "0.9"})), LimitNotional),
+        (inverse(), "0.1", notional(json!({"pct_equity": "9.71"})), Entered),
+        (inverse(), "0.1", notional(json!({"pct_equity": "9.7"})), LimitNotional),
+        (inverse(), "0.1", json!({"max_total_exposure_pct": "9.71"}), Entered),
+        (inverse(), "0.1", json!({"max_total_exposure_pct": "9.7"}), LimitExposure),
+    ];
+    for (instrument, equity, limits, expected) in rows {
+        let mut bot = Bot::on(&instrument, equity, &limits);
+        assert_eq!(bot.run(&RISE), expected, "{limits} on {}", instrument.symbol);
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod limits;
 mod lookahead;
 mod market_facts;
 mod properties;
+mod reference;
 mod report;
 mod rig;
 mod scenarios;

@@ -379,15 +379,35 @@ fn mistakes_of_form_are_said_together_with_those_of_meaning() {
         ("combination", "WRONG_TYPE"),
         ("components[0].parameters.fast", "WRONG_TYPE"),
         ("components[1].role", "WRONG_TYPE"),
-        ("components[2].parameters.threshold", "OUT_OF_RANGE"),
         ("exits[0]", "WRONG_TYPE"),
-        ("exits[1].parameters.pct", "OUT_OF_RANGE"),
         ("sessions[0].days", "UNKNOWN_FIELD"),
+        ("components[2].parameters.threshold", "OUT_OF_RANGE"),
+        ("exits[1].parameters.pct", "OUT_OF_RANGE"),
     ];
     assert_eq!(found, expected);
     assert!(problems.iter().all(|problem| !problem.remedy.is_empty() && !problem.message.is_empty()));
     assert_eq!(check_document(&sound()).unwrap().name, "Test");
     assert_eq!(check_document(&json!([])).unwrap_err()[0].code, "WRONG_TYPE");
+    // A mistake of form hides none of meaning.
+    let mut both = sound();
+    both["colour"] = json!("red");
+    both["name"] = json!("");
+    both["combination"]["threshold"] = json!(99);
+    both["components"][0]["wieght"] = json!(1);
+    both["components"][0]["weight"] = json!(-1);
+    both["exits"] = json!([{ "kind": "take_profit", "parameters": { "basis": "r_multiple" } }]);
+    let problems = check_document(&both).unwrap_err();
+    let found: Vec<(&str, &str)> = problems.iter().map(|p| (p.path.as_str(), p.code)).collect();
+    let expected = [
+        ("colour", "UNKNOWN_FIELD"),
+        ("components[0].wieght", "UNKNOWN_FIELD"),
+        ("name", "NAME_INVALID"),
+        ("combination.threshold", "THRESHOLD_UNREACHABLE"),
+        ("components[0].weight", "WEIGHT_INVALID"),
+        ("exits", "NO_HARD_STOP"),
+        ("exits[0].parameters.basis", "NEEDS_HARD_STOP"),
+    ];
+    assert_eq!(found, expected);
     let mut meaning = sound();
     meaning["exits"] = json!([]);
     assert_eq!(check_document(&meaning).unwrap_err()[0].code, "NO_EXIT_RULE");

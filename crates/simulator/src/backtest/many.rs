@@ -344,7 +344,7 @@ impl Many<'_> {
         let mut states = self.lanes.iter().filter_map(|lane| self.venue.bot.instrument(lane.slot));
         let exposure =
             if states.any(|state| state.holding().is_some()) { Exposure::Open } else { Exposure::Flat };
-        if let Some(equity) = self.venue.bot.ledger().equity(self.plan.plans[0].instrument.settle) {
+        if let Some(equity) = self.venue.equity() {
             self.course.push(at, equity, exposure);
             if let Some(joined) = &mut self.joined {
                 joined.push(at, equity, exposure);

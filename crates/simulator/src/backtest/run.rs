@@ -464,12 +464,12 @@ impl<'a> Run<'a> {
             None => Exposure::Flat,
         };
         let version = self.lane.bot.book_version();
-        if self.written == Some(version) {
+        if self.written == Some(version) && !self.lane.bot.is_book_old() {
             self.course.hold(at, exposure);
             if let Some(joined) = &mut self.joined {
                 joined.hold(at, exposure);
             }
-        } else if let Some(equity) = self.lane.bot.ledger().equity(self.plan.instrument.settle) {
+        } else if let Some(equity) = self.lane.equity() {
             self.written = Some(version);
             self.course.push(at, equity, exposure);
             if let Some(joined) = &mut self.joined {

@@ -169,6 +169,11 @@ impl<'a> Loop<'a> {
         }
     }
 
+    /// The bot's equity now, what was filled after the newest decision included.
+    pub(super) fn equity(&self) -> Option<keyhold_domain::Decimal> {
+        self.bot.equity(self.plan, self.asset)
+    }
+
     pub(super) fn balance(&self) -> Option<Balance> {
         self.exchange.balance(ACCOUNT, self.asset).ok()
     }
