@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::{TaskError, demo, paths};
+use crate::paths::{self, Profile};
+use crate::{TaskError, demo};
 
 /// Candles of the short and of the long run. The short one holds the longest warm-up.
 const CANDLES: [u32; 2] = [20_000, 60_000];
@@ -31,7 +32,7 @@ pub(super) enum Use {
 
 /// Builds, counts, prints, and compares or records.
 pub(super) fn run(use_: Use) -> Result<(), TaskError> {
-    let profile = ["build", "--locked", "--profile", "measured"];
+    let profile = ["build", "--locked", "--release"];
     let example = ["--package", "keyhold-simulator", "--example", "speed"];
     demo::task("cargo", &[profile, example].concat(), "")?;
     let counts = measure()?;
@@ -58,7 +59,7 @@ fn table_path() -> PathBuf {
 }
 
 fn program() -> PathBuf {
-    paths::target().join("measured").join("examples").join("speed")
+    paths::example(Profile::Release, "speed")
 }
 
 fn measure() -> Result<Counts, TaskError> {

@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use self::python::Environment;
-use self::table::Row;
+use self::table::{Agreement, Row};
 use super::machine::Machine;
 use crate::{TaskError, demo, paths};
 
@@ -30,6 +30,8 @@ struct Peer {
     arguments: &'static [&'static str],
     /// Our strategy with the same assumptions about fills.
     ours: &'static str,
+    /// How far its trades have to be ours.
+    agreement: Agreement,
     /// Slow programs get fewer candles; ours plays as many beside them.
     candles: u32,
 }
@@ -41,6 +43,7 @@ const PEERS: &[Peer] = &[
         script: "bt_vectorbt.py",
         arguments: &[],
         ours: "reference-next-candle",
+        agreement: Agreement::Candles,
         candles: 1_000_000,
     },
     Peer {
@@ -49,6 +52,7 @@ const PEERS: &[Peer] = &[
         script: "bt_backtrader.py",
         arguments: &[],
         ours: "reference",
+        agreement: Agreement::Whole,
         candles: 100_000,
     },
     Peer {
@@ -57,6 +61,7 @@ const PEERS: &[Peer] = &[
         script: "bt_nautilus.py",
         arguments: &["--mode=exact"],
         ours: "reference",
+        agreement: Agreement::Whole,
         candles: 100_000,
     },
 ];
@@ -93,7 +98,7 @@ pub(super) fn run(quick: bool) -> Result<(), TaskError> {
             let ours = ours(peer.ours, size, &home)?;
             let theirs = theirs(peer, environment, &scripts, (&candles, size), &home)?;
             let place = rows.iter().position(|row| row.peer == peer.name).unwrap_or_else(|| {
-                rows.push(Row::new(peer.name, &theirs.version, size));
+                rows.push(Row::new(peer.name, &theirs.version, size, peer.agreement));
                 rows.len() - 1
             });
             rows[place].take(size, &ours, &theirs);
