@@ -50,6 +50,11 @@ pub const TEST: &[Stage] = &[
         "",
         &["cargo", "test", "--workspace", "--locked", "--no-fail-fast"],
     ),
+    stage(
+        "instructions a candle",
+        "",
+        &["cargo", "run", "--quiet", "--locked", "--package", "xtask", "--", "bench", "--instructions"],
+    ),
     stage("browser journeys", "web", &["npm", "run", "--silent", "e2e"]),
 ];
 

@@ -241,8 +241,8 @@ impl BotState {
             self.refresh(plan, index, at, out);
         }
         let state = &mut self.instruments[index];
-        let mut actions = std::mem::take(&mut self.aside.actions);
-        apply_candle(own, state, candle, at, &mut actions);
+        // In its own place, which is empty between two events: most candles ask for nothing.
+        apply_candle(own, state, candle, at, &mut self.aside.actions);
         if !own.limited {
             // Nobody asks before the decision, so the position is valued once, by the step itself.
             if state.0.holding.is_some() || self.aside.book == BookState::Old {
@@ -251,9 +251,8 @@ impl BotState {
                 self.ledger.pass(at);
             }
         }
-        if actions.is_empty() {
-            self.aside.actions = actions;
-        } else {
+        if !self.aside.actions.is_empty() {
+            let actions = std::mem::take(&mut self.aside.actions);
             self.give_out(own, slot, actions, out);
         }
     }

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use keyhold_domain::exact::compare;
+use keyhold_domain::exact::{add, compare};
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
 use keyhold_domain::{Asset, Decimal, ReasonCode, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -164,7 +164,8 @@ impl Ledger {
             let mut own = results.clone().filter(|result| result.asset == book.asset);
             if let Some(first) = own.next() {
                 mark.realized = first.realized;
-                mark.total = first.realized.saturating_add(first.unrealized);
+                mark.total = add(first.realized, first.unrealized)
+                    .unwrap_or_else(|| first.realized.saturating_add(first.unrealized));
             }
             for result in own {
                 mark.realized = mark.realized.saturating_add(result.realized);
@@ -308,7 +309,7 @@ impl Ledger {
     /// The equity in an asset: the account's, moved on by the bot's results since it was read.
     pub fn equity(&self, asset: Asset) -> Option<Decimal> {
         let book = self.books.iter().find(|book| book.asset == asset)?;
-        book.base?.checked_add(book.now.total)
+        add(book.base?, book.now.total)
     }
 
     /// The equity in an asset when the bot has earned so much in it.

@@ -83,8 +83,18 @@ pub(crate) struct Inner {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
     pub(crate) readings: Vec<Reading>,
+    /// Whether one of them has no verdict yet; so they need not be looked through to learn that none has.
+    pub(crate) warming: Warming,
     /// Set when orders and position fit each other and nothing is left to do.
     pub(crate) rest: Option<Rest>,
+}
+
+/// Whether a component has seen too little to answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Warming {
+    Up,
+    #[default]
+    Done,
 }
 
 /// What orders were last compared with. As long as it stays the same and no other news comes than candles, comparing

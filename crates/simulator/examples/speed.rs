@@ -1,23 +1,27 @@
 //! Prints how many candles a second a backtest does, on one thread.
 //!
-//! `cargo run --release -p keyhold-simulator --example speed -- [candles] [strategy] [--run n] [--once]`
-//! The strategy is `reference` (the reference backtests' strategy on their market) or a system template (on a seeded
-//! market). Both markets are the same on every machine. Candles are made and converted to floats before the clock
-//! starts, as in a service that keeps candles in memory; the same run with conversion is printed as well. `--run`
-//! plays only the first so many candles, `--once` a single time: the difference of two such runs under an instruction
-//! counter is the cost of the candles between them and of nothing else.
+//! `cargo run --release -p keyhold-simulator --example speed -- [candles] [strategy] [--run n] [--once] [--trades file]`
+//! The strategy is `reference` (the reference backtests' strategy on their market), `reference-next-candle` (the same
+//! with protective orders from the candle after the entry's on) or a system template (on a seeded market). The markets
+//! are the same on every machine. Candles are made and converted to floats before the clock starts, as in a service that
+//! keeps candles in memory; the same run with conversion is printed as well. `--run` plays only the first so many
+//! candles, `--once` a single time: the difference of two such runs under an instruction counter is the cost of the
+//! candles between them and of nothing else. `--trades` writes one line per trade: index of the candle and price in
+//! hundredths of the entry, the same of the exit. `--list` prints the strategies whose instructions are counted,
+//! `--template` the reference strategy's document.
 
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use keyhold_domain::{
-    Candle, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Rate, Timestamp,
+    Candle, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Price, Rate, Timestamp,
 };
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::settings::{BotSettings, Sizing};
 use keyhold_engine::system_templates;
-use keyhold_simulator::backtest::{Control, Funding, Spec, run};
+use keyhold_simulator::backtest::{Control, Fills, Funding, ProtectFrom, Report, Spec, run};
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 
 #[path = "../tests/it/reference_market.rs"]
@@ -33,18 +37,25 @@ struct Options {
     strategy: String,
     run: Option<usize>,
     rounds: u32,
+    trades: Option<String>,
 }
 
 impl Options {
     fn read() -> Result<Self, Failure> {
-        let mut options =
-            Self { candles: 1_000_000, strategy: String::from("trend-follower"), run: None, rounds: 3 };
+        let mut options = Self {
+            candles: 1_000_000,
+            strategy: String::from("trend-follower"),
+            run: None,
+            rounds: 3,
+            trades: None,
+        };
         let mut place = 0;
         let mut arguments = std::env::args().skip(1);
         while let Some(word) = arguments.next() {
             match (word.as_str(), place) {
                 ("--run", _) => options.run = Some(arguments.next().ok_or("--run wants a number")?.parse()?),
                 ("--once", _) => options.rounds = 1,
+                ("--trades", _) => options.trades = Some(arguments.next().ok_or("--trades wants a file")?),
                 (_, 0) => {
                     options.candles = word.parse()?;
                     place = 1;
@@ -61,13 +72,26 @@ impl Options {
 }
 
 fn main() -> Result<(), Failure> {
+    match std::env::args().nth(1).as_deref() {
+        Some("--list") => {
+            println!("reference");
+            system_templates::all().iter().for_each(|template| println!("{}", template.id));
+            return Ok(());
+        }
+        Some("--template") => {
+            let spec = reference_strategy::spec("2", "3", Fills::default());
+            println!("{}", serde_json::to_string_pretty(&spec.template)?);
+            return Ok(());
+        }
+        Some(_) | None => {}
+    }
     let options = Options::read()?;
-    let (spec, candles) = if options.strategy == "reference" {
-        let fills = reference_strategy::next_open_fills();
-        let candles = reference_market::candles(u64::try_from(options.candles)?);
-        (reference_strategy::spec("2", "3", fills), candles)
-    } else {
-        template(&options.strategy, options.candles)?
+    let fills = reference_strategy::next_open_fills();
+    let late = Fills { protect_from: ProtectFrom::NextCandle, ..fills };
+    let (spec, candles) = match options.strategy.as_str() {
+        "reference" => reference(fills, options.candles)?,
+        "reference-next-candle" => reference(late, options.candles)?,
+        id => template(id, options.candles)?,
     };
     let started = now();
     let closed: Vec<ClosedCandle> = candles.iter().copied().map(ClosedCandle::new).collect();
@@ -86,6 +110,9 @@ fn main() -> Result<(), Failure> {
             report.trades.len(),
             report.metrics.trades.net.round_dp(2)
         );
+        if let Some(file) = &options.trades {
+            std::fs::write(file, rows(&report, played)?)?;
+        }
     }
     let count = u32::try_from(played.len()).map_or(f64::MAX, f64::from);
     println!("{:.2} million candles a CPU second", count / best / 1e6);
@@ -99,6 +126,23 @@ fn now() -> f64 {
     let clock = || START.get_or_init(Instant::now).elapsed().as_secs_f64();
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     told.and_then(|text| text.split(' ').next()?.parse::<f64>().ok()).map_or_else(clock, |ns| ns / 1e9)
+}
+
+/// The strategy of the reference backtests on their market.
+fn reference(fills: Fills, count: usize) -> Result<(Spec, Vec<Candle>), Failure> {
+    Ok((reference_strategy::spec("2", "3", fills), reference_market::candles(u64::try_from(count)?)))
+}
+
+/// One line per trade: `entry candle,entry price,exit candle,exit price`, prices in hundredths.
+fn rows(report: &Report, candles: &[ClosedCandle]) -> Result<String, Failure> {
+    let place = |at: Timestamp| candles.partition_point(|candle| candle.candle.open_time <= at) - 1;
+    let hundredths = |price: Price| i64::try_from(price.get() * Decimal::ONE_HUNDRED);
+    let mut text = String::new();
+    for trade in &report.trades {
+        let (entry, exit) = (hundredths(trade.entry_price)?, hundredths(trade.exit_price)?);
+        writeln!(text, "{},{entry},{},{exit}", place(trade.entered_at), place(trade.exited_at))?;
+    }
+    Ok(text)
 }
 
 /// A system template on a seeded market, with slippage and funding.

@@ -3,10 +3,15 @@
 //! [`figure`] says what is measured, in which unit and against which target; [`parts`] runs the programs that measure,
 //! each of which is an example of the crate it measures and prints one line of JSON per figure; [`machine`] says on what;
 //! [`report`] prints and keeps the results. A figure that could not be measured is an error, never a blank.
+//!
+//! Two further questions have runs of their own: [`instructions`] counts what a candle costs, exactly and on any machine;
+//! [`peers`] runs other backtesting programs beside ours on the same candles.
 
 pub mod figure;
+mod instructions;
 mod machine;
 mod parts;
+mod peers;
 mod report;
 
 use crate::paths::{self, Profile};
@@ -24,13 +29,35 @@ pub struct Options {
     /// Which build is measured. Only the release build says anything about speed.
     #[arg(long, value_enum, default_value = "release")]
     pub profile: Profile,
-    /// Put the results into docs/benchmarks.md.
+    /// Put the results where they are kept: docs/benchmarks.md, or the table of instructions.
     #[arg(long)]
     pub record: bool,
+    /// What else is measured instead.
+    #[command(flatten)]
+    pub instead: Instead,
+}
+
+/// Runs with a question of their own.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[group(multiple = false)]
+pub struct Instead {
+    /// Count instructions per candle under valgrind and compare them with those recorded.
+    #[arg(long, conflicts_with_all = ["quick", "profile"])]
+    pub instructions: bool,
+    /// Run other backtesting programs beside ours; needs ../shared and the network for their packages.
+    #[arg(long, conflicts_with_all = ["profile", "record"])]
+    pub peers: bool,
 }
 
 /// Builds, measures everything, prints a table and writes the results to `target/bench`.
 pub fn run(options: &Options) -> Result<(), TaskError> {
+    if options.instead.instructions {
+        let counts = if options.record { instructions::Use::Record } else { instructions::Use::Compare };
+        return instructions::run(counts);
+    }
+    if options.instead.peers {
+        return peers::run(options.quick);
+    }
     if options.record && (options.quick || options.profile != Profile::Release) {
         return Err(TaskError::Failed("only whole runs of the release build are recorded".to_owned()));
     }

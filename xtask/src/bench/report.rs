@@ -177,7 +177,8 @@ mod tests {
             commit: "abc".to_owned(),
         };
         let line = r#"{"figure":"deploy_to_online","ran":"two deploys","values":[0.25,1.5]}"#;
-        let options = Options { quick: false, profile: Profile::Release, record: true };
+        let instead = super::super::Instead { instructions: false, peers: false };
+        let options = Options { quick: false, profile: Profile::Release, record: true, instead };
         let figures = vec![Figure::parse(line).unwrap()];
         Run { options, machine, before: moment(), start: moment(), end: moment(), figures }
     }

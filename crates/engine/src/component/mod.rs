@@ -104,6 +104,13 @@ impl Context {
     }
 }
 
+/// One kind's update as a function of its own. All of them inside the one that chooses would save and restore the
+/// registers of the most demanding kind for every other.
+#[inline(never)]
+fn read_one<B: Behavior>(component: &mut B, inputs: &Inputs<'_>, reading: &mut Reading) {
+    *reading = component.update(inputs);
+}
+
 /// What every component's file provides.
 trait Behavior: Sized {
     /// Its page in the catalog.
@@ -197,7 +204,15 @@ macro_rules! components {
 
             /// Takes in one closed candle and gives the verdict on it. Called exactly once per candle.
             pub fn update(&mut self, inputs: &Inputs<'_>) -> Reading {
-                match self { $(Self::$variant(component) => component.update(inputs)),+ }
+                let mut reading = Reading::WARMING_UP;
+                self.read(inputs, &mut reading);
+                reading
+            }
+
+            /// The same into a place that the caller keeps.
+            #[inline]
+            pub(crate) fn read(&mut self, inputs: &Inputs<'_>, reading: &mut Reading) {
+                match self { $(Self::$variant(component) => read_one(component, inputs, reading)),+ }
             }
         }
     };

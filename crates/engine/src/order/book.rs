@@ -99,12 +99,13 @@ impl Book {
 
     /// A living or lately ended order.
     pub fn get(&self, id: ClientOrderId) -> Option<&Tracked> {
-        self.live.iter().chain(&self.ended).find(|tracked| is_called(tracked, id))
+        // Of the ended ones the newest is the likeliest to be asked for.
+        self.live.iter().chain(self.ended.iter().rev()).find(|tracked| is_called(tracked, id))
     }
 
     /// The same, to change what the lifecycle does not decide.
     pub fn get_mut(&mut self, id: ClientOrderId) -> Option<&mut Tracked> {
-        self.live.iter_mut().chain(&mut self.ended).find(|tracked| is_called(tracked, id))
+        self.live.iter_mut().chain(self.ended.iter_mut().rev()).find(|tracked| is_called(tracked, id))
     }
 
     /// Applies the lifecycle table. The state after it; `None` when the book does not hold the order.
@@ -166,10 +167,12 @@ impl Book {
 
     /// The venue has told of fills that have not arrived.
     pub fn misses_fills(&self) -> bool {
-        self.live
-            .iter()
-            .chain(&self.ended)
-            .any(|tracked| compare(tracked.venue_filled, tracked.filled) == Ordering::Greater)
+        // Of most orders the venue has told nothing but what was counted.
+        let misses = |tracked: &Tracked| {
+            !tracked.venue_filled.is_zero()
+                && compare(tracked.venue_filled, tracked.filled) == Ordering::Greater
+        };
+        self.live.iter().chain(&self.ended).any(misses)
     }
 
     /// The venue has told of every fill there is: what it counted otherwise is forgotten.

@@ -136,7 +136,7 @@ impl Course {
     /// The equity at a later instant.
     pub fn push(&mut self, at: Timestamp, equity: Decimal, exposure: Exposure) {
         self.pass(at, exposure);
-        if equity != self.last.equity {
+        if compare(equity, self.last.equity) != Ordering::Equal {
             self.last.equity = equity;
             self.fall(at, equity);
         }

@@ -62,16 +62,17 @@ impl Metrics {
     /// Puts the figures together. All trades settle in the asset of the equity; `contract_type` says what that is.
     pub fn new(trades: &[Trade], equity: CourseSummary, contract_type: ContractType) -> Self {
         let stats = TradeStats::of(trades.iter());
+        let all = trades::Counted { trades, stats: &stats };
         let start = crate::input::decimal_to_f64(equity.start);
         let net = crate::input::decimal_to_f64(stats.net);
         Self {
             return_pct: (start > 0.0).then(|| net / start * 100.0),
             net_quote: net_quote(trades, contract_type),
-            by_exit_reason: trades::by_exit_reason(trades),
-            by_side: trades::by_side(trades),
-            by_symbol: trades::by_symbol(trades),
-            by_hour: trades::by_hour(trades),
-            by_template: trades::by_template(trades),
+            by_exit_reason: trades::by_exit_reason(all),
+            by_side: trades::by_side(all),
+            by_symbol: trades::by_symbol(all),
+            by_hour: trades::by_hour(all),
+            by_template: trades::by_template(all),
             heat_map: calendar::heat_map(trades),
             trades: stats,
             equity,

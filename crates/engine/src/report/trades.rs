@@ -1,8 +1,10 @@
 //! Figures from completed trades.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use keyhold_domain::Decimal;
+use keyhold_domain::exact::{add, compare, is_negative, is_positive};
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
 use serde::{Deserialize, Serialize};
 
@@ -92,6 +94,11 @@ struct Sums {
     streaks: (u64, u64),
 }
 
+/// `sum += amount`, the short way for short numbers; as large as can be on overflow.
+fn grow(sum: &mut Decimal, amount: Decimal) {
+    *sum = add(*sum, amount).unwrap_or_else(|| sum.saturating_add(amount));
+}
+
 impl TradeStats {
     /// The figures of trades in the order in which they ended.
     pub fn of<'a>(trades: impl Iterator<Item = &'a Trade>) -> Self {
@@ -106,31 +113,33 @@ impl TradeStats {
 
     fn add(&mut self, trade: &Trade, sums: &mut Sums) {
         self.count += 1;
-        self.gross = self.gross.saturating_add(trade.gross);
-        self.fees = self.fees.saturating_add(trade.fees);
-        self.funding = self.funding.saturating_add(trade.funding);
-        self.net = self.net.saturating_add(trade.net);
-        self.best = Some(self.best.map_or(trade.net, |best| best.max(trade.net)));
-        self.worst = Some(self.worst.map_or(trade.net, |worst| worst.min(trade.net)));
-        match trade.net.cmp(&Decimal::ZERO) {
-            std::cmp::Ordering::Greater => {
-                self.wins += 1;
-                sums.wins = sums.wins.saturating_add(trade.net);
-                sums.streaks = (sums.streaks.0 + 1, 0);
-            }
-            std::cmp::Ordering::Less => {
-                self.losses += 1;
-                sums.losses = sums.losses.saturating_add(trade.net);
-                sums.streaks = (0, sums.streaks.1 + 1);
-            }
-            std::cmp::Ordering::Equal => {
-                self.even += 1;
-                sums.streaks = (0, 0);
-            }
+        grow(&mut self.gross, trade.gross);
+        grow(&mut self.fees, trade.fees);
+        grow(&mut self.funding, trade.funding);
+        grow(&mut self.net, trade.net);
+        // Of equal amounts the one that comes later is kept as the best and the one that was there as the worst, as
+        // `max` and `min` do.
+        if self.best.is_none_or(|best| compare(best, trade.net) != Ordering::Greater) {
+            self.best = Some(trade.net);
+        }
+        if self.worst.is_none_or(|worst| compare(worst, trade.net) == Ordering::Greater) {
+            self.worst = Some(trade.net);
+        }
+        if is_positive(trade.net) {
+            self.wins += 1;
+            grow(&mut sums.wins, trade.net);
+            sums.streaks = (sums.streaks.0 + 1, 0);
+        } else if is_negative(trade.net) {
+            self.losses += 1;
+            grow(&mut sums.losses, trade.net);
+            sums.streaks = (0, sums.streaks.1 + 1);
+        } else {
+            self.even += 1;
+            sums.streaks = (0, 0);
         }
         self.win_streak = self.win_streak.max(sums.streaks.0);
         self.loss_streak = self.loss_streak.max(sums.streaks.1);
-        sums.moved = sums.moved.saturating_add(trade.gross.abs());
+        grow(&mut sums.moved, trade.gross.abs());
         sums.holding_ms = sums.holding_ms.saturating_add(trade.exited_at.since_ms(trade.entered_at));
         sums.delay_ms = sums.delay_ms.saturating_add(trade.entered_at.since_ms(trade.decided_at));
         if let Some(r) = trade.r_multiple {
@@ -172,41 +181,60 @@ pub(super) fn ratio_pct(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| count(part) / count(whole) * 100.0)
 }
 
-fn grouped<K: Ord + ToString>(trades: &[Trade], key: impl Fn(&Trade) -> K) -> Vec<Group> {
+/// Trades with their figures, to be grouped.
+#[derive(Debug, Clone, Copy)]
+pub struct Counted<'a> {
+    /// In the order in which they ended.
+    pub trades: &'a [Trade],
+    /// The figures of all of them.
+    pub stats: &'a TradeStats,
+}
+
+/// Groups in the order of their names. A name is written once per group and not once per trade.
+fn grouped<K: Ord>(all: Counted<'_>, key: impl Fn(&Trade) -> K, name: impl Fn(&K) -> String) -> Vec<Group> {
     let mut groups: BTreeMap<K, Vec<&Trade>> = BTreeMap::new();
-    for trade in trades {
+    for trade in all.trades {
         groups.entry(key(trade)).or_default().push(trade);
     }
-    groups
+    let mut groups: Vec<Group> = groups
         .into_iter()
-        .map(|(key, trades)| Group { key: key.to_string(), stats: TradeStats::of(trades.into_iter()) })
-        .collect()
+        .map(|(key, trades)| Group {
+            key: name(&key),
+            // One instrument, one template, one side: what is known of all is not counted again.
+            stats: if trades.len() == all.trades.len() {
+                all.stats.clone()
+            } else {
+                TradeStats::of(trades.into_iter())
+            },
+        })
+        .collect();
+    groups.sort_by(|a, b| a.key.cmp(&b.key));
+    groups
 }
 
 /// The trades by the reason they ended with.
-pub fn by_exit_reason(trades: &[Trade]) -> Vec<Group> {
-    grouped(trades, |trade| trade.exit_reason.as_str())
+pub fn by_exit_reason(all: Counted<'_>) -> Vec<Group> {
+    grouped(all, |trade| trade.exit_reason, |reason| reason.as_str().to_owned())
 }
 
 /// Long and short trades.
-pub fn by_side(trades: &[Trade]) -> Vec<Group> {
-    grouped(trades, |trade| match trade.side {
-        keyhold_domain::Side::Buy => "long",
-        keyhold_domain::Side::Sell => "short",
-    })
+pub fn by_side(all: Counted<'_>) -> Vec<Group> {
+    let name = |is_short: &bool| if *is_short { "short" } else { "long" }.to_owned();
+    grouped(all, |trade| trade.side == keyhold_domain::Side::Sell, name)
 }
 
 /// The trades by instrument.
-pub fn by_symbol(trades: &[Trade]) -> Vec<Group> {
-    grouped(trades, |trade| trade.symbol.as_str().to_owned())
+pub fn by_symbol(all: Counted<'_>) -> Vec<Group> {
+    grouped(all, |trade| trade.symbol, |symbol| symbol.as_str().to_owned())
 }
 
 /// The trades by the UTC hour of their entry, `00` to `23`.
-pub fn by_hour(trades: &[Trade]) -> Vec<Group> {
-    grouped(trades, |trade| format!("{:02}", super::calendar::hour_of(trade.entered_at)))
+pub fn by_hour(all: Counted<'_>) -> Vec<Group> {
+    grouped(all, |trade| super::calendar::hour_of(trade.entered_at), |hour| format!("{hour:02}"))
 }
 
 /// The trades by the template that decided them and its version.
-pub fn by_template(trades: &[Trade]) -> Vec<Group> {
-    grouped(trades, |trade| format!("{} v{}", trade.template, trade.template_version))
+pub fn by_template(all: Counted<'_>) -> Vec<Group> {
+    let key = |trade: &Trade| (trade.template, trade.template_version);
+    grouped(all, key, |(template, version)| format!("{template} v{version}"))
 }

@@ -10,7 +10,7 @@ use crate::input::{ClosedCandle, Inputs};
 use crate::plan::Plan;
 use crate::reading::{Direction, Reading, Verdict};
 use crate::settings::{Resting, WhenHit};
-use crate::state::{Amount, Freshness, Inner, LastCandle, Retry, WantedExit};
+use crate::state::{Amount, Freshness, Inner, LastCandle, Retry, WantedExit, Warming};
 use crate::template::SessionEnd;
 
 /// The newest candle, counted from its open, is older than two intervals.
@@ -18,8 +18,15 @@ pub(super) fn is_stale(plan: &Plan, open_time: Timestamp, now: Timestamp) -> boo
     now.since_ms(open_time) > 2 * plan.interval_ms()
 }
 
-/// Components learn from a candle. Nothing is decided. A candle that is not newer than the last is forgotten.
-pub(super) fn learn(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle) -> Option<Combined> {
+/// Components learn from a candle of the past. Nothing is decided.
+pub(super) fn warm_up(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle) {
+    learn(plan, inner, candle);
+}
+
+/// Components learn from a candle. A candle that is not newer than the last is forgotten.
+#[allow(clippy::inline_always, reason = "two callers, one of them on every candle")]
+#[inline(always)]
+fn learn(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle) -> Option<Combined> {
     let open_time = candle.candle.open_time;
     if inner.last.is_some_and(|last| open_time <= last.open_time) {
         return None;
@@ -35,8 +42,18 @@ pub(super) fn learn(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle) -> Op
         facts: inner.facts.at(closed_at, plan.timeframe, inner.bot.last_exits),
     };
     let readings = &mut inner.scratch.readings;
-    readings.clear();
-    readings.extend(inner.components.iter_mut().map(|component| component.update(&inputs)));
+    // Written in place; only the first candle finds too few places.
+    if readings.len() != inner.components.len() {
+        readings.resize(inner.components.len(), Reading::WARMING_UP);
+    }
+    let mut warming = Warming::Done;
+    for (component, reading) in inner.components.iter_mut().zip(readings.iter_mut()) {
+        component.read(&inputs, reading);
+        if reading.verdict == Verdict::WarmingUp {
+            warming = Warming::Up;
+        }
+    }
+    inner.scratch.warming = warming;
     inner.stats.update(&candle.floats);
     let signals = readings.iter().take(plan.signals).map(direction);
     Some(plan.combiner.combine(signals))
@@ -140,10 +157,16 @@ pub(super) fn end_session(plan: &Plan, inner: &mut Inner, now: Timestamp) {
 impl Inner {
     /// The position lives through a candle.
     fn mark(&mut self, plan: &Plan, candle: &ClosedCandle) {
-        let Some(holding) = &mut self.holding else {
+        if self.holding.is_some() {
+            self.mark_held(plan, candle);
+        } else {
             self.unrealized = Decimal::ZERO;
-            return;
-        };
+        }
+    }
+
+    #[inline(never)]
+    fn mark_held(&mut self, plan: &Plan, candle: &ClosedCandle) {
+        let Some(holding) = &mut self.holding else { return };
         holding.candles = holding.candles.saturating_add(1);
         let bar = &candle.candle;
         // In the candle of a late entry the extremes may be older than the position.

@@ -22,7 +22,7 @@ use crate::position::EntryIntent;
 use crate::reading::{Check, Direction, Verdict};
 use crate::settings::Recording;
 use crate::sizing::{self, SizeInputs};
-use crate::state::{Freshness, Inner, KeyUse, Running};
+use crate::state::{Freshness, Inner, KeyUse, Running, Warming};
 use crate::template::Role;
 
 /// What has been found out about a candle before the question of an entry.
@@ -50,6 +50,7 @@ pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mu
 }
 
 /// Counts a wanted entry that was rejected, and remembers the headline. The one before it.
+#[inline]
 fn note(
     inner: &mut Inner,
     headline: ReasonCode,
@@ -57,9 +58,14 @@ fn note(
     done: Done,
 ) -> Option<(ReasonCode, Direction)> {
     if wanted != Direction::Neutral && done == Done::Nothing {
-        *inner.rejected.entry(headline).or_default() += 1;
+        reject(inner, headline);
     }
     inner.last_shown.replace((headline, wanted))
+}
+
+#[inline(never)]
+fn reject(inner: &mut Inner, headline: ReasonCode) {
+    *inner.rejected.entry(headline).or_default() += 1;
 }
 
 /// The answer with everything that belongs to it.
@@ -168,7 +174,11 @@ fn readings<B>(
     object: &mut impl FnMut(Block) -> ControlFlow<B>,
 ) -> ControlFlow<B> {
     let spoken = || plan.components.iter().zip(&inner.scratch.readings);
-    for (planned, reading) in spoken() {
+    let warming = match inner.scratch.warming {
+        Warming::Up => usize::MAX,
+        Warming::Done => 0,
+    };
+    for (planned, reading) in spoken().take(warming) {
         if reading.verdict == Verdict::WarmingUp {
             object(Block { component: Some(planned.index), ..Block::plain(ReasonCode::WarmingUp) })?;
         }

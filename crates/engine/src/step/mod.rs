@@ -19,6 +19,7 @@ use keyhold_domain::{ReasonCode, Timestamp};
 use crate::action::{Action, Note};
 use crate::event::{AtStop, Directive, Event};
 use crate::input::ClosedCandle;
+use crate::market::MarketFacts;
 use crate::plan::Plan;
 use crate::state::{Amount, Asking, Freshness, Inner, KeyUse, Retry, Running, State, WantedExit};
 
@@ -38,7 +39,7 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
     }
     match event {
         Event::Warmup(candle) => {
-            candle::learn(plan, inner, candle);
+            candle::warm_up(plan, inner, candle);
             return;
         }
         Event::BotFacts(facts) => {
@@ -46,7 +47,7 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             return;
         }
         Event::CandleClosed { candle, at } => {
-            apply_candle(plan, state, candle, *at, out);
+            apply_told_candle(plan, state, (candle, *at), out);
             return;
         }
         Event::Filled(fill) => {
@@ -70,14 +71,7 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             inner.funding_rate = plan.funding_per_8h(*rate);
         }
         Event::Market(facts) => {
-            if plan.all_needs().funding {
-                // A rate that is not among the facts is not known any more, whatever was told before.
-                inner.funding_rate = facts.funding().and_then(|rate| plan.funding_per_8h(rate));
-            }
-            match &mut inner.market {
-                Some(kept) => kept.clone_from(facts),
-                none => *none = Some(facts.clone()),
-            }
+            market(plan, inner, facts);
             return;
         }
         Event::FundingPaid { amount, at } => {
@@ -111,14 +105,49 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
     settle_unless_settled(plan, inner, out);
 }
 
-/// Comparing what rests with what is needed is saved when nothing of it can have changed.
+/// What is known besides the candle that closes next.
+fn market(plan: &Plan, inner: &mut Inner, facts: &MarketFacts) {
+    if plan.all_needs().funding {
+        // A rate that is not among the facts is not known any more, whatever was told before.
+        inner.funding_rate = facts.funding().and_then(|rate| plan.funding_per_8h(rate));
+    }
+    match &mut inner.market {
+        Some(kept) => kept.as_mut().clone_from(facts),
+        none => *none = Some(Box::new(facts.clone())),
+    }
+}
+
+/// Comparing what rests with what is needed is saved when nothing of it can have changed. On most candles nothing is
+/// held and nothing rests: that is asked here, the rest out of line.
+#[inline]
 fn settle_unless_settled(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
-    if !inner.is_idle() && !settle::is_at_rest(plan, inner) {
+    if !inner.is_idle() {
+        settle_unless_at_rest(plan, inner, out);
+    }
+}
+
+#[inline(never)]
+fn settle_unless_at_rest(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
+    if !settle::is_at_rest(plan, inner) {
         settle::settle(plan, inner, out);
     }
 }
 
-/// [`Event::CandleClosed`] without a copy of the candle.
+/// A candle that came as an event: in a bot's life, where it does not matter what a call costs.
+#[inline(never)]
+fn apply_told_candle(
+    plan: &Plan,
+    state: &mut State,
+    (candle, at): (&ClosedCandle, Timestamp),
+    out: &mut Vec<Action>,
+) {
+    apply_candle(plan, state, candle, at, out);
+}
+
+/// [`Event::CandleClosed`] without a copy of the candle. On a candle on which nothing happens, calls would cost as much
+/// as what is done; so that path is one piece, and what is rarer stands out of line.
+#[allow(clippy::inline_always, reason = "two callers, one of them on every candle")]
+#[inline(always)]
 pub(crate) fn apply_candle(
     plan: &Plan,
     state: &mut State,

@@ -23,7 +23,7 @@ pub(super) fn updated(plan: &Plan, inner: &mut Inner, update: &OrderUpdate, out:
     }
     let Some(tracked) = inner.book.get_mut(id) else { return };
     tracked.venue_filled = tracked.venue_filled.max(update.filled);
-    let missing = tracked.venue_filled > tracked.filled;
+    let missing = !tracked.venue_filled.is_zero() && tracked.venue_filled > tracked.filled;
     let was = *tracked;
     apply(inner, id, Book::input_of(update.status), out);
     if missing && inner.doubt_at.is_none() {

@@ -6,7 +6,7 @@
 
 use keyhold_domain::{
     ClientOrderId, Decimal, NewOrder, OrderKind, OrderPurpose, PositionEffect, Price, Quantity, ReasonCode,
-    Side, TimeInForce, TriggerDirection,
+    Side, TimeInForce, TriggerDirection, TriggerSource,
 };
 
 use super::news;
@@ -40,25 +40,39 @@ pub(super) fn settle(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
     inner.scratch.rest = (out.len() == before).then(|| rest(plan, inner)).flatten();
 }
 
-/// What was compared, when nothing waits for an answer or for its time.
-fn rest(plan: &Plan, inner: &Inner) -> Option<Rest> {
-    let waits = inner.asking.is_some()
+/// Something waits for an answer or for its time.
+fn waits(inner: &Inner) -> bool {
+    inner.asking.is_some()
         || inner.exit.is_some()
         || inner.stop_retry.at.is_some()
         || inner.target_retry.at.is_some()
-        || !inner.book.live().iter().all(Tracked::is_working);
-    let holding = inner.holding.as_ref().filter(|_| !waits)?;
+        || !inner.book.live().iter().all(Tracked::is_working)
+}
+
+/// What was compared, when nothing waits for an answer or for its time.
+fn rest(plan: &Plan, inner: &Inner) -> Option<Rest> {
+    let holding = inner.holding.as_ref().filter(|_| !waits(inner))?;
     Some(Rest {
         stop: holding.levels.stop,
         orders: inner.book.live().len(),
-        kept: (plan.settings.protective_stop, plan.settings.take_profit, plan.settings.stop_trigger),
+        kept: kept(plan),
         least: plan.instrument.min_quantity,
     })
 }
 
-/// A candle has changed nothing that orders are compared with.
+/// Where protective orders rest and what triggers them.
+fn kept(plan: &Plan) -> (Resting, Resting, TriggerSource) {
+    (plan.settings.protective_stop, plan.settings.take_profit, plan.settings.stop_trigger)
+}
+
+/// A candle has changed nothing that orders are compared with: [`rest`] would be the same, asked without making it.
 pub(super) fn is_at_rest(plan: &Plan, inner: &Inner) -> bool {
-    inner.scratch.rest.is_some() && inner.scratch.rest == rest(plan, inner)
+    let (Some(rest), Some(holding)) = (&inner.scratch.rest, &inner.holding) else { return false };
+    !waits(inner)
+        && rest.stop == holding.levels.stop
+        && rest.orders == inner.book.live().len()
+        && rest.kept == kept(plan)
+        && rest.least == plan.instrument.min_quantity
 }
 
 /// Asks the venue, and again at growing distances until it answers.

@@ -319,6 +319,8 @@ struct Run<'a> {
     spec: &'a Spec,
     plan: &'a Plan,
     lane: Loop<'a>,
+    /// The instrument's place at the exchange.
+    market: usize,
     course: Course,
     /// The course of several runs that follow each other.
     joined: Option<Course>,
@@ -350,7 +352,9 @@ impl<'a> Run<'a> {
             besides.rate(rate);
         }
         let course = Course::new(start, spec.start_equity);
-        Self { spec, plan: own, lane, course, joined: None, funding: 0, besides, written: None }
+        // Its only instrument was listed by the caller; a place that does not exist is refused with the first candle.
+        let market = lane.exchange.place(own.instrument.symbol).unwrap_or(usize::MAX);
+        Self { spec, plan: own, lane, market, course, joined: None, funding: 0, besides, written: None }
     }
 
     fn all(
@@ -395,7 +399,7 @@ impl<'a> Run<'a> {
         let inside = closed_at.plus_ms(-1);
         let mut refused = None;
         let quiet = self.lane.is_quiet(inside) && !self.rate_is_due(bar.open_time);
-        let passed = quiet && self.lane.pass(symbol, bar, inside).map_err(refusal)?;
+        let passed = quiet && self.lane.pass(self.market, bar, inside).map_err(refusal)?;
         if passed {
             self.lane.hold_protection();
         } else {

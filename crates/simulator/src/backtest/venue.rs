@@ -42,12 +42,16 @@ pub(super) struct Loop<'a> {
     gate: Gate,
     held: Vec<(u16, NewOrder)>,
     alarms: BTreeSet<Timestamp>,
+    /// The first of them: asked on every candle.
+    next_alarm: Option<Timestamp>,
     news: Vec<ExchangeEvent>,
     actions: Vec<BotAction>,
     /// Empty, to be filled with the actions that follow from actions.
     spare: Vec<BotAction>,
     /// By slot: whether the bot knows the balance since this instrument has moved it.
     funds: Vec<Funds>,
+    /// Whether all of them are known: asked on every candle.
+    all_funds: Funds,
     pub(super) trades: Vec<Trade>,
     pub(super) execution: ExecutionCounter,
     /// What was decided on the newest candle, where that is recorded.
@@ -76,10 +80,12 @@ impl<'a> Loop<'a> {
             gate: Gate::Open,
             held: Vec::new(),
             alarms: BTreeSet::new(),
+            next_alarm: None,
             news: Vec::new(),
             actions: Vec::new(),
             spare: Vec::new(),
             funds: vec![Funds::Changed; plan.plans.len()],
+            all_funds: Funds::Changed,
             trades: Vec::new(),
             execution: ExecutionCounter::default(),
             decision: None,
@@ -107,13 +113,12 @@ impl<'a> Loop<'a> {
 
     /// Nothing is left to tell and no alarm rings until then.
     pub(super) fn is_quiet(&self, until: Timestamp) -> bool {
-        self.funds.iter().all(|funds| *funds == Funds::Known)
-            && self.alarms.first().is_none_or(|alarm| *alarm > until)
+        self.all_funds == Funds::Known && self.next_alarm.is_none_or(|alarm| alarm > until)
     }
 
     /// A candle at the exchange in which nothing happens; whether it is one.
-    pub(super) fn pass(&mut self, symbol: Symbol, bar: &Candle, at: Timestamp) -> Result<bool, Refusal> {
-        self.exchange.pass(symbol, bar, at, &mut self.news)
+    pub(super) fn pass(&mut self, market: usize, bar: &Candle, at: Timestamp) -> Result<bool, Refusal> {
+        self.exchange.pass_at(market, bar, at, &mut self.news)
     }
 
     /// Something for the exchange, then everything that follows from it.
@@ -130,19 +135,27 @@ impl<'a> Loop<'a> {
 
     /// Alarms that the bot has set and that have come.
     pub(super) fn ring(&mut self, until: Timestamp) {
-        while let Some(at) = self.alarms.first().copied().filter(|at| *at <= until) {
+        while let Some(at) = self.next_alarm.filter(|at| *at <= until) {
             self.alarms.remove(&at);
+            self.next_alarm = self.alarms.first().copied();
             self.bot.take(self.plan, &BotEvent::TimerFired { at }, &mut self.actions);
             self.run(at);
         }
     }
 
     /// Tells the bot its balance when money has moved since it was told.
+    #[inline]
     pub(super) fn tell_balance(&mut self, at: Timestamp) {
-        if self.funds.iter().all(|funds| *funds == Funds::Known) {
-            return;
+        match self.all_funds {
+            Funds::Known => {}
+            Funds::Changed => self.tell_new_balance(at),
         }
+    }
+
+    #[inline(never)]
+    fn tell_new_balance(&mut self, at: Timestamp) {
         self.funds.fill(Funds::Known);
+        self.all_funds = Funds::Known;
         let Some(balance) = self.balance() else { return };
         // The bot compares sizes and looks at nothing else of a position.
         let symbols = self.plan.plans.iter().map(|plan| plan.instrument.symbol);
@@ -258,6 +271,7 @@ impl<'a> Loop<'a> {
             }
             Action::WakeAt(when) => {
                 self.alarms.insert(when);
+                self.next_alarm = self.alarms.first().copied();
             }
             Action::TradeClosed(trade) => self.trades.push(*trade),
             Action::Note(Note::Overflow) => self.overflows += 1,
@@ -299,6 +313,7 @@ impl<'a> Loop<'a> {
     /// An instrument has moved the balance.
     fn moved(&mut self, slot: u16) {
         self.funds[usize::from(slot)] = Funds::Changed;
+        self.all_funds = Funds::Changed;
     }
 
     fn hear(&mut self, news: &ExchangeEvent) {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use keyhold_domain::exact::add;
 use keyhold_domain::{Asset, Decimal, MarginMode, Price, Timestamp};
 
 use super::OrderName;
@@ -121,6 +122,11 @@ pub(super) struct Account {
     pub(super) liquidations: Freshness,
 }
 
+/// `sum += amount`, the short way for short numbers.
+pub(super) fn grow(sum: &mut Decimal, amount: Decimal) {
+    *sum = add(*sum, amount).unwrap_or_else(|| *sum + amount);
+}
+
 impl Account {
     pub(super) fn wallet(&self, asset: Asset) -> Decimal {
         self.wallets.iter().find(|(held, _)| *held == asset).map_or(Decimal::ZERO, |(_, amount)| *amount)
@@ -128,7 +134,7 @@ impl Account {
 
     pub(super) fn credit(&mut self, asset: Asset, amount: Decimal) {
         match self.wallets.iter_mut().find(|(held, _)| *held == asset) {
-            Some((_, wallet)) => *wallet += amount,
+            Some((_, wallet)) => grow(wallet, amount),
             None => self.wallets.push((asset, amount)),
         }
     }

@@ -4,6 +4,21 @@ use keyhold_domain::{ShortText, VenueOrderId};
 
 use crate::random::mix;
 
+/// Where the pairs of digits of a UUID stand in its text, between the dashes.
+const PLACES: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+/// The two digits of every byte.
+const PAIRS: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < pairs.len() {
+        pairs[byte] = [DIGITS[byte >> 4], DIGITS[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// The purposes of ids; each counts for itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum IdKind {
@@ -22,15 +37,8 @@ pub(super) fn computed_id(seed: u64, kind: IdKind, counter: u64) -> VenueOrderId
     let low = (mix(seed ^ purpose) << 40) | (counter & 0xff_ffff_ffff);
     let value = (u128::from(high) << 64) | u128::from(low);
     let mut text = [b'-'; 36];
-    let mut place = 0;
-    for byte in value.to_be_bytes() {
-        if matches!(place, 8 | 13 | 18 | 23) {
-            place += 1;
-        }
-        let digit = |nibble: u8| b"0123456789abcdef"[usize::from(nibble & 15)];
-        text[place] = digit(byte >> 4);
-        text[place + 1] = digit(byte);
-        place += 2;
+    for (byte, place) in value.to_be_bytes().into_iter().zip(PLACES) {
+        text[place..place + 2].copy_from_slice(&PAIRS[usize::from(byte)]);
     }
     text[14] = b'4';
     ShortText::from_bytes(&text).expect("36 printable characters fit 64")

@@ -5,6 +5,8 @@
 
 use keyhold_domain::{Asset, Decimal};
 
+use super::account::grow;
+
 /// The venue's books for one asset. Positive numbers are money the venue holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VenueLedger {
@@ -53,6 +55,6 @@ impl VenueLedger {
             Page::Funding => &mut self.funding,
             Page::Insurance => &mut self.insurance,
         };
-        *entry += amount;
+        grow(entry, amount);
     }
 }

@@ -6,15 +6,20 @@
 //! inverse long `n·m·(1 + r) / (M + n·m/e)`, inverse short `n·m·(1 − r) / (n·m/e − M)`.
 //! Venues use tiers of r and subtract closing fees; one tier and no fee is the simplification made here.
 
+use keyhold_domain::exact::is_positive;
 use keyhold_domain::{ContractType, Decimal, Instrument, Price, Quantity, Rounding};
 
 /// Sizes and prices above these are refused, so that no later product can overflow a decimal.
-pub(super) const MAX_PRICE: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+pub(super) const MAX_PRICE: Decimal = Decimal::from_parts(MAX_PRICE_DIGITS, 0, 0, false, 0);
+const MAX_PRICE_DIGITS: u32 = 1_000_000_000;
 pub(super) const MAX_SIZE: Decimal = Decimal::from_parts(0xd4a5_1000, 0xe8, 0, false, 0);
 
-/// Whether a price is above [`MAX_PRICE`]. One of few digits cannot be, wherever its point is.
+/// Whether a price is above [`MAX_PRICE`]. One whose digits without the point are fewer cannot be: that is asked first,
+/// on every candle.
+#[inline]
 pub(super) fn is_too_high(price: Price) -> bool {
-    price.get().mantissa() > MAX_PRICE.mantissa() && price.get() > MAX_PRICE
+    let words = price.get().unpack();
+    (words.hi | words.mid != 0 || words.lo > MAX_PRICE_DIGITS) && price.get() > MAX_PRICE
 }
 
 /// Why arithmetic on admitted orders cannot overflow: used as the message of `expect`.
@@ -42,14 +47,14 @@ pub(super) fn liquidation_price(
     let rate = instrument.maintenance_margin.get();
     let one = Decimal::ONE;
     let entry = entry.get();
-    let is_long = size > Decimal::ZERO;
+    let is_long = is_positive(size);
     let (above, below) = match (instrument.contract_type, is_long) {
         (ContractType::Linear, true) => (worth * entry - margin, worth * (one - rate)),
         (ContractType::Linear, false) => (worth * entry + margin, worth * (one + rate)),
         (ContractType::Inverse, true) => (worth * (one + rate), margin + worth / entry),
         (ContractType::Inverse, false) => (worth * (one - rate), worth / entry - margin),
     };
-    if above <= Decimal::ZERO || below <= Decimal::ZERO {
+    if !is_positive(above) || !is_positive(below) {
         return None;
     }
     let rounding = if is_long { Rounding::Up } else { Rounding::Down };

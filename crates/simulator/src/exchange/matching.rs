@@ -1,10 +1,12 @@
 //! What happens to an order when a price reaches it.
 
+use keyhold_domain::exact::is_positive;
 use keyhold_domain::{
     Decimal, Liquidity, OrderKind, OrderStatus, PositionEffect, Price, Quantity, RefusalCode, Side,
     TimeInForce,
 };
 
+use super::account::grow;
 use super::order::Phase;
 use super::{Exchange, ExchangeEvent, FillCause, Order};
 
@@ -124,10 +126,10 @@ impl Exchange {
         let value = self.markets[m].instrument.contract().value(price, quantity);
         let now = self.now;
         let order = &mut self.markets[m].orders[index];
-        order.filled += quantity.get();
-        order.filled_cost += quantity.get() * price.get();
-        order.filled_value += value.expect(super::margin::BOUNDED);
-        order.fees += fee;
+        grow(&mut order.filled, quantity.get());
+        grow(&mut order.filled_cost, quantity.get() * price.get());
+        grow(&mut order.filled_value, value.expect(super::margin::BOUNDED));
+        grow(&mut order.fees, fee);
         order.updated_at = now;
     }
 
@@ -141,7 +143,7 @@ impl Exchange {
         out: &mut Vec<ExchangeEvent>,
     ) {
         let order = self.markets[m].orders[index];
-        if order.remaining() <= Decimal::ZERO {
+        if !is_positive(order.remaining()) {
             self.finish(m, index, OrderStatus::Filled, None, out);
             return;
         }

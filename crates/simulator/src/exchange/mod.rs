@@ -178,6 +178,11 @@ impl Exchange {
         self.accounts.iter().position(|account| account.id == id).ok_or(Refusal::UnknownAccount)
     }
 
+    /// An instrument's place, for [`Self::pass_at`]. It never changes.
+    pub(crate) fn place(&self, symbol: Symbol) -> Result<usize, Refusal> {
+        self.market_index(symbol)
+    }
+
     fn market_index(&self, symbol: Symbol) -> Result<usize, Refusal> {
         self.markets
             .iter()

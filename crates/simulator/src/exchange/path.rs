@@ -6,6 +6,7 @@
 //! opens a position inside a candle also meets its stop before its target. Accounts take their paths one after
 //! the other and do not see each other's.
 
+use keyhold_domain::exact::{is_negative, is_positive};
 use keyhold_domain::{
     Candle, Decimal, OrderKind, Price, Side, Symbol, Timestamp, TriggerDirection, TriggerSource,
 };
@@ -122,17 +123,32 @@ impl Exchange {
         at: Timestamp,
         out: &mut Vec<ExchangeEvent>,
     ) -> Result<bool, Refusal> {
-        let m = self.market_index(symbol)?;
+        self.pass_at(self.market_index(symbol)?, candle, at, out)
+    }
+
+    /// The same for a market whose place is known: loops over many candles need not look it up.
+    #[inline]
+    pub(crate) fn pass_at(
+        &mut self,
+        m: usize,
+        candle: &Candle,
+        at: Timestamp,
+        out: &mut Vec<ExchangeEvent>,
+    ) -> Result<bool, Refusal> {
+        if m >= self.markets.len() {
+            return Err(Refusal::UnknownSymbol);
+        }
         if is_too_high(candle.high) {
             return Err(Refusal::AboveMaximum);
         }
         let funding = |market: &Market| at >= market.next_funding;
-        if self.markets.iter().any(|market| funding(market) && market.open_positions > 0)
+        let is_due = self.markets.iter().any(funding);
+        if (is_due && self.markets.iter().any(|market| funding(market) && market.open_positions > 0))
             || !self.is_idle(m, candle)
         {
             return Ok(false);
         }
-        if self.markets.iter().any(funding) {
+        if is_due {
             self.advance(at, out);
         }
         self.now = self.now.max(at);
@@ -146,11 +162,15 @@ impl Exchange {
         Ok(true)
     }
 
+    #[inline]
     fn is_idle(&mut self, m: usize, candle: &Candle) -> bool {
         let market = &self.markets[m];
-        if market.orders.is_empty() && market.open_positions == 0 {
-            return true;
-        }
+        (market.orders.is_empty() && market.open_positions == 0) || self.is_idle_while_held(m, candle)
+    }
+
+    #[inline(never)]
+    fn is_idle_while_held(&mut self, m: usize, candle: &Candle) -> bool {
+        let market = &self.markets[m];
         let whole =
             candle.low <= candle.open.min(candle.close) && candle.high >= candle.open.max(candle.close);
         whole
@@ -345,7 +365,7 @@ impl Exchange {
         self.refresh_liquidations(a, m);
         let state = &self.accounts[a].positions[m];
         // A level that is behind already counts as reached, as it does at a single price.
-        let extreme = if state.size > Decimal::ZERO { candle.low } else { candle.high };
+        let extreme = if is_positive(state.size) { candle.low } else { candle.high };
         state.liquidation.is_none_or(|level| !is_beyond(state.size, level, extreme))
     }
 
@@ -369,7 +389,7 @@ impl Exchange {
                     let down = candle.open.get() - candle.low.get();
                     return heading.or(Some(if up < down { Extreme::High } else { Extreme::Low }));
                 }
-                let is_long = size > Decimal::ZERO;
+                let is_long = is_positive(size);
                 Some(if is_long == stop_first { Extreme::Low } else { Extreme::High })
             }
         }
@@ -401,7 +421,7 @@ impl Exchange {
             best = nearer(best, hit, from);
         }
         let state = &self.accounts[a].positions[m];
-        if self.markets[m].mark.is_none() && rising == (state.size < Decimal::ZERO) {
+        if self.markets[m].mark.is_none() && rising == is_negative(state.size) {
             let level = state.liquidation.and_then(|level| on_the_way(from, to, level));
             best = nearer(best, level.map(|level| (level, Hit::Liquidation)), from);
         }
@@ -412,8 +432,8 @@ impl Exchange {
     /// others' results, so they are computed anew each time.
     fn refresh_liquidations(&mut self, a: usize, m: usize) {
         let account = &self.accounts[a];
-        let held = account.positions.iter().filter(|state| !state.is_flat()).count();
-        let shared = account.margin_mode == keyhold_domain::MarginMode::Cross && held > 1;
+        let shared = account.margin_mode == keyhold_domain::MarginMode::Cross
+            && account.positions.iter().filter(|state| !state.is_flat()).count() > 1;
         if account.liquidations == Freshness::Fresh && !shared {
             return;
         }
@@ -444,7 +464,7 @@ fn is_reached(direction: TriggerDirection, trigger: Price, price: Price) -> bool
 }
 
 fn is_beyond(size: Decimal, level: Price, price: Price) -> bool {
-    if size > Decimal::ZERO { price <= level } else { price >= level }
+    if is_positive(size) { price <= level } else { price >= level }
 }
 
 /// Where a level is met between two prices; at the start when it lies behind.

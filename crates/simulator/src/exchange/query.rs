@@ -161,16 +161,18 @@ impl Exchange {
             if market.instrument.settle != asset {
                 continue;
             }
-            free -= account.positions[m].margin;
+            let margin = account.positions[m].margin;
+            if !margin.is_zero() {
+                free -= margin;
+            }
             if account.margin_mode == MarginMode::Cross {
                 free += self.unrealized(a, m);
             }
-            free -= market
-                .orders
-                .iter()
-                .filter(|order| order.account == account.id)
-                .map(|order| order.reserved)
-                .sum::<Decimal>();
+            for order in market.orders.iter().filter(|order| order.account == account.id) {
+                if !order.reserved.is_zero() {
+                    free -= order.reserved;
+                }
+            }
         }
         free
     }

@@ -2,7 +2,7 @@
 
 use keyhold_domain::{Decimal, Fill, Liquidity, MarginMode, Money, Price, Quantity, Side, SignedQuantity};
 
-use super::account::Freshness;
+use super::account::{Freshness, grow};
 use super::ids::{IdKind, computed_id};
 use super::ledger::Page;
 use super::margin::{BOUNDED, initial_margin};
@@ -104,8 +104,8 @@ impl Exchange {
     /// Counts an amount as a result of the position.
     pub(super) fn credit_position(&mut self, a: usize, m: usize, amount: Decimal) {
         let state = &mut self.accounts[a].positions[m];
-        state.realized += amount;
-        state.realized_total += amount;
+        grow(&mut state.realized, amount);
+        grow(&mut state.realized_total, amount);
     }
 
     /// Settles the rest of a liquidated position's margin with the insurance fund.

@@ -1,6 +1,8 @@
 //! New orders: what is refused, what is accepted, and what an accepted order does first.
 
-use keyhold_domain::exact::is_multiple;
+use std::cmp::Ordering;
+
+use keyhold_domain::exact::{compare, is_multiple, is_negative, is_positive};
 use keyhold_domain::{
     Decimal, InstrumentStatus, OrderKind, OrderStatus, PositionEffect, Price, Quantity, Rounding, Side,
     Timestamp, TriggerDirection, VenueOrderId,
@@ -120,7 +122,10 @@ impl Exchange {
             return Err(Refusal::BelowMinimum);
         }
         let too_large = instrument.max_quantity.is_some_and(|max| quantity > max)
-            || quantity.get().checked_mul(instrument.multiplier).is_none_or(|size| size > MAX_SIZE);
+            || quantity
+                .get()
+                .checked_mul(instrument.multiplier)
+                .is_none_or(|size| compare(size, MAX_SIZE) == Ordering::Greater);
         if too_large { Err(Refusal::AboveMaximum) } else { Ok(()) }
     }
 
@@ -178,7 +183,12 @@ impl Exchange {
 
     /// Size of the position that an order of this side would reduce.
     pub(super) fn reducible(&self, a: usize, m: usize, side: Side) -> Decimal {
-        (-side.sign() * self.accounts[a].positions[m].size).max(Decimal::ZERO)
+        let size = self.accounts[a].positions[m].size;
+        let reduces = match side {
+            Side::Buy => is_negative(size),
+            Side::Sell => is_positive(size),
+        };
+        if reduces { size.abs() } else { Decimal::ZERO }
     }
 
     /// The margin to set aside for the order, refused when it is not free.

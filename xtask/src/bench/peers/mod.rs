@@ -1,0 +1,217 @@
+//! `./x bench --peers`: other backtesting programs beside ours, on the same candles, one after the other in every round.
+//!
+//! The strategy, the candles and the peers' scripts are those of `../shared/benchmarks`; [`python`] makes the peers'
+//! environments below `target/peers`, [`table`] holds results together, [`own`] measures what only our program has: the
+//! memory of ten years and a sweep on two threads. Time is what a program itself says to have computed, without start
+//! and reading of files, on one thread. A peer that cannot be had is named with the reason, trades that differ are an
+//! error.
+
+mod own;
+mod python;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use self::python::Environment;
+use self::table::{Agreement, Row};
+use super::machine::Machine;
+use crate::{TaskError, demo, paths};
+
+/// How a peer fills orders, which decides with what its trades are compared.
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    name: &'static str,
+    /// Packages of its environment.
+    packages: &'static [&'static str],
+    script: &'static str,
+    arguments: &'static [&'static str],
+    /// Our strategy with the same assumptions about fills.
+    ours: &'static str,
+    /// How far its trades have to be ours.
+    agreement: Agreement,
+    /// Slow programs get fewer candles; ours plays as many beside them.
+    candles: u32,
+}
+
+const PEERS: &[Peer] = &[
+    Peer {
+        name: "vectorbt",
+        packages: &["vectorbt", "TA-Lib"],
+        script: "bt_vectorbt.py",
+        arguments: &[],
+        ours: "reference-next-candle",
+        agreement: Agreement::Candles,
+        candles: 1_000_000,
+    },
+    Peer {
+        name: "backtrader",
+        packages: &["backtrader", "numpy", "pandas"],
+        script: "bt_backtrader.py",
+        arguments: &[],
+        ours: "reference",
+        agreement: Agreement::Whole,
+        candles: 100_000,
+    },
+    Peer {
+        name: "nautilus_trader",
+        packages: &["nautilus_trader==1.221.0"],
+        script: "bt_nautilus.py",
+        arguments: &["--mode=exact"],
+        ours: "reference",
+        agreement: Agreement::Whole,
+        candles: 100_000,
+    },
+];
+
+/// Peers that this command does not run, and why.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("freqtrade", "wants an exchange beside it: stub_exchange.py of ../shared/benchmarks, by hand"),
+    ("jesse", "fills at the close of the candle it decides on, so its trades are others; by hand"),
+    ("barter, nautilus_trader in Rust", "no packages: built by hand in ../shared/benchmarks"),
+];
+
+/// Measures and prints everything; what failed is said at the end.
+pub(super) fn run(quick: bool) -> Result<(), TaskError> {
+    let scripts = scripts()?;
+    build()?;
+    let machine = Machine::here()?;
+    let home = std::env::var_os("PEERS_HOME").map_or_else(|| paths::target().join("peers"), PathBuf::from);
+    let (mut ready, mut absent) = (Vec::new(), Vec::new());
+    for peer in PEERS {
+        match Environment::at(&home, peer.name, peer.packages) {
+            Ok(environment) => ready.push((peer, environment)),
+            Err(why) => absent.push(format!("{}: not measured: {why}", peer.name)),
+        }
+    }
+    absent.extend(LEFT_OUT.iter().map(|(name, why)| format!("{name}: not measured: {why}")));
+    let maker = Environment::at(&home, "vectorbt", PEERS[0].packages).map_err(TaskError::Failed)?;
+    let rounds = if quick { 1 } else { 5 };
+    let mut rows: Vec<Row> = Vec::new();
+    for round in 1..=rounds {
+        for (peer, environment) in &ready {
+            println!("Round {round} of {rounds}: {} ...", peer.name);
+            let size = if quick { peer.candles / 10 } else { peer.candles };
+            let candles = maker.candles(&scripts, &home, size)?;
+            let ours = ours(peer.ours, size, &home)?;
+            let theirs = theirs(peer, environment, &scripts, (&candles, size), &home)?;
+            let place = rows.iter().position(|row| row.peer == peer.name).unwrap_or_else(|| {
+                rows.push(Row::new(peer.name, &theirs.version, size, peer.agreement));
+                rows.len() - 1
+            });
+            rows[place].take(size, &ours, &theirs);
+        }
+    }
+    println!("\n{}\n\n{}", machine.line(), table::text(&rows));
+    absent.iter().for_each(|line| println!("{line}"));
+    println!();
+    let own = own::measure(quick, &maker, &scripts, &home)?;
+    let mut wrong: Vec<String> = rows.iter().filter_map(Row::complaint).collect();
+    wrong.extend(own);
+    if wrong.is_empty() { Ok(()) } else { Err(TaskError::Failed(wrong.join("\n"))) }
+}
+
+fn scripts() -> Result<PathBuf, TaskError> {
+    let shared = std::env::var_os("KEYHOLD_SHARED")
+        .map_or_else(|| paths::root().join("..").join("shared"), PathBuf::from);
+    let folder = shared.join("benchmarks");
+    if folder.join("gen_data.py").exists() {
+        return Ok(folder);
+    }
+    Err(TaskError::Failed(format!("{} is absent: the peers' scripts are there", folder.display())))
+}
+
+/// Whole programs in one unit, as they are distributed.
+fn build() -> Result<(), TaskError> {
+    if !paths::root().join("web").join("dist").join("index.html").exists() {
+        demo::build_dashboard()?;
+    }
+    let profile = ["build", "--locked", "--profile", "dist"];
+    let parts: [&[&str]; 2] = [
+        &["--package", "keyhold-simulator", "--example", "speed"],
+        &["--package", "keyhold-server", "--bin", "keyhold"],
+    ];
+    for part in parts {
+        demo::task("cargo", &[&profile, part].concat(), "")?;
+    }
+    Ok(())
+}
+
+/// One program's run.
+#[derive(Debug)]
+struct Ran {
+    version: String,
+    /// CPU seconds on one thread.
+    seconds: f64,
+    /// Candle and price in hundredths of every entry and exit.
+    trades: Vec<[i64; 4]>,
+}
+
+fn ours(strategy: &str, candles: u32, home: &Path) -> Result<Ran, TaskError> {
+    let file = home.join("own-trades.csv");
+    let mut command = Command::new(paths::target().join("dist").join("examples").join("speed"));
+    command.args([&candles.to_string(), strategy, "--once", "--trades"]).arg(&file);
+    let said = said(&mut command)?;
+    let seconds =
+        said.lines().find_map(|line| line.strip_suffix(" CPU seconds")?.rsplit(": ").next()?.parse().ok());
+    let seconds = seconds.ok_or_else(|| TaskError::Failed(format!("our example said no time:\n{said}")))?;
+    let text = std::fs::read_to_string(&file).map_err(|error| TaskError::file(&file, error))?;
+    let row = |line: &str| {
+        let numbers: Option<Vec<i64>> = line.split(',').map(|number| number.parse().ok()).collect();
+        numbers.and_then(|numbers| <[i64; 4]>::try_from(numbers).ok())
+    };
+    let trades: Option<Vec<_>> = text.lines().map(row).collect();
+    let trades = trades.ok_or_else(|| TaskError::Failed("our own trades cannot be read".to_owned()))?;
+    Ok(Ran { version: env!("CARGO_PKG_VERSION").to_owned(), seconds, trades })
+}
+
+fn theirs(
+    peer: &Peer,
+    environment: &Environment,
+    scripts: &Path,
+    (candles, count): (&Path, u32),
+    home: &Path,
+) -> Result<Ran, TaskError> {
+    let file = home.join("peer-trades.json");
+    let mut command = Command::new(environment.python());
+    command
+        .args(["-W", "ignore"])
+        .arg(scripts.join(peer.script))
+        .arg(candles)
+        .arg(&file)
+        .args(peer.arguments);
+    let said = said(&mut command)?;
+    let wrong = |what: &str| TaskError::Failed(format!("{}: {what} in what it said:\n{said}", peer.name));
+    let line = said.lines().rev().find(|line| line.starts_with('{')).ok_or_else(|| wrong("no result"))?;
+    let result: Value = serde_json::from_str(line).map_err(|_| wrong("no JSON"))?;
+    if result["bars"].as_u64() != Some(u64::from(count)) {
+        return Err(wrong("another number of candles"));
+    }
+    let seconds = result["engine_cpu_s"].as_f64().filter(|seconds| *seconds > 0.0);
+    let text = std::fs::read_to_string(&file).map_err(|error| TaskError::file(&file, error))?;
+    let rows: Vec<Vec<Value>> = serde_json::from_str(&text).map_err(|_| wrong("no trades"))?;
+    let row = |row: &Vec<Value>| {
+        let numbers: Option<Vec<i64>> = row.iter().take(4).map(Value::as_i64).collect();
+        numbers.and_then(|numbers| <[i64; 4]>::try_from(numbers).ok())
+    };
+    let trades: Option<Vec<_>> = rows.iter().map(row).collect();
+    Ok(Ran {
+        version: result["version"].as_str().unwrap_or("unknown").to_owned(),
+        seconds: seconds.ok_or_else(|| wrong("no time"))?,
+        trades: trades.ok_or_else(|| wrong("strange trades"))?,
+    })
+}
+
+/// What a program prints; what it says on standard error is shown when it fails.
+fn said(command: &mut Command) -> Result<String, TaskError> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|source| TaskError::Start { program: program.clone(), source })?;
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        return Err(TaskError::Failed(format!("{program} ended with {}:\n{complaint}", output.status)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
