@@ -238,7 +238,7 @@ impl BotState {
         let (Some(own), true) = (plan.plans.get(index), index < self.instruments.len()) else { return };
         if own.limited {
             self.instruments[index].0.value_at(own, candle.candle.close);
-            self.refresh(plan, index, at, out);
+            self.refresh(plan, (index, candle.candle.close), at, out);
         }
         let state = &mut self.instruments[index];
         // In its own place, which is empty between two events: most candles ask for nothing.
@@ -278,8 +278,15 @@ impl BotState {
         }
     }
 
-    /// Brings the book of results up to date and tells an instrument what the bot looks like.
-    fn refresh(&mut self, plan: &BotPlan, index: usize, now: Timestamp, out: &mut Vec<BotAction>) {
+    /// Brings the book of results up to date and tells an instrument, whose candle has just closed at a price, what the bot
+    /// looks like.
+    fn refresh(
+        &mut self,
+        plan: &BotPlan,
+        (index, close): (usize, Price),
+        now: Timestamp,
+        out: &mut Vec<BotAction>,
+    ) {
         let own = &plan.plans[index];
         self.mark(plan, now);
         let limits = &own.settings.limits;
@@ -298,7 +305,7 @@ impl BotState {
             ..BotFacts::default()
         };
         self.count(plan, own, &mut facts);
-        facts.equity_quote = self.equity_quote(plan);
+        facts.equity_quote = self.equity_quote(plan, (own, close));
         self.instruments[index].0.bot = facts;
     }
 
@@ -334,8 +341,8 @@ impl BotState {
     }
 
     /// Equity of all settlement assets in quote currency; each asset is valued at the newest close of one of its
-    /// instruments.
-    fn equity_quote(&self, plan: &BotPlan) -> Option<Decimal> {
+    /// instruments, that of the instrument which asks at the price it decides on.
+    fn equity_quote(&self, plan: &BotPlan, (asks, close): (&Plan, Price)) -> Option<Decimal> {
         let mut total = Decimal::ZERO;
         for (place, own) in plan.plans.iter().enumerate() {
             let asset = own.instrument.settle;
@@ -343,7 +350,11 @@ impl BotState {
                 continue;
             }
             let equity = self.ledger.equity(asset)?;
-            let price = self.instruments.get(place)?.last_close();
+            let (own, price) = if asks.instrument.settle == asset {
+                (asks, Some(close))
+            } else {
+                (own, self.instruments.get(place)?.last_close())
+            };
             let value = match price {
                 Some(price) => in_quote(own.contract, equity, price)?,
                 None => match own.instrument.contract_type {

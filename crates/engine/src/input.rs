@@ -53,16 +53,23 @@ const POWERS: [f64; 23] = [
 /// Up to here every whole number is a float.
 const EXACT: i64 = 1 << 53;
 
-/// The nearest float. Every decimal has one; `NaN` cannot arise.
+/// The nearest float of every decimal with up to 15 digits, and one beside it at most for longer ones; equal decimals give
+/// equal floats, however many zeros they end in. `NaN` cannot arise.
 pub fn decimal_to_f64(value: Decimal) -> f64 {
-    let mantissa = i64::try_from(value.mantissa()).ok().filter(|mantissa| mantissa.abs() <= EXACT);
-    let power = usize::try_from(value.scale()).ok().and_then(|scale| POWERS.get(scale));
-    match (mantissa, power) {
-        // Both are exact, and a division rounds to the nearest float.
-        #[expect(clippy::cast_precision_loss, reason = "not above 2^53")]
-        (Some(mantissa), Some(power)) => mantissa as f64 / power,
-        (None, _) | (_, None) => value.to_f64().unwrap_or(0.0),
-    }
+    exactly(value).unwrap_or_else(|| {
+        // A number read from a snapshot has lost its last zeros; the long way must not see a difference.
+        let short = value.normalize();
+        exactly(short).or_else(|| short.to_f64()).unwrap_or(0.0)
+    })
+}
+
+fn exactly(value: Decimal) -> Option<f64> {
+    let mantissa = i64::try_from(value.mantissa()).ok().filter(|mantissa| mantissa.abs() <= EXACT)?;
+    let power = usize::try_from(value.scale()).ok().and_then(|scale| POWERS.get(scale))?;
+    // Both are exact, and a division rounds to the nearest float.
+    #[expect(clippy::cast_precision_loss, reason = "not above 2^53")]
+    let whole = mantissa as f64;
+    Some(whole / power)
 }
 
 /// Facts about the bot's own past that entry guards may ask for.

@@ -170,3 +170,19 @@ fn changing_later_candles_changes_no_earlier_action() {
         assert_ne!(events[until], other_events[until], "the candle at the cut differs");
     }
 }
+
+#[test]
+fn zeros_at_the_end_of_a_number_change_no_float() {
+    // A snapshot keeps a number, not how many zeros it was written with.
+    for text in
+        ["15.975051512693147234567", "0.000000012345678901234567", "7922816251426433.75935439", "1234.5"]
+    {
+        let long = d(text);
+        for zeros in 1..4 {
+            let mut longer = long;
+            longer.rescale(long.scale() + zeros);
+            let floats = [long, longer].map(keyhold_engine::input::decimal_to_f64);
+            assert_eq!(floats[0].to_bits(), floats[1].to_bits(), "{text} with {zeros} zeros");
+        }
+    }
+}

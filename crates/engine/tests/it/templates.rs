@@ -383,6 +383,7 @@ fn mistakes_of_form_are_said_together_with_those_of_meaning() {
         ("sessions[0].days", "UNKNOWN_FIELD"),
         ("components[2].parameters.threshold", "OUT_OF_RANGE"),
         ("exits[1].parameters.pct", "OUT_OF_RANGE"),
+        ("sessions[0].start", "SESSION_TIME_INVALID"),
     ];
     assert_eq!(found, expected);
     assert!(problems.iter().all(|problem| !problem.remedy.is_empty() && !problem.message.is_empty()));

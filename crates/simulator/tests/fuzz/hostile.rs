@@ -301,7 +301,7 @@ impl World<'_> {
         match order.purpose {
             OrderPurpose::Entry => self.lived.entries += 1,
             OrderPurpose::Exit | OrderPurpose::ProtectiveStop | OrderPurpose::TakeProfit => {
-                self.lived.exits += 1
+                self.lived.exits += 1;
             }
         }
         let fill = self.report(&order, price, quantity);

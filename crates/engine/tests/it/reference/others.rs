@@ -107,7 +107,8 @@ fn as_markdown(text: &str) -> String {
     let mut in_list = false;
     for line in text.lines() {
         let item = line.starts_with("- ");
-        if !out.is_empty() && !(item && in_list) {
+        let goes_on = out.is_empty() || (item && in_list);
+        if !goes_on {
             out.push('\n');
         }
         writeln!(out, "{line}").unwrap();
