@@ -85,10 +85,7 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             inner.advance(*at);
             directed(inner, *directive);
         }
-        Event::TimerFired { at } => {
-            inner.advance(*at);
-            timer(plan, inner, out);
-        }
+        Event::TimerFired { at } => timer(plan, inner, *at, out),
         Event::Restarted { at } => {
             inner.advance(*at);
             reconcile::restarted(inner);
@@ -223,7 +220,8 @@ impl Inner {
     }
 }
 
-fn timer(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
+fn timer(plan: &Plan, inner: &mut Inner, at: Timestamp, out: &mut Vec<Action>) {
+    inner.advance(at);
     if let Some(last) = inner.last {
         let stale = candle::is_stale(plan, last.open_time, inner.now);
         if stale && inner.freshness == Freshness::Fresh {
