@@ -11,7 +11,6 @@ CREATE TABLE jobs (
   state TEXT NOT NULL,
   code TEXT,
   detail TEXT,
-  progress TEXT,
   summary TEXT,
   created_at BIGINT NOT NULL,
   started_at BIGINT,

@@ -42,8 +42,7 @@ pub const JOB_MOVES: &[(JobState, JobStep, JobState)] = &[
 
 impl JobState {
     /// Every state.
-    pub const ALL: [Self; 5] =
-        [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled];
+    pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Canceled];
 
     /// The stored word.
     pub const fn as_str(self) -> &'static str {

@@ -4,7 +4,6 @@
 //! a person who cancels at the same moment agree on what happened.
 
 use keyhold_domain::{JobId, Timestamp, UserId, WorkspaceId};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::database::{Transaction, statements};
@@ -19,22 +18,22 @@ statements! {
     COUNT_JOBS = "SELECT COUNT(*) AS every, COUNT(CASE WHEN finished_at IS NULL THEN 1 END) AS waiting FROM jobs \
          WHERE workspace_id = $1 AND kind = $2";
     LIST_JOBS = "SELECT j.workspace_id, j.id, j.kind, j.number, j.started_by, u.email, j.request, j.state, j.code, \
-         j.detail, j.progress, j.summary, j.created_at, j.started_at, j.finished_at FROM jobs j \
+         j.detail, j.summary, j.created_at, j.started_at, j.finished_at FROM jobs j \
          LEFT JOIN users u ON u.id = j.started_by WHERE j.workspace_id = $1 AND j.kind = $2 \
          AND (j.created_at < $3 OR (j.created_at = $3 AND j.id < $4)) ORDER BY j.created_at DESC, j.id DESC LIMIT $5";
     FIND_JOB = "SELECT j.workspace_id, j.id, j.kind, j.number, j.started_by, u.email, j.request, j.state, j.code, \
-         j.detail, j.progress, j.summary, j.created_at, j.started_at, j.finished_at FROM jobs j \
+         j.detail, j.summary, j.created_at, j.started_at, j.finished_at FROM jobs j \
          LEFT JOIN users u ON u.id = j.started_by WHERE j.workspace_id = $1 AND j.kind = $2 AND j.id = $3";
     JOBS_IN_STATE = "SELECT j.workspace_id, j.id, j.kind, j.number, j.started_by, u.email, j.request, j.state, j.code, \
-         j.detail, j.progress, j.summary, j.created_at, j.started_at, j.finished_at FROM jobs j \
+         j.detail, j.summary, j.created_at, j.started_at, j.finished_at FROM jobs j \
          LEFT JOIN users u ON u.id = j.started_by WHERE j.kind = $1 AND j.state = $2 ORDER BY j.number LIMIT $3";
     JOBS_AHEAD = "SELECT COUNT(*) AS ahead FROM jobs WHERE kind = $1 AND state = 'queued' AND number < $2";
+    JOBS_QUEUED = "SELECT COUNT(*) AS ahead FROM jobs WHERE kind = $1 AND finished_at IS NULL";
     STATE_OF_JOB = "SELECT state FROM jobs WHERE workspace_id = $1 AND id = $2";
     JOB_STARTED = "UPDATE jobs SET state = $1, started_at = $2 WHERE workspace_id = $3 AND id = $4";
     JOB_REQUEUED = "UPDATE jobs SET state = $1, started_at = NULL WHERE workspace_id = $2 AND id = $3";
-    JOB_ENDED = "UPDATE jobs SET state = $1, code = $2, detail = $3, summary = $4, progress = NULL, finished_at = $5 \
+    JOB_ENDED = "UPDATE jobs SET state = $1, code = $2, detail = $3, summary = $4, finished_at = $5 \
          WHERE workspace_id = $6 AND id = $7";
-    JOB_PROGRESS = "UPDATE jobs SET progress = $1 WHERE workspace_id = $2 AND id = $3 AND state = 'running'";
     DROP_JOB = "DELETE FROM jobs WHERE workspace_id = $1 AND kind = $2 AND id = $3";
 }
 
@@ -121,8 +120,6 @@ pub struct JobRow {
     pub code: Option<String>,
     /// The same as a sentence.
     pub detail: Option<String>,
-    /// How far it is, while it runs.
-    pub progress: Option<Value>,
     /// What came of it, in a few figures.
     pub summary: Option<Value>,
     /// When it was asked for.
@@ -154,10 +151,8 @@ pub enum Stepped {
 }
 
 fn job(row: &Row) -> Result<JobRow, StoreError> {
-    let document = |column: &'static str| -> Result<Option<Value>, StoreError> {
-        let text = row.optional_text(column)?;
-        text.map(|text| serde_json::from_str(&text).map_err(|_| StoreError::Corrupt { column })).transpose()
-    };
+    let summary = row.optional_text("summary")?;
+    let summary = summary.map(|text| serde_json::from_str(&text)).transpose();
     let by = row.optional_parsed("started_by")?.zip(row.optional_text("email")?);
     Ok(JobRow {
         workspace: row.parsed("workspace_id")?,
@@ -169,8 +164,7 @@ fn job(row: &Row) -> Result<JobRow, StoreError> {
         state: row.parsed("state")?,
         code: row.optional_text("code")?,
         detail: row.optional_text("detail")?,
-        progress: document("progress")?,
-        summary: document("summary")?,
+        summary: summary.map_err(|_| StoreError::Corrupt { column: "summary" })?,
         created_at: row.time("created_at")?,
         started_at: row.optional_time("started_at")?,
         finished_at: row.optional_time("finished_at")?,
@@ -261,15 +255,6 @@ impl WorkspaceStore {
         Ok(Stepped::Now(next))
     }
 
-    /// Notes how far a running job is.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn job_progress<T: Serialize>(&self, id: JobId, progress: &T) -> Result<(), StoreError> {
-        let progress = to_document(progress, "progress")?;
-        self.database.run(JOB_PROGRESS, args![progress, self.workspace, id]).await.map(drop)
-    }
-
     /// Removes a job that has ended, with its result.
     ///
     /// # Errors
@@ -303,6 +288,15 @@ impl SystemStore {
     pub async fn next_job(&self, kind: JobKind) -> Result<Option<JobRow>, StoreError> {
         let values = args![kind.as_str(), JobState::Queued.as_str(), 1_i64];
         self.database.one(JOBS_IN_STATE, values).await?.as_ref().map(job).transpose()
+    }
+
+    /// How many jobs of the kind wait or run.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn jobs_queued(&self, kind: JobKind) -> Result<i64, StoreError> {
+        let row = self.database.one(JOBS_QUEUED, args![kind.as_str()]).await?;
+        row.ok_or(StoreError::NotFound)?.int("ahead")
     }
 
     /// How many jobs of the kind are begun before this one.

@@ -180,7 +180,7 @@ fn pairs<T: PartialEq + Serialize>(
 /// What is still held, and the money.
 fn at_end(run: &Run, report: &Report) -> Option<Difference> {
     let live = run.position.as_ref().map(|position| (position.size, position.entry, position.opened_at));
-    let backtest = report.open_at_end.map(|open| (open.size, Some(open.entry), Some(open.since)));
+    let backtest = report.open_at_end.first().map(|open| (open.size, Some(open.entry), Some(open.since)));
     if live != backtest {
         return Some(Difference::of("the position at the end differs".to_owned(), &live, &backtest));
     }

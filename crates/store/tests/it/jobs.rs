@@ -5,7 +5,7 @@ use keyhold_store::{
     AddJobRefusal, BacktestResult, JobEnd, JobKind, JobState, JobStep, NewJob, PageRequest, Stepped,
     StoreError, WorkspaceStore,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::{NOW, World};
 
@@ -78,18 +78,14 @@ async fn a_result_is_kept_read_in_parts_and_goes_with_its_job() {
         let alice = world.of_alice();
         let id = queue(&alice, 1, 3).await.unwrap();
         step(&alice, id, JobStep::Start).await;
-        alice.job_progress(id, &json!({"done": 1})).await.unwrap();
-        assert_eq!(alice.job(BACKTEST, id).await.unwrap().progress, Some(json!({"done": 1})));
         let end = JobEnd { summary: Some(json!({"trades": 3})), ..JobEnd::default() };
         let stepped = alice.complete_backtest(id, &result(3), &end, NOW).await.unwrap();
         assert_eq!(stepped, Stepped::Now(JobState::Completed));
         let row = alice.job(BACKTEST, id).await.unwrap();
-        assert_eq!((row.state, row.summary, row.progress), (JobState::Completed, end.summary, None));
+        assert_eq!((row.state, row.summary), (JobState::Completed, end.summary));
         assert_eq!(row.finished_at, Some(NOW));
         assert_eq!(alice.backtest_trades(id, 1, 2).await.unwrap(), ["[1]", "[2]"]);
         assert_eq!(alice.backtest_page(id).await.unwrap(), "<p>");
-        alice.job_progress(id, &Value::Null).await.unwrap();
-        assert_eq!(alice.job(BACKTEST, id).await.unwrap().progress, None, "what has ended has no progress");
         alice.delete_job(BACKTEST, id).await.unwrap();
         assert!(matches!(alice.backtest_report(id).await, Err(StoreError::NotFound)));
         assert!(alice.backtest_trades(id, 0, 9).await.unwrap().is_empty());
