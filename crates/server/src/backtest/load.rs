@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use keyhold_domain::{Decimal, Rate, Timeframe};
+use keyhold_domain::{ContractType, Decimal, Instrument, Rate, Timeframe};
 use keyhold_engine::check::check_document;
 use keyhold_engine::settings::BotSettings;
 use keyhold_engine::system_templates;
@@ -40,7 +40,8 @@ impl Loaded {
             option: "candles",
             what: "is needed at least once".to_owned(),
         })?;
-        let mut spec = Spec::new(template, first.instrument, settings(options)?, options.equity);
+        let mut spec =
+            Spec::new(template, first.instrument, settings(options)?, equity(options, &first.instrument));
         spec.from = options.from()?;
         spec.until = options.until()?;
         spec.fills.slippage_bps = options.slippage_bps;
@@ -91,6 +92,14 @@ pub(super) fn document<T: serde::de::DeserializeOwned>(
         path: path.to_path_buf(),
         kind,
         reason: error.to_string(),
+    })
+}
+
+/// Ten thousand stable coins, or one of the coins that an inverse contract settles in.
+fn equity(options: &Assumed, instrument: &Instrument) -> Decimal {
+    options.equity.unwrap_or(match instrument.contract_type {
+        ContractType::Linear => Decimal::from(10_000),
+        ContractType::Inverse => Decimal::ONE,
     })
 }
 

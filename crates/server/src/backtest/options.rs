@@ -55,9 +55,9 @@ pub struct Assumed {
     /// off, a constant rate per interval (0.0001), or a CSV or CSV.GZ file with time (ms UTC) and rate.
     #[arg(long)]
     pub funding: Option<String>,
-    /// Equity at the start, in the settlement asset.
-    #[arg(long, default_value = "10000")]
-    pub equity: Decimal,
+    /// Equity at the start, in the settlement asset: 10000 unless given, for inverse contracts 1.
+    #[arg(long)]
+    pub equity: Option<Decimal>,
     /// Worth of each position in quote currency.
     #[arg(long, default_value = "1000", group = "size")]
     pub notional: Decimal,

@@ -1,5 +1,7 @@
 //! How two records of the same candle differ, in the words of their documents.
 
+use std::collections::BTreeSet;
+
 use keyhold_engine::decision::Decision;
 use serde::Serialize;
 use serde_json::Value;
@@ -36,9 +38,10 @@ pub(super) fn decisions(a: &Decision, b: &Decision) -> Vec<Difference> {
 fn walk(path: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {
     match (a, b) {
         (Value::Object(left), Value::Object(right)) => {
-            let names = left.keys().chain(right.keys().filter(|name| !left.contains_key(*name)));
+            // In alphabetical order: that of the maps depends on a feature that another crate may turn on.
+            let names: BTreeSet<&str> = left.keys().chain(right.keys()).map(String::as_str).collect();
             for name in names {
-                let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
                 let get =
                     |fields: &serde_json::Map<String, Value>| fields.get(name).cloned().unwrap_or_default();
                 walk(&inner, &get(left), &get(right), found);

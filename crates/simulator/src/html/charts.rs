@@ -162,15 +162,27 @@ pub(super) fn bars(trades: &[Trade]) -> Vec<Bar> {
     bars
 }
 
+/// Decimal places that tell bars of a width apart: two for cents, up to eight for coins.
+fn places(width: f64) -> usize {
+    let mut width = width * 10.0;
+    let mut places = 2;
+    while places < 8 && width < 1.0 {
+        width *= 10.0;
+        places += 1;
+    }
+    places
+}
+
 /// How results are distributed.
 pub(super) fn distribution(html: &mut Html, bars: &[Bar], asset: &str) {
     let most = bars.iter().map(|(_, _, count)| *count).max().unwrap_or(0);
     let (Some(first), Some(last)) = (bars.first(), bars.last()) else { return };
     let float = |count: usize| float(i64::try_from(count).unwrap_or(0));
+    let places = places(first.1 - first.0);
     let description = format!(
         "Number of trades by net result in {asset}, from {} to {} in {} bars; the tallest has {most}.",
-        digits::plain(first.0, 2),
-        digits::plain(last.1, 2),
+        digits::plain(first.0, places),
+        digits::plain(last.1, places),
         bars.len()
     );
     open(html, "distribution", 0, "Distribution of net results", &description);
@@ -192,7 +204,7 @@ pub(super) fn distribution(html: &mut Html, bars: &[Bar], asset: &str) {
         }
         if place % 4 == 0 {
             html.raw("<text text-anchor=\"middle\" x=\"").number(x).raw("\" y=\"").number(HEIGHT - 8.0);
-            html.raw("\">").text(&digits::plain(*from, 2)).raw("</text>");
+            html.raw("\">").text(&digits::plain(*from, places)).raw("</text>");
         }
     }
     html.raw("</svg></figure>");

@@ -5,12 +5,12 @@ use std::ops::Range;
 use keyhold_domain::{Candle, Rate, Timestamp};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::system_templates;
-use keyhold_simulator::backtest::{BacktestError, Control, Funding, History, Spec, markets};
+use keyhold_simulator::backtest::{BacktestError, Control, Funding, History, Spec, Unsupported, markets};
 use keyhold_simulator::checks::play::{first, part};
 use keyhold_simulator::checks::{Recorded, lookahead, lookahead_text, warmup, warmup_text};
 use serde_json::json;
 
-use crate::backtests::{HOUR_MS, START_MS, d, linear, settings, template};
+use crate::backtests::{HOUR_MS, START_MS, d, linear, market, settings, template};
 use crate::sweeps::{recorded, spec, threads};
 
 fn all(candles: Vec<Candle>) -> Vec<Recorded> {
@@ -19,18 +19,19 @@ fn all(candles: Vec<Candle>) -> Vec<Recorded> {
 }
 
 #[test]
-fn a_system_template_does_not_know_the_future() {
-    let system = system_templates::all().remove(0).template;
-    let mut spec = Spec::new(system, linear(), settings("0.01", "3"), d("10000"));
-    spec.template.timeframe = keyhold_domain::Timeframe::H4;
-    let recorded = all(recorded(2400));
-    let play = |count: usize, told: &mut dyn FnMut(Decision) -> Control| first(&spec, &recorded, count, told);
-    let report = lookahead((1200, 2400), 9, threads(2), &play, &|_, _| Control::Continue).unwrap();
-    assert_eq!((report.cuts.len(), report.leaks.len()), (9, 0));
-    // 600 candles of four hours, of which 199 are history.
-    assert_eq!(report.decisions, 401);
-    assert!(report.compared > 9 * 100, "{}", report.compared);
-    assert!(lookahead_text(&report).unwrap().contains("does not know the future"));
+fn no_system_template_knows_the_future() {
+    for system in system_templates::all() {
+        let candles = market(&system.template, 3, 1500).iter().map(|candle| candle.candle).collect();
+        let mut spec = Spec::new(system.template, linear(), settings("0.01", "3"), d("10000"));
+        spec.unsupported = Unsupported::Neutral;
+        let recorded = all(candles);
+        let play =
+            |count: usize, told: &mut dyn FnMut(Decision) -> Control| first(&spec, &recorded, count, told);
+        let report = lookahead((900, 1500), 5, threads(2), &play, &|_, _| Control::Continue).unwrap();
+        assert_eq!((report.cuts.len(), report.leaks.len()), (5, 0), "{}", system.id);
+        assert!(report.compared > 5 * 300, "{}: {}", system.id, report.compared);
+        assert!(lookahead_text(&report).unwrap().contains("does not know the future"));
+    }
 }
 
 #[test]
