@@ -7,7 +7,7 @@
 use rust_decimal::Decimal;
 
 use crate::exchange::words;
-use crate::{Price, Quantity, SignedQuantity};
+use crate::{Price, Quantity, SignedQuantity, exact};
 
 words! {
     /// In what a contract is settled. It decides how profit and size are computed.
@@ -72,8 +72,10 @@ impl Contract {
     pub fn profit(self, entry: Price, exit: Price, size: SignedQuantity) -> Option<Decimal> {
         match self {
             Self::Linear { multiplier } => {
-                let move_ = exit.get().checked_sub(entry.get())?;
-                size.get().checked_mul(multiplier)?.checked_mul(move_)
+                exact::linear_profit(size.get(), multiplier, entry.get(), exit.get()).or_else(|| {
+                    let move_ = exit.get().checked_sub(entry.get())?;
+                    size.get().checked_mul(multiplier)?.checked_mul(move_)
+                })
             }
             Self::Inverse { multiplier } => {
                 // q·m·(x − e)/(e·x): one division, so nothing is lost where 1/e and 1/x would both be rounded.

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod candle;
 pub mod contract;
+pub mod exact;
 pub mod exchange;
 pub mod fill;
 pub mod id;
@@ -27,8 +28,8 @@ pub use contract::{Contract, ContractType};
 pub use exchange::{Environment, Exchange};
 pub use fill::{Fill, Liquidity};
 pub use id::{
-    BotId, CommandId, DeploymentId, EventId, Id, InstallId, KeyId, PasskeyId, SessionId, TemplateId, TradeId,
-    UserId, WorkspaceId,
+    BotId, CommandId, DeploymentId, EventId, Id, InstallId, JobId, KeyId, PasskeyId, SessionId, TemplateId,
+    TradeId, UserId, WorkspaceId,
 };
 pub use instrument::{Instrument, InstrumentStatus};
 pub use key_facts::{KeyFacts, Known};

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::ShortText;
 use crate::price::NumberError;
+use crate::{ShortText, exact};
 
 /// The code of a currency or coin, for example `USDT` or `BTC`.
 pub type Asset = ShortText<12>;
@@ -115,6 +115,19 @@ impl FromStr for Rate {
 }
 
 crate::serde_by_text!(Rate);
+
+/// `part / whole`, rounded to so many places, halves to the even digit. `None` on overflow and when `whole` is zero.
+///
+/// ```
+/// use keyhold_domain::{Decimal, money::quotient};
+/// let d = |text: &str| text.parse::<Decimal>().unwrap();
+/// assert_eq!(quotient(d("2"), d("3"), 4), Some(d("0.6667")));
+/// assert_eq!(quotient(d("2"), d("0"), 4), None);
+/// ```
+pub fn quotient(part: Decimal, whole: Decimal, places: u32) -> Option<Decimal> {
+    exact::quotient(part, whole, places)
+        .or_else(|| part.checked_div(whole).map(|quotient| quotient.round_dp(places)))
+}
 
 /// Serde of a bare decimal as text, for `#[serde(with = "keyhold_domain::money::decimal_text")]`.
 pub mod decimal_text {

@@ -37,3 +37,19 @@ pub struct Position {
     /// Isolated or cross, when told.
     pub margin_mode: Option<MarginMode>,
 }
+
+impl Position {
+    /// A position of which nothing but the size is told.
+    pub const fn sized(symbol: Symbol, size: SignedQuantity) -> Self {
+        Self {
+            symbol,
+            size,
+            entry: None,
+            mark: None,
+            liquidation: None,
+            leverage: None,
+            unrealized: None,
+            margin_mode: None,
+        }
+    }
+}

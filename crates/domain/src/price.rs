@@ -2,10 +2,13 @@
 //!
 //! Rounding always names its direction and its grid; it happens in [`crate::Instrument`].
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
+
+use crate::exact::{self, Toward};
 
 /// Which way a number goes when it does not lie on the grid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +24,29 @@ pub enum Rounding {
 impl Rounding {
     /// `value` on the grid of multiples of `step`. `None` when `step` is not positive or on overflow.
     pub fn to_step(self, value: Decimal, step: Decimal) -> Option<Decimal> {
-        if step <= Decimal::ZERO {
+        self.quotient_to_step(value, Decimal::ONE, step)
+    }
+
+    /// `part / whole` on the grid of multiples of `step`. `None` when `step` is not positive, `whole` is zero or on
+    /// overflow.
+    pub fn quotient_to_step(self, part: Decimal, whole: Decimal, step: Decimal) -> Option<Decimal> {
+        if step.is_zero() || step.is_sign_negative() {
             return None;
+        }
+        let toward = match self {
+            Self::Down => Toward::Zero,
+            Self::Up => Toward::Infinity,
+            Self::Nearest => Toward::NearestAway,
+        };
+        if let Some(rounded) = exact::quotient_to_step(part, whole, step, toward) {
+            return Some(rounded);
         }
         let strategy = match self {
             Self::Down => RoundingStrategy::ToZero,
             Self::Up => RoundingStrategy::AwayFromZero,
             Self::Nearest => RoundingStrategy::MidpointAwayFromZero,
         };
-        let steps = value.checked_div(step)?.round_dp_with_strategy(0, strategy);
+        let steps = part.checked_div(whole)?.checked_div(step)?.round_dp_with_strategy(0, strategy);
         Some(steps.checked_mul(step)?.normalize())
     }
 }
@@ -48,13 +65,27 @@ pub enum NumberError {
 macro_rules! positive_decimal {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
         pub struct $name(Decimal);
+
+        impl Ord for $name {
+            #[inline]
+            fn cmp(&self, other: &Self) -> Ordering {
+                crate::exact::compare(self.0, other.0)
+            }
+        }
+
+        impl PartialOrd for $name {
+            #[inline]
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
 
         impl $name {
             /// Accepts any decimal greater than zero.
             pub fn new(value: Decimal) -> Result<Self, NumberError> {
-                if value > Decimal::ZERO { Ok(Self(value)) } else { Err(NumberError::NotPositive) }
+                if value.is_zero() || value.is_sign_negative() { Err(NumberError::NotPositive) } else { Ok(Self(value)) }
             }
 
             /// The number.
@@ -150,9 +181,9 @@ impl SignedQuantity {
     /// The side that opened it; `None` when flat.
     pub fn side(self) -> Option<crate::Side> {
         match self.0.cmp(&Decimal::ZERO) {
-            std::cmp::Ordering::Greater => Some(crate::Side::Buy),
-            std::cmp::Ordering::Less => Some(crate::Side::Sell),
-            std::cmp::Ordering::Equal => None,
+            Ordering::Greater => Some(crate::Side::Buy),
+            Ordering::Less => Some(crate::Side::Sell),
+            Ordering::Equal => None,
         }
     }
 

@@ -42,17 +42,23 @@ pub enum TextError {
 impl<const N: usize> ShortText<N> {
     /// Checks and copies a text.
     pub fn new(text: &str) -> Result<Self, TextError> {
+        Self::from_bytes(text.as_bytes())
+    }
+
+    /// Checks and copies the bytes of a text.
+    pub fn from_bytes(text: &[u8]) -> Result<Self, TextError> {
         if text.is_empty() {
             return Err(TextError::Empty);
         }
         if text.len() > N || N > 255 {
             return Err(TextError::TooLong(N));
         }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        // All are asked, so that the processor can ask several at once.
+        if !text.iter().fold(true, |printable, byte| printable & byte.is_ascii_graphic()) {
             return Err(TextError::NotPrintable);
         }
         let mut bytes = [0; N];
-        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        bytes[..text.len()].copy_from_slice(text);
         let length = u8::try_from(text.len()).map_err(|_| TextError::TooLong(N))?;
         Ok(Self { bytes, length })
     }

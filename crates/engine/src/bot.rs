@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Note};
 use crate::event::{AccountView, Directive, Event, Outcome};
+use crate::input::ClosedCandle;
 use crate::ledger::{BotFacts, Ledger};
 use crate::plan::Plan;
 use crate::sizing::in_quote;
 use crate::state::State;
-use crate::step::apply;
+use crate::step::{apply, apply_candle};
 
 /// The version of the bot's snapshot.
 pub const BOT_STATE_FORMAT: u32 = 1;
@@ -32,6 +33,32 @@ pub struct BotState {
     format: u32,
     ledger: Ledger,
     instruments: Vec<State>,
+    #[serde(skip)]
+    aside: Aside,
+}
+
+/// Kept beside the memory and no part of it: without it the book of results is written again, with the same numbers.
+#[derive(Debug, Clone, Default)]
+struct Aside {
+    book: BookState,
+    written: u64,
+    /// Empty between two events.
+    actions: Vec<Action>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum BookState {
+    /// Results may have changed since.
+    #[default]
+    Old,
+    /// The book holds the results as they are.
+    Current,
+}
+
+impl PartialEq for Aside {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// News for a bot.
@@ -89,6 +116,7 @@ impl BotState {
             format: BOT_STATE_FORMAT,
             ledger: Ledger::new(plan.plans.iter().map(|plan| plan.instrument.settle)),
             instruments: plan.plans.iter().map(State::new).collect(),
+            aside: Aside::default(),
         }
     }
 
@@ -100,6 +128,12 @@ impl BotState {
     /// The book of results.
     pub const fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// A number that grows whenever the book of results is written; as long as it stays, nothing in the book has changed
+    /// but the day. Begins anew with every copy read from a snapshot.
+    pub const fn book_version(&self) -> u64 {
+        self.aside.written
     }
 
     /// Whether the snapshot belongs to this plan: same format and as many instruments.
@@ -118,7 +152,7 @@ impl BotState {
     /// The same as [`step_bot`], in place and into a buffer that the caller keeps: for loops over many events.
     pub fn take(&mut self, plan: &BotPlan, event: &BotEvent, out: &mut Vec<BotAction>) {
         match event {
-            BotEvent::Instrument { slot, event } => self.one(plan, *slot, event, out),
+            BotEvent::Instrument { slot, event } => self.tell(plan, *slot, event, out),
             BotEvent::Account(account) => self.account(plan, account, out),
             BotEvent::Directed { directive, at } => {
                 if *directive == Directive::ClearLimits {
@@ -134,28 +168,27 @@ impl BotState {
     fn all(&mut self, plan: &BotPlan, event: &Event, out: &mut Vec<BotAction>) {
         for slot in 0..self.instruments.len() {
             if let Ok(slot) = u16::try_from(slot) {
-                self.one(plan, slot, event, out);
+                self.tell(plan, slot, event, out);
             }
         }
     }
 
     /// One event for one instrument. A slot that does not exist is nobody's.
-    fn one(&mut self, plan: &BotPlan, slot: u16, event: &Event, out: &mut Vec<BotAction>) {
+    pub fn tell(&mut self, plan: &BotPlan, slot: u16, event: &Event, out: &mut Vec<BotAction>) {
+        if let Event::CandleClosed { candle, at } = event {
+            self.candle(plan, slot, (candle, *at), out);
+            return;
+        }
         let index = usize::from(slot);
-        let (Some(own), true) = (plan.plans.get(index), index < self.instruments.len()) else { return };
-        if let (Event::CandleClosed { candle, at }, true) = (event, own.limited) {
-            self.instruments[index].0.value_at(own, candle.candle.close);
-            self.refresh(plan, index, *at, out);
-        }
-        let held = self.instruments[index].0.holding.is_some();
-        let mut actions = std::mem::take(&mut self.instruments[index].0.scratch.actions);
-        apply(own, &mut self.instruments[index], event, &mut actions);
-        if !held && self.instruments[index].0.holding.is_some() {
+        let (Some(own), Some(state)) = (plan.plans.get(index), self.instruments.get_mut(index)) else {
+            return;
+        };
+        self.aside.book = BookState::Old;
+        let held = state.0.holding.is_some();
+        let mut actions = std::mem::take(&mut self.aside.actions);
+        apply(own, state, event, &mut actions);
+        if !held && state.0.holding.is_some() {
             self.ledger.opened();
-        }
-        if let (Event::CandleClosed { at, .. }, false) = (event, own.limited) {
-            // Nobody asks before the decision, so the position is valued once, by the step itself.
-            self.mark(plan, *at);
         }
         if let Event::OrderOutcome { outcome, at, .. } = event {
             match outcome {
@@ -165,6 +198,43 @@ impl BotState {
                 }
             }
         }
+        self.give_out(own, slot, actions, out);
+    }
+
+    /// [`Event::CandleClosed`] for one instrument, without a copy of the candle: for loops over many candles.
+    pub fn candle(
+        &mut self,
+        plan: &BotPlan,
+        slot: u16,
+        (candle, at): (&ClosedCandle, Timestamp),
+        out: &mut Vec<BotAction>,
+    ) {
+        let index = usize::from(slot);
+        let (Some(own), true) = (plan.plans.get(index), index < self.instruments.len()) else { return };
+        if own.limited {
+            self.instruments[index].0.value_at(own, candle.candle.close);
+            self.refresh(plan, index, at, out);
+        }
+        let state = &mut self.instruments[index];
+        let mut actions = std::mem::take(&mut self.aside.actions);
+        apply_candle(own, state, candle, at, &mut actions);
+        if !own.limited {
+            // Nobody asks before the decision, so the position is valued once, by the step itself.
+            if state.0.holding.is_some() || self.aside.book == BookState::Old {
+                self.mark(plan, at);
+            } else {
+                self.ledger.pass(at);
+            }
+        }
+        if actions.is_empty() {
+            self.aside.actions = actions;
+        } else {
+            self.give_out(own, slot, actions, out);
+        }
+    }
+
+    /// Hands the actions on and keeps the empty buffer.
+    fn give_out(&mut self, own: &Plan, slot: u16, mut actions: Vec<Action>, out: &mut Vec<BotAction>) {
         for action in actions.drain(..) {
             if let Action::TradeClosed(trade) = &action {
                 let limits = &own.settings.limits;
@@ -172,7 +242,7 @@ impl BotState {
             }
             out.push(BotAction { slot, action });
         }
-        self.instruments[index].0.scratch.actions = actions;
+        self.aside.actions = actions;
     }
 
     fn failed(&mut self, own: &Plan, slot: u16, at: Timestamp, out: &mut Vec<BotAction>) {
@@ -216,6 +286,8 @@ impl BotState {
             .zip(&self.instruments)
             .map(|(plan, state)| state.earned(plan.instrument.settle));
         self.ledger.mark(now, &earned);
+        self.aside.book = BookState::Current;
+        self.aside.written = self.aside.written.wrapping_add(1);
     }
 
     fn count(&self, plan: &BotPlan, own: &Plan, facts: &mut BotFacts) {
@@ -265,6 +337,7 @@ impl BotState {
         for balance in &account.balances {
             self.ledger.account(balance.asset, balance.wallet);
         }
+        self.aside.written = self.aside.written.wrapping_add(1);
         for (slot, own) in plan.plans.iter().enumerate() {
             let Ok(slot) = u16::try_from(slot) else { return };
             let symbol = own.instrument.symbol;
@@ -272,19 +345,13 @@ impl BotState {
             let view = AccountView {
                 balance: account.balance(own.instrument.settle).copied(),
                 // A snapshot names only instruments with a position: silence means flat.
-                position: Some(position.unwrap_or(keyhold_domain::Position {
+                position: Some(position.unwrap_or(keyhold_domain::Position::sized(
                     symbol,
-                    size: keyhold_domain::SignedQuantity::ZERO,
-                    entry: None,
-                    mark: None,
-                    liquidation: None,
-                    leverage: None,
-                    unrealized: None,
-                    margin_mode: None,
-                })),
+                    keyhold_domain::SignedQuantity::ZERO,
+                ))),
                 at: account.at,
             };
-            self.one(plan, slot, &Event::AccountRefreshed(view), out);
+            self.tell(plan, slot, &Event::AccountRefreshed(view), out);
         }
     }
 }

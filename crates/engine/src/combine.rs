@@ -97,6 +97,7 @@ impl Combiner {
     }
 
     /// Combines one direction per enabled signal, in the order of the weights.
+    #[inline]
     pub fn combine(&self, directions: impl Iterator<Item = Direction>) -> Combined {
         let (mut sum, mut up, mut down) = (0_i128, 0_u32, 0_u32);
         for (direction, weight) in directions.zip(&self.weights) {

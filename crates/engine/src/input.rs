@@ -43,9 +43,24 @@ impl ClosedCandle {
     }
 }
 
+/// Powers of ten that a float holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
+/// Up to here every whole number is a float.
+const EXACT: i64 = 1 << 53;
+
 /// The nearest float. Every decimal has one; `NaN` cannot arise.
 pub fn decimal_to_f64(value: Decimal) -> f64 {
-    value.to_f64().unwrap_or(0.0)
+    let mantissa = i64::try_from(value.mantissa()).ok().filter(|mantissa| mantissa.abs() <= EXACT);
+    let power = usize::try_from(value.scale()).ok().and_then(|scale| POWERS.get(scale));
+    match (mantissa, power) {
+        // Both are exact, and a division rounds to the nearest float.
+        #[expect(clippy::cast_precision_loss, reason = "not above 2^53")]
+        (Some(mantissa), Some(power)) => mantissa as f64 / power,
+        (None, _) | (_, None) => value.to_f64().unwrap_or(0.0),
+    }
 }
 
 /// Facts about the bot's own past that entry guards may ask for.

@@ -4,8 +4,10 @@
 //! fake a loss. Results of different settlement assets have a book each and are never added. Days and weeks begin at
 //! 00:00 UTC. It places no orders; [`crate::limits`] turns its facts into blocks.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
+use keyhold_domain::exact::compare;
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
 use keyhold_domain::{Asset, Decimal, ReasonCode, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -159,13 +161,25 @@ impl Ledger {
     pub fn mark(&mut self, now: Timestamp, results: &(impl Iterator<Item = Earned> + Clone)) {
         for book in &mut self.books {
             let mut mark = Mark { base: book.base, ..Mark::default() };
-            for result in results.clone().filter(|result| result.asset == book.asset) {
+            let mut own = results.clone().filter(|result| result.asset == book.asset);
+            if let Some(first) = own.next() {
+                mark.realized = first.realized;
+                mark.total = first.realized.saturating_add(first.unrealized);
+            }
+            for result in own {
                 mark.realized = mark.realized.saturating_add(result.realized);
                 mark.total = mark.total.saturating_add(result.realized).saturating_add(result.unrealized);
             }
             book.now = mark;
-            book.peak = book.peak.max(mark.total);
+            if compare(mark.total, book.peak) == Ordering::Greater {
+                book.peak = mark.total;
+            }
         }
+        self.pass(now);
+    }
+
+    /// Time passes and nothing has been earned or lost since the results were last taken in.
+    pub fn pass(&mut self, now: Timestamp) {
         // Most events fall into the day of the one before; the calendar is asked only when they may not.
         if now.since_ms(self.day) >= keyhold_domain::time::DAY_MS {
             self.day = now.start_of_day();

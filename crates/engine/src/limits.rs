@@ -3,6 +3,8 @@
 //! Limits override the strategy and never an exit: an exit is approved for being reduce-only and for nothing else.
 //! [`Approved`] can be made in this file alone, so an order that nobody approved does not compile.
 
+use std::ops::ControlFlow;
+
 use keyhold_domain::{
     Balance, Decimal, NewOrder, OrderPurpose, PositionEffect, Price, ReasonCode, Rounding, Side, Timestamp,
 };
@@ -38,24 +40,28 @@ pub struct LimitInputs<'a> {
     pub now: Timestamp,
 }
 
-/// Everything that stands against any entry now, whatever its size.
-pub fn blocks(plan: &Plan, inputs: &LimitInputs<'_>, out: &mut Vec<Block>) {
+/// Everything that stands against any entry now, whatever its size, until `object` has heard enough.
+pub fn blocks<B>(
+    plan: &Plan,
+    inputs: &LimitInputs<'_>,
+    object: &mut impl FnMut(Block) -> ControlFlow<B>,
+) -> ControlFlow<B> {
     let limits = &plan.settings.limits;
     let bot = inputs.bot;
     let hit = |reason, hit: Hit| Block::limit(reason, decimal_to_f64(hit.value), decimal_to_f64(hit.limit));
     if let Some(loss) = bot.daily_loss {
-        out.push(hit(ReasonCode::LimitDailyLoss, loss));
+        object(hit(ReasonCode::LimitDailyLoss, loss))?;
     }
     if let Some(loss) = bot.weekly_loss {
-        out.push(hit(ReasonCode::LimitWeeklyLoss, loss));
+        object(hit(ReasonCode::LimitWeeklyLoss, loss))?;
     }
     if let Some(halt) = bot.halted {
-        out.push(hit(halt.reason, halt.hit));
+        object(hit(halt.reason, halt.hit))?;
     }
     if let Some(until) = bot.cool_off_until
         && inputs.closed_at < until
     {
-        out.push(Block::plain(ReasonCode::LimitConsecutiveLosses));
+        object(Block::plain(ReasonCode::LimitConsecutiveLosses))?;
     }
     let counts = [
         (limits.max_positions_per_asset, bot.positions_in_asset, ReasonCode::LimitPositionsAsset),
@@ -66,21 +72,22 @@ pub fn blocks(plan: &Plan, inputs: &LimitInputs<'_>, out: &mut Vec<Block>) {
         if let Some(limit) = limit
             && value >= limit
         {
-            out.push(Block::limit(reason, value.into(), limit.into()));
+            object(Block::limit(reason, value.into(), limit.into()))?;
         }
     }
     if let Some(limit) = limits.max_data_age_s {
         let age_ms = inputs.now.since_ms(inputs.closed_at);
         if age_ms > i64::from(limit) * 1000 {
-            out.push(Block::limit(ReasonCode::LimitDataAge, seconds(age_ms), limit.into()));
+            object(Block::limit(ReasonCode::LimitDataAge, seconds(age_ms), limit.into()))?;
         }
     }
-    if let Some(limit) = limits.min_free_margin_pct {
-        free_margin(inputs.balance, limit, out);
+    if let Some(block) = limits.min_free_margin_pct.and_then(|limit| free_margin(inputs.balance, limit)) {
+        object(block)?;
     }
     if bot.equity_quote.is_none() && needs_equity(plan) {
-        out.push(Block::plain(ReasonCode::BalanceUnavailable));
+        object(Block::plain(ReasonCode::BalanceUnavailable))?;
     }
+    ControlFlow::Continue(())
 }
 
 /// Limits in percent cannot be kept without knowing of what.
@@ -92,17 +99,16 @@ fn needs_equity(plan: &Plan) -> bool {
         || matches!(limits.daily_loss, Some(loss) if matches!(loss.most, crate::settings::LossAmount::Pct(_)))
 }
 
-fn free_margin(balance: Option<&Balance>, limit: Decimal, out: &mut Vec<Block>) {
+fn free_margin(balance: Option<&Balance>, limit: Decimal) -> Option<Block> {
     let free = balance
         .filter(|balance| balance.equity > Decimal::ZERO)
         .and_then(|balance| balance.available.checked_mul(Decimal::ONE_HUNDRED)?.checked_div(balance.equity));
-    match free {
-        Some(free) if free >= limit => {}
-        Some(free) => {
-            out.push(Block::limit(ReasonCode::LimitFreeMargin, decimal_to_f64(free), decimal_to_f64(limit)));
-        }
-        None => out.push(Block::limit(ReasonCode::LimitFreeMargin, 0.0, decimal_to_f64(limit))),
-    }
+    let value = match free {
+        Some(free) if free >= limit => return None,
+        Some(free) => decimal_to_f64(free),
+        None => 0.0,
+    };
+    Some(Block::limit(ReasonCode::LimitFreeMargin, value, decimal_to_f64(limit)))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown to people; 2^53 milliseconds are 285,000 years")]

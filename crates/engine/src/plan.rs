@@ -14,7 +14,7 @@ use crate::component::{Component, Context};
 use crate::exit_rule::ExitPlan;
 use crate::problem::{Problem, code};
 use crate::session::{Calendar, SessionError};
-use crate::settings::BotSettings;
+use crate::settings::{BotSettings, Recording};
 use crate::template::{DirectionSetting, Enabled, Role, SessionEnd, Template};
 
 /// Who decides and under which names orders go out.
@@ -88,6 +88,17 @@ pub struct Plan {
     pub warmup_candles: u32,
     /// Whether a limit is set or a component asks for the whole bot; without one nobody needs to know what the whole bot looks like.
     pub(crate) limited: bool,
+    /// Whether anybody hears of decisions.
+    pub(crate) telling: Telling,
+}
+
+/// Whether anybody hears of decisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Telling {
+    /// Those that the settings choose are given out.
+    Told,
+    /// None is given out; an entry's still becomes a part of its trade.
+    Silent,
 }
 
 impl Plan {
@@ -152,7 +163,17 @@ impl Plan {
             at_session_end: template.at_session_end,
             warmup_candles,
             limited: settings.limits != crate::settings::Limits::default() || watches_the_bot,
+            telling: Telling::Told,
         })
+    }
+
+    /// The same plan for a run in which nobody hears of decisions. What is decided is the same, and trades still carry
+    /// the decisions that led to them.
+    #[must_use]
+    pub fn silent(mut self) -> Self {
+        self.settings.recording = Recording::Actions;
+        self.telling = Telling::Silent;
+        self
     }
 
     /// Data that the components need besides candles, with the component's name.

@@ -3,7 +3,7 @@
 //! It is built from our own fills alone. What the venue says about positions is compared with it in
 //! [`crate::step`], never copied into it.
 
-use keyhold_domain::money::decimal_text;
+use keyhold_domain::money::{decimal_text, quotient};
 use keyhold_domain::{
     Decimal, Fill, Instrument, Money, Price, Quantity, ReasonCode, Side, SignedQuantity, Timestamp, TradeId,
 };
@@ -94,11 +94,14 @@ pub struct ExitCause {
 
 /// A signed cost in basis points of the decided price: positive is worse. Zero on overflow.
 pub fn slippage_bps(side: Side, decided: Price, done: Price) -> Decimal {
+    if done == decided {
+        return Decimal::ZERO;
+    }
     let compute = || {
         let worse = side.sign().checked_mul(done.get().checked_sub(decided.get())?)?;
-        worse.checked_mul(Decimal::from(10_000))?.checked_div(decided.get())
+        quotient(worse.checked_mul(Decimal::from(10_000))?, decided.get(), 4)
     };
-    compute().map_or(Decimal::ZERO, |bps| bps.round_dp(4))
+    compute().unwrap_or(Decimal::ZERO)
 }
 
 impl Holding {
@@ -220,8 +223,10 @@ impl Holding {
         let side = end.side;
         let entry = self.entered.price.get();
         let percent = |move_: Decimal| -> Option<Decimal> {
-            let share = move_.checked_mul(Decimal::ONE_HUNDRED)?.checked_div(entry)?;
-            Some(share.max(Decimal::ZERO).round_dp(6))
+            if move_ <= Decimal::ZERO {
+                return Some(Decimal::ZERO);
+            }
+            quotient(move_.checked_mul(Decimal::ONE_HUNDRED)?, entry, 6)
         };
         let (up, down) = (self.high.get().checked_sub(entry)?, entry.checked_sub(self.low.get())?);
         let (favorable, adverse) = match side {
@@ -255,10 +260,7 @@ impl Holding {
             exit_reason: end.reason,
             initial_stop: self.levels.initial_stop.map(Price::get),
             target: self.levels.targets.last().map(|target| target.price.get()),
-            r_multiple: risk
-                .filter(|risk| *risk < Decimal::ZERO)
-                .and_then(|risk| net.checked_div(-risk))
-                .map(|r| r.round_dp(6)),
+            r_multiple: risk.filter(|risk| *risk < Decimal::ZERO).and_then(|risk| quotient(net, -risk, 6)),
             adverse_pct: percent(adverse)?,
             favorable_pct: percent(favorable)?,
             slippage_in_bps: slippage_bps(side, self.intent.price, self.entered.price),

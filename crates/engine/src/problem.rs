@@ -59,6 +59,10 @@ pub mod code {
     pub const ROLE_UNSUPPORTED: &str = "ROLE_UNSUPPORTED";
     /// The component has no parameter of this name.
     pub const UNKNOWN_PARAMETER: &str = "UNKNOWN_PARAMETER";
+    /// The document has no field of this name here.
+    pub const UNKNOWN_FIELD: &str = "UNKNOWN_FIELD";
+    /// A field that must be written is not there.
+    pub const MISSING_FIELD: &str = "MISSING_FIELD";
     /// A number where a choice is expected, or the like.
     pub const WRONG_TYPE: &str = "WRONG_TYPE";
     /// A fraction where a whole number is expected.

@@ -5,8 +5,9 @@
 
 use crate::bot::{BotPlan, BotState};
 use crate::exit_rule::Stats;
+use crate::exit_rule::levels::Followed;
 use crate::plan::Plan;
-use crate::state::State;
+use crate::state::{Scratch, State};
 
 impl State {
     /// The same position, orders and results under a plan with another template. Needs its history again.
@@ -18,6 +19,10 @@ impl State {
         inner.candles_seen = 0;
         inner.last = None;
         inner.last_shown = None;
+        inner.scratch = Scratch::default();
+        if let Some(holding) = &mut inner.holding {
+            holding.levels.followed = Followed::default();
+        }
         self
     }
 }

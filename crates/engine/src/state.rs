@@ -7,20 +7,20 @@ use std::collections::BTreeMap;
 
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{
-    Asset, Balance, ClientOrderId, Decimal, Price, ReasonCode, SignedQuantity, Timeframe, Timestamp,
+    Asset, Balance, ClientOrderId, Decimal, Price, Quantity, ReasonCode, SignedQuantity, Timeframe,
+    Timestamp, TriggerSource,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::action::Action;
 use crate::component::Component;
-use crate::decision::Block;
-use crate::exit_rule::Stats;
+use crate::exit_rule::{Stats, StopLevel};
 use crate::input::Facts;
 use crate::ledger::{BotFacts, Earned, LastExits};
 use crate::order::Book;
 use crate::plan::Plan;
 use crate::position::{EntryIntent, Holding};
 use crate::reading::{Direction, Reading};
+use crate::settings::Resting;
 
 /// The version of the snapshot's format.
 pub const STATE_FORMAT: u32 = 1;
@@ -74,12 +74,22 @@ pub(crate) struct Inner {
     pub(crate) scratch: Scratch,
 }
 
-/// Buffers that are reused from candle to candle and hold nothing between two events.
+/// Buffers that are reused from candle to candle, and what saves asking again. Nothing that is decided depends on it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
     pub(crate) readings: Vec<Reading>,
-    pub(crate) blocks: Vec<Block>,
-    pub(crate) actions: Vec<Action>,
+    /// Set when orders and position fit each other and nothing is left to do.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// What orders were last compared with. As long as it stays the same and no other news comes than candles, comparing
+/// again would do nothing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Rest {
+    pub(crate) stop: Option<StopLevel>,
+    pub(crate) orders: usize,
+    pub(crate) kept: (Resting, Resting, TriggerSource),
+    pub(crate) least: Quantity,
 }
 
 impl PartialEq for Scratch {

@@ -286,6 +286,17 @@ pub fn parse_balances(account: &AccountConfig) -> Result<Vec<Money>, ConfigError
 
 /// Reads candles from a CSV file with a header line; `.gz` files are unpacked. Prices are put on the tick.
 pub fn read_candles(path: &Path, tick: Decimal) -> Result<Vec<Candle>, ConfigError> {
+    let text = read_text(path)?;
+    let mut candles = Vec::new();
+    for (index, record) in csv::Reader::from_reader(text.as_bytes()).records().enumerate() {
+        let candle = record.ok().and_then(|record| candle_of(&record, tick));
+        candles.push(candle.ok_or(ConfigError::Candle { path: path.to_owned(), line: index + 2 })?);
+    }
+    Ok(candles)
+}
+
+/// A text file; `.gz` files are unpacked.
+pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     let read = |source| ConfigError::Read { path: path.to_owned(), source };
     let file = std::fs::File::open(path).map_err(read)?;
     let mut text = String::new();
@@ -294,12 +305,7 @@ pub fn read_candles(path: &Path, tick: Decimal) -> Result<Vec<Candle>, ConfigErr
     } else {
         std::io::BufReader::new(file).read_to_string(&mut text).map_err(read)?;
     }
-    let mut candles = Vec::new();
-    for (index, record) in csv::Reader::from_reader(text.as_bytes()).records().enumerate() {
-        let candle = record.ok().and_then(|record| candle_of(&record, tick));
-        candles.push(candle.ok_or(ConfigError::Candle { path: path.to_owned(), line: index + 2 })?);
-    }
-    Ok(candles)
+    Ok(text)
 }
 
 fn candle_of(record: &csv::StringRecord, tick: Decimal) -> Option<Candle> {

@@ -1,8 +1,11 @@
 //! Prints how many candles a second a backtest does, on one thread.
 //!
-//! `cargo run --release -p keyhold-simulator --example speed -- [candles] [system template]`
-//! The market is synthetic and the same on every machine. Conversion of decimals to floats happens once, before the
-//! clock starts, as in a service that keeps candles in memory; the same run with conversion is printed as well.
+//! `cargo run --release -p keyhold-simulator --example speed -- [candles] [strategy] [--run n] [--once]`
+//! The strategy is `reference` (the reference backtests' strategy on their market) or a system template (on a seeded
+//! market). Both markets are the same on every machine. Candles are made and converted to floats before the clock
+//! starts, as in a service that keeps candles in memory; the same run with conversion is printed as well. `--run`
+//! plays only the first so many candles, `--once` a single time: the difference of two such runs under an instruction
+//! counter is the cost of the candles between them and of nothing else.
 
 #![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
@@ -17,16 +20,95 @@ use keyhold_engine::system_templates;
 use keyhold_simulator::backtest::{Control, Funding, Spec, run};
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let count: usize = arguments.next().map_or(Ok(1_000_000), |text| text.parse())?;
-    let wanted = arguments.next().unwrap_or_else(|| String::from("trend-follower"));
+#[path = "../tests/it/reference_market.rs"]
+mod reference_market;
+#[path = "../tests/it/reference_strategy.rs"]
+mod reference_strategy;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// What is asked for on the command line.
+struct Options {
+    candles: usize,
+    strategy: String,
+    run: Option<usize>,
+    rounds: u32,
+}
+
+impl Options {
+    fn read() -> Result<Self, Failure> {
+        let mut options =
+            Self { candles: 1_000_000, strategy: String::from("trend-follower"), run: None, rounds: 3 };
+        let mut place = 0;
+        let mut arguments = std::env::args().skip(1);
+        while let Some(word) = arguments.next() {
+            match (word.as_str(), place) {
+                ("--run", _) => options.run = Some(arguments.next().ok_or("--run wants a number")?.parse()?),
+                ("--once", _) => options.rounds = 1,
+                (_, 0) => {
+                    options.candles = word.parse()?;
+                    place = 1;
+                }
+                (_, 1) => {
+                    options.strategy = word;
+                    place = 2;
+                }
+                _ => return Err(format!("what is {word}?").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn main() -> Result<(), Failure> {
+    let options = Options::read()?;
+    let (spec, candles) = if options.strategy == "reference" {
+        let fills = reference_strategy::next_open_fills();
+        let candles = reference_market::candles(u64::try_from(options.candles)?);
+        (reference_strategy::spec("2", "3", fills), candles)
+    } else {
+        template(&options.strategy, options.candles)?
+    };
+    let started = now();
+    let closed: Vec<ClosedCandle> = candles.iter().copied().map(ClosedCandle::new).collect();
+    let converting = now() - started;
+    let played = &closed[..options.run.unwrap_or(closed.len()).min(closed.len())];
+    let mut best = f64::INFINITY;
+    for _ in 0..options.rounds {
+        let started = now();
+        let report = run(&spec, played, &mut |_| Control::Continue)?;
+        let took = now() - started;
+        best = best.min(took);
+        println!(
+            "{}: {} candles, {} trades, net {}: {took:.3} CPU seconds",
+            options.strategy,
+            played.len(),
+            report.trades.len(),
+            report.metrics.trades.net.round_dp(2)
+        );
+    }
+    let count = u32::try_from(played.len()).map_or(f64::MAX, f64::from);
+    println!("{:.2} million candles a CPU second", count / best / 1e6);
+    println!("{:.2} million with conversion", count / (best + converting) / 1e6);
+    Ok(())
+}
+
+/// Seconds this thread has computed, where the system tells; seconds since an instant elsewhere.
+fn now() -> f64 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let clock = || START.get_or_init(Instant::now).elapsed().as_secs_f64();
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    told.and_then(|text| text.split(' ').next()?.parse::<f64>().ok()).map_or_else(clock, |ns| ns / 1e9)
+}
+
+/// A system template on a seeded market, with slippage and funding.
+fn template(id: &str, count: usize) -> Result<(Spec, Vec<Candle>), Failure> {
     let template = system_templates::all()
         .into_iter()
-        .find(|template| template.id == wanted)
+        .find(|template| template.id == id)
         .ok_or("there is no such system template")?
         .template;
-    let candles: Vec<Candle> = Synthetic::new(SyntheticConfig {
+    let candles = Synthetic::new(SyntheticConfig {
         seed: 7,
         stream: 0,
         start_price: "60000".parse()?,
@@ -41,28 +123,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut spec = Spec::new(template, instrument()?, settings, Decimal::from(10_000));
     spec.fills.slippage_bps = Decimal::ONE;
     spec.funding = Funding::Constant(Rate::new(Decimal::new(1, 4)));
-    let started = Instant::now();
-    let closed: Vec<ClosedCandle> = candles.iter().copied().map(ClosedCandle::new).collect();
-    let converting = started.elapsed();
-    let mut best = f64::INFINITY;
-    for _ in 0..3 {
-        let started = Instant::now();
-        let report = run(&spec, &closed, &mut |_| Control::Continue)?;
-        let took = started.elapsed().as_secs_f64();
-        best = best.min(took);
-        println!(
-            "{count} candles, {} trades, net {}: {took:.3} s",
-            report.trades.len(),
-            report.metrics.trades.net.round_dp(2)
-        );
-    }
-    let count = u32::try_from(count).map_or(f64::MAX, f64::from);
-    println!("{:.2} million candles a second", count / best / 1e6);
-    println!("{:.2} million with conversion", count / (best + converting.as_secs_f64()) / 1e6);
-    Ok(())
+    Ok((spec, candles))
 }
 
-fn instrument() -> Result<Instrument, Box<dyn std::error::Error>> {
+fn instrument() -> Result<Instrument, Failure> {
     Ok(Instrument {
         exchange: Exchange::Bybit,
         symbol: "BTCUSDT".parse()?,

@@ -9,7 +9,7 @@ use keyhold_simulator::backtest::{Control, Funding, Report, Spec, run_recorded};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::data::{Case, FUNDING, SLIPPAGE_BPS, START_EQUITY};
+use crate::data::{Case, FUNDING, Rates, SLIPPAGE_BPS};
 use crate::replay::Run;
 use crate::rig::{BOT, TEMPLATE};
 
@@ -28,11 +28,15 @@ pub(crate) fn backtest(case: &Case, run: &Run) -> Expected {
     let plan = Plan::compile(&case.template, &case.instrument, &case.settings, ids).unwrap();
     let history = usize::try_from(plan.warmup_candles).unwrap();
     let closed: Vec<_> = case.candles[first - history..].iter().copied().map(ClosedCandle::new).collect();
-    let mut spec = Spec::new(case.template.clone(), case.instrument, case.settings.clone(), START_EQUITY);
+    let mut spec =
+        Spec::new(case.template.clone(), case.instrument, case.settings.clone(), case.start_equity);
     spec.template_id = TEMPLATE;
     spec.from = Some(case.candles[first].open_time);
     spec.fills.slippage_bps = SLIPPAGE_BPS;
-    spec.funding = Funding::Constant(Rate::new(FUNDING));
+    spec.funding = match &case.funding {
+        Rates::Constant => Funding::Constant(Rate::new(FUNDING)),
+        Rates::Recorded(rates) => Funding::History(rates.clone()),
+    };
     let mut decisions = Vec::new();
     let report =
         run_recorded(&spec, &closed, &mut |_| Control::Continue, &mut |decision| decisions.push(decision));
@@ -61,7 +65,7 @@ impl Difference {
 }
 
 /// Compares everything and says how much that was.
-pub(crate) fn compare(name: &str, run: &Run, expected: &Expected) -> Option<Difference> {
+pub(crate) fn compare(case: &Case, run: &Run, expected: &Expected) -> Option<Difference> {
     let mut clock = Clock::default();
     let live: Vec<_> = run
         .decisions
@@ -76,8 +80,9 @@ pub(crate) fn compare(name: &str, run: &Run, expected: &Expected) -> Option<Diff
     let entries = run.decisions.iter().filter(|one| one.headline == ReasonCode::Entered).count();
     let readings: usize = run.decisions.iter().map(|one| one.readings.len()).sum();
     eprintln!(
-        "{name}: {} decisions with {readings} readings and {entries} entries, {} trades; differing: {} decisions, {} \
+        "{}: {} decisions with {readings} readings and {entries} entries, {} trades; differing: {} decisions, {} \
          trades; decided up to {} ms later than its candle's close: {}",
+        case.name,
         run.decisions.len(),
         run.trades.len(),
         decisions.count,
@@ -93,7 +98,7 @@ pub(crate) fn compare(name: &str, run: &Run, expected: &Expected) -> Option<Diff
         .or(trades.first)
         .or_else(|| count("decisions", run.decisions.len(), expected.decisions.len()))
         .or_else(|| count("trades", run.trades.len(), expected.report.trades.len()))
-        .or_else(|| at_end(run, &expected.report))
+        .or_else(|| at_end(case, run, &expected.report))
 }
 
 /// When a decision was made is measured, not decided. A stop that is filled in the last millisecond of a candle is
@@ -178,16 +183,16 @@ fn pairs<T: PartialEq + Serialize>(
 }
 
 /// What is still held, and the money.
-fn at_end(run: &Run, report: &Report) -> Option<Difference> {
+fn at_end(case: &Case, run: &Run, report: &Report) -> Option<Difference> {
     let live = run.position.as_ref().map(|position| (position.size, position.entry, position.opened_at));
-    let backtest = report.open_at_end.map(|open| (open.size, Some(open.entry), Some(open.since)));
+    let backtest = report.open_at_end.first().map(|open| (open.size, Some(open.entry), Some(open.since)));
     if live != backtest {
         return Some(Difference::of("the position at the end differs".to_owned(), &live, &backtest));
     }
     // With nothing open the wallet is the start plus what the trades have brought. The venue books 8 decimal places: each
     // flow (a result, two fees, sometimes funding) is off by half a unit at most.
     let net: Decimal = report.trades.iter().map(|trade| trade.net).sum();
-    let expected = START_EQUITY + net;
+    let expected = case.start_equity + net;
     let rounding = Decimal::from(4 * (report.trades.len() + 1)) * Decimal::new(5, 9);
     let equal = live.is_some() || (run.wallet - expected).abs() <= rounding;
     (!equal).then(|| {

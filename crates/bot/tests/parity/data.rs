@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use keyhold_domain::{Candle, Decimal, Instrument, Timeframe, Timestamp};
+use keyhold_domain::{Candle, Decimal, Instrument, Rate, Timeframe, Timestamp};
 use keyhold_engine::settings::{
     BotSettings, ConsecutiveLosses, DailyLoss, Limits, LossAmount, LossCounting, NotionalAmount,
     NotionalLimit, Sizing, WhenHit, WhenLarger,
 };
 use keyhold_engine::system_templates;
-use keyhold_engine::template::Template;
-use keyhold_fake_venues::config::read_candles;
+use keyhold_engine::template::{ParameterValue, Template};
+use keyhold_fake_venues::config::{read_candles, read_text};
 use keyhold_fake_venues::parse_instrument;
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 
@@ -17,30 +17,57 @@ use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) name: String,
+    /// Of the template's timeframe.
     pub(crate) candles: Vec<Candle>,
     /// How many of them are past when the bot starts.
     pub(crate) history: usize,
     pub(crate) instrument: Instrument,
     pub(crate) template: Template,
     pub(crate) settings: BotSettings,
+    pub(crate) start_equity: Decimal,
+    pub(crate) funding: Rates,
     /// Fewer trades would prove little.
     pub(crate) least_trades: usize,
 }
 
-pub(crate) const START_EQUITY: Decimal = Decimal::ONE;
+/// What is paid for holding a position.
+#[derive(Debug, Clone)]
+pub(crate) enum Rates {
+    /// The fake venue's own rate, at every funding time.
+    Constant,
+    /// The rates that were paid, at their times; the first is in force from the start.
+    Recorded(Vec<(Timestamp, Rate)>),
+}
+
 pub(crate) const SLIPPAGE_BPS: Decimal = Decimal::ONE;
 /// The fake venue's constant funding rate.
 pub(crate) const FUNDING: Decimal = Decimal::from_parts(1, 0, 0, false, 4);
 
-const HISTORY: usize = 600;
+/// More than any template's warm-up at the timeframes played.
+const HISTORY: usize = 800;
 
-fn instrument() -> Instrument {
+fn bitcoin() -> Instrument {
     Instrument { tick: Decimal::new(5, 1), ..parse_instrument("BTCUSD=inverse").unwrap() }
 }
 
-fn template(id: &str) -> Template {
+fn ripple() -> Instrument {
+    Instrument {
+        tick: Decimal::new(1, 4),
+        lot: Decimal::ONE,
+        min_quantity: "1".parse().unwrap(),
+        max_quantity: "1000000".parse().ok(),
+        ..parse_instrument("XRPUSDT=linear").unwrap()
+    }
+}
+
+/// A system template on the candles that there are. Where it looks at longer candles they keep their distance to its own.
+fn template(id: &str, timeframe: Timeframe) -> Template {
     let found = system_templates::all().into_iter().find(|template| template.id == id).unwrap();
-    Template { timeframe: Timeframe::M1, ..found.template }
+    let mut template = Template { timeframe, ..found.template };
+    for component in template.components.iter_mut().filter(|component| component.kind == "mtf_trend") {
+        component.parameters.insert("timeframe".to_owned(), ParameterValue::Choice("15m".to_owned()));
+    }
+    template
 }
 
 /// Sizes follow the equity, so that a wrong amount anywhere changes every later one. One of the two runs has limits.
@@ -74,9 +101,11 @@ fn case(name: String, id: &str, candles: Vec<Candle>, least_trades: usize) -> Ca
         name,
         candles,
         history: HISTORY,
-        instrument: instrument(),
-        template: template(id),
+        instrument: bitcoin(),
+        template: template(id, Timeframe::M1),
         settings: settings(id),
+        start_equity: Decimal::ONE,
+        funding: Rates::Constant,
         least_trades,
     }
 }
@@ -95,16 +124,56 @@ pub(crate) fn made_up(id: &str, volatility_ppm: u32, least_trades: usize) -> Cas
     case(format!("{id}, made-up market"), id, candles.take(3_000 + HISTORY).collect(), least_trades)
 }
 
-/// A month of real candles, or nothing where they are absent.
-pub(crate) fn month(id: &str, least_trades: usize) -> Option<Case> {
-    let path = shared().join("data/btcusd-perp-1m-2022-01.csv.gz");
+/// A month of real one-minute candles of an inverse contract, or its first so many after the history. Nothing where they
+/// are absent.
+pub(crate) fn month(id: &str, played: Option<usize>, least_trades: usize) -> Option<Case> {
+    let mut candles = recording("btcusd-perp-1m-2022-01.csv.gz", bitcoin().tick)?;
+    assert_eq!(candles.len(), 45_031);
+    candles.truncate(played.map_or(candles.len(), |played| HISTORY + played));
+    Some(case(format!("{id}, January 2022"), id, candles, least_trades))
+}
+
+/// Four days of real five-minute candles of a linear contract with the funding that was paid. Nothing where they are absent.
+pub(crate) fn days(id: &str, least_trades: usize) -> Option<Case> {
+    let instrument = ripple();
+    let candles = recording("xrpusdt-5m.csv.gz", instrument.tick)?;
+    let funding = recorded_funding(&shared().join("data/xrpusdt-funding-8h.csv.gz"));
+    // The first rate that was recorded is the one in force when the bot starts.
+    let history = candles.iter().position(|candle| candle.open_time >= funding[0].0).unwrap();
+    assert!(history >= HISTORY, "{history} candles before the first funding rate");
+    Some(Case {
+        name: format!("{id}, XRP in November 2021"),
+        candles,
+        history,
+        instrument,
+        template: template(id, Timeframe::M5),
+        settings: settings(id),
+        start_equity: Decimal::from(10_000),
+        funding: Rates::Recorded(funding),
+        least_trades,
+    })
+}
+
+fn recording(name: &str, tick: Decimal) -> Option<Vec<Candle>> {
+    let path = shared().join("data").join(name);
     if !path.exists() {
-        eprintln!("SKIPPED: ../shared is absent: the month of real candles was not played");
+        eprintln!("SKIPPED: ../shared is absent: the real candles of {name} were not played");
         return None;
     }
-    let candles = read_candles(&path, instrument().tick).unwrap();
-    assert_eq!(candles.len(), 45_031);
-    Some(case(format!("{id}, January 2022"), id, candles, least_trades))
+    Some(read_candles(&path, tick).unwrap())
+}
+
+/// The venue wrote down when it had booked a payment, some milliseconds after the full hour at which it was due.
+fn recorded_funding(path: &Path) -> Vec<(Timestamp, Rate)> {
+    const HOUR_MS: i64 = 3_600_000;
+    let text = read_text(path).unwrap();
+    let row = |line: &str| {
+        let (at, rate) = line.split_once(',').unwrap();
+        let at: i64 = at.parse().unwrap();
+        assert!(at % HOUR_MS < 1_000, "{at} is not near a full hour");
+        (Timestamp::from_ms(at - at % HOUR_MS), Rate::new(rate.parse().unwrap()))
+    };
+    text.lines().skip(1).map(row).collect()
 }
 
 fn shared() -> PathBuf {

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use keyhold_domain::{Decimal, Instrument, Timestamp};
+use keyhold_domain::{Decimal, Instrument, Rate, Symbol, Timestamp};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::trade::Trade;
 use keyhold_fake_venues::Part;
 use keyhold_protocol::uplink::{Phase, PositionReport};
 use serde_json::{Value, json};
 
-use crate::data::Case;
+use crate::data::{Case, Rates};
 use crate::rig::Rig;
 use crate::uplink::Heard;
 
@@ -40,17 +40,21 @@ pub(crate) async fn live(case: &Case, pace: Pace) -> Run {
     wait(&rig, "online", until).await;
     let started = Instant::now();
     let played = &case.candles[case.history..];
+    let mut rates = Coming::of(case);
+    rates.set(&rig, played[0].open_time);
     for (index, candle) in played.iter().enumerate() {
         if rig.venue.play(Part::Path) > 0 {
-            settle(&rig, None).await;
+            settle(case, &rig, None).await;
         }
         match pace {
             Pace::OrdersBeforeOpen => {
                 rig.venue.play(Part::Close);
-                settle(&rig, Some(candle.open_time)).await;
+                settle(case, &rig, Some(candle.open_time)).await;
                 // Nothing opens after the last.
-                if index + 1 < played.len() && rig.venue.play(Part::Open) > 0 {
-                    settle(&rig, None).await;
+                let Some(next) = played.get(index + 1) else { break };
+                rates.set(&rig, next.open_time);
+                if rig.venue.play(Part::Open) > 0 {
+                    settle(case, &rig, None).await;
                 }
             }
         }
@@ -62,11 +66,36 @@ pub(crate) async fn live(case: &Case, pace: Pace) -> Run {
         case.name,
         seconds * 1e3 / f64::from(count)
     );
-    gather(&rig)
+    gather(case, &rig)
+}
+
+/// The recorded rates that the venue has not been told.
+struct Coming<'a> {
+    symbol: Symbol,
+    rates: &'a [(Timestamp, Rate)],
+}
+
+impl<'a> Coming<'a> {
+    fn of(case: &'a Case) -> Self {
+        let rates = match &case.funding {
+            Rates::Constant => [].as_slice(),
+            Rates::Recorded(rates) => rates,
+        };
+        Self { symbol: case.instrument.symbol, rates }
+    }
+
+    /// Before a candle opens: what is paid at its open is from then on the rate in force.
+    fn set(&mut self, rig: &Rig, open_time: Timestamp) {
+        while let Some(((_, rate), rest)) = self.rates.split_first().filter(|((at, _), _)| *at <= open_time) {
+            let body = json!({ "symbol": self.symbol, "rate": rate });
+            rig.venue.control("funding", &body).unwrap();
+            self.rates = rest;
+        }
+    }
 }
 
 /// Waits until the bot knows everything that has happened at the venue and every request of its is answered.
-async fn settle(rig: &Rig, decided: Option<Timestamp>) {
+async fn settle(case: &Case, rig: &Rig, decided: Option<Timestamp>) {
     let what =
         decided.map_or("what happened is known".to_owned(), |candle| format!("candle {candle} is decided"));
     wait(rig, &what, |heard| {
@@ -75,7 +104,7 @@ async fn settle(rig: &Rig, decided: Option<Timestamp>) {
             return false;
         }
         let tally = tally(rig);
-        let wallet = decimal(&tally["wallets"]["BTC"]);
+        let wallet = decimal(&tally["wallets"][case.instrument.settle.as_str()]);
         heard.fills == tally["fills"].as_u64().unwrap()
             && heard.wallet == Some(wallet)
             && u64::from(beat.in_flight) == tally["market_orders"].as_u64().unwrap()
@@ -117,8 +146,8 @@ async fn wait(rig: &Rig, what: &str, done: impl Fn(&Heard) -> bool) {
     }
 }
 
-fn gather(rig: &Rig) -> Run {
-    let wallet = decimal(&tally(rig)["wallets"]["BTC"]);
+fn gather(case: &Case, rig: &Rig) -> Run {
+    let wallet = decimal(&tally(rig)["wallets"][case.instrument.settle.as_str()]);
     rig.heard(|heard| {
         assert_eq!(heard.connections, 1, "the bot has dialed again");
         let parse = |record: &Value| serde_json::from_value(record.clone()).unwrap();

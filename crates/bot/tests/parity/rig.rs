@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::{Arc, Mutex};
 
-use keyhold_domain::{
-    BotId, ContractType, DeploymentId, Environment, Exchange, InstallId, KeyId, TemplateId, Timeframe,
-    WorkspaceId,
-};
+use keyhold_domain::{BotId, DeploymentId, Environment, Exchange, InstallId, KeyId, TemplateId, WorkspaceId};
 use keyhold_fake_venues::FakeBybit;
 use keyhold_fake_venues::clock::system_clock;
 use keyhold_fake_venues::config::{
@@ -22,7 +19,7 @@ use keyhold_seal::{Context, PlainSecret, seal};
 use keyhold_simulator::exchange::{ExchangeConfig, Slippage};
 use tempfile::TempDir;
 
-use crate::data::{Case, SLIPPAGE_BPS, START_EQUITY};
+use crate::data::{Case, SLIPPAGE_BPS};
 use crate::keeper::TestKeeper;
 use crate::uplink::{Heard, Line, listen};
 
@@ -53,7 +50,7 @@ impl Rig {
             version: 1,
             exchange: Exchange::Bybit,
             environment: Environment::Simulated,
-            contract: ContractType::Inverse,
+            contract: case.instrument.contract_type,
         };
         let keeper = TestKeeper::start(&folder.path().join("keeper"), context.install);
         let keeper_socket = keeper.socket.clone();
@@ -93,9 +90,9 @@ impl Drop for Rig {
 
 fn venue(case: &Case) -> VenueConfig {
     let accounts = format!(
-        "[[account]]\nid = 1\nbalances = {{ BTC = \"{START_EQUITY}\" }}\n[[account.key]]\nkey = \"{}\"\n\
+        "[[account]]\nid = 1\nbalances = {{ {} = \"{}\" }}\n[[account.key]]\nkey = \"{}\"\n\
          secret = \"{}\"\nips = [\"127.0.0.1\"]\n",
-        KEY.0, KEY.1
+        case.instrument.settle, case.start_equity, KEY.0, KEY.1
     );
     let source = CandleSource::Recorded(case.candles.clone());
     VenueConfig {
@@ -105,7 +102,7 @@ fn venue(case: &Case) -> VenueConfig {
         accounts: parse_accounts(&accounts).unwrap(),
         seed: 1,
         pace: Pace::Lockstep,
-        base: Timeframe::M1,
+        base: case.template.timeframe,
         history: case.history,
         start: Some(case.candles[0].open_time),
         exchange: ExchangeConfig { slippage: Slippage::uniform(SLIPPAGE_BPS), ..ExchangeConfig::default() },

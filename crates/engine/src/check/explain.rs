@@ -25,7 +25,7 @@ pub fn explain(template: &Template) -> String {
     for spec in enabled_signals(template) {
         let weight =
             if weighted { format!(" (weight {})", spec.weight.0.normalize()) } else { String::new() };
-        line(&mut text, &format!("{}{weight}: {}.", component_title(spec), component(spec)));
+        line(&mut text, &format!("{}{weight}: {}.", title(spec), component(spec)));
     }
     push(&mut text, &combination(template.combination));
     push(&mut text, direction(template.direction));
@@ -35,7 +35,8 @@ pub fn explain(template: &Template) -> String {
     push(&mut text, &sessions(&template.sessions, template.at_session_end));
     push(&mut text, "The position is closed by whichever of these comes first:");
     for spec in template.exits.iter().filter(|spec| spec.enabled == Enabled::Yes) {
-        line(&mut text, &format!("{}: {}.", exit_title(spec), exit(spec)));
+        let title = catalog::exit(&spec.kind).map_or(spec.kind.as_str(), |entry| entry.title);
+        line(&mut text, &format!("{title}: {}.", exit(spec)));
     }
     let disabled = template.components.iter().filter(|spec| spec.enabled == Enabled::No).count()
         + template.exits.iter().filter(|spec| spec.enabled == Enabled::No).count();
@@ -55,30 +56,26 @@ fn line(text: &mut String, sentence: &str) {
     push(text, sentence);
 }
 
-/// What the catalog calls it; what is not in the catalog keeps the name its author wrote.
-fn component_title(spec: &ComponentSpec) -> &str {
-    catalog::component(&spec.kind).map_or(&spec.kind, |entry| entry.title)
-}
-
-fn exit_title(spec: &ExitSpec) -> &str {
-    catalog::exit(&spec.kind).map_or(&spec.kind, |entry| entry.title)
+/// What people call a component.
+fn title(spec: &ComponentSpec) -> &str {
+    catalog::component(&spec.kind).map_or(spec.kind.as_str(), |entry| entry.title)
 }
 
 fn component(spec: &ComponentSpec) -> String {
     Component::explain(spec).unwrap_or_else(|| "not understood, see the problems".to_owned())
 }
 
-fn section(text: &mut String, template: &Template, role: Role, title: &str) {
+fn section(text: &mut String, template: &Template, role: Role, heading: &str) {
     let mut specs = template
         .components
         .iter()
         .filter(|spec| spec.role == role && spec.enabled == Enabled::Yes)
         .peekable();
     if specs.peek().is_some() {
-        push(text, title);
+        push(text, heading);
     }
     for spec in specs {
-        line(text, &format!("{}: {}.", component_title(spec), component(spec)));
+        line(text, &format!("{}: {}.", title(spec), component(spec)));
     }
 }
 

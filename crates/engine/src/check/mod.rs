@@ -4,12 +4,14 @@
 //! live with the components, exit parameters in [`crate::catalog::exits`]; here is what concerns the whole document.
 
 mod combination;
+mod document;
 mod exits;
 pub mod explain;
 mod sessions;
 
 use keyhold_domain::Decimal;
 
+pub use self::document::check_document;
 pub use self::explain::explain;
 use crate::catalog::{DataNeeds, ExitKind};
 use crate::component::{Component, Context, Parameters};

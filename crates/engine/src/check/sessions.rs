@@ -14,7 +14,7 @@ pub(super) fn check(sessions: &[SessionSpec], problems: &mut Vec<Problem>) {
     }
 }
 
-fn check_one(path: &str, session: &SessionSpec, problems: &mut Vec<Problem>) {
+pub(super) fn check_one(path: &str, session: &SessionSpec, problems: &mut Vec<Problem>) {
     let length = session.name.trim().chars().count();
     if length == 0 || length > MAX_NAME_CHARS {
         problems.push(Problem::new(

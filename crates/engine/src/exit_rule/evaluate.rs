@@ -122,6 +122,9 @@ fn follow(plan: &ExitPlan, levels: &mut Levels, at: &AtClose<'_>) {
     if plan.break_even.is_none() && plan.trailing.is_none() {
         return;
     }
+    if !levels.followed.renew(at.best, at.entry, at.instrument.tick) {
+        return;
+    }
     let Some(best) = profit_pct(at, at.best) else { return };
     if let Some(rule) = plan.break_even
         && best >= rule.activation_pct

@@ -45,6 +45,30 @@ pub struct Levels {
     pub targets: Vec<Target>,
     /// The chandelier's ratchet; compared with closes only, so it needs no tick.
     pub chandelier: Option<f64>,
+    /// Up to where break-even and trailing stop have followed.
+    #[serde(skip)]
+    pub followed: Followed,
+}
+
+/// The best price, the entry and the tick the stop was last computed from. No part of a position's memory: computing it
+/// again from the same numbers gives the same stop.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Followed(Option<(Price, Price, Decimal)>);
+
+impl Followed {
+    /// Takes in the numbers; whether they are new.
+    pub fn renew(&mut self, best: Price, entry: Price, tick: Decimal) -> bool {
+        let numbers = Some((best, entry, tick));
+        let new = self.0 != numbers;
+        self.0 = numbers;
+        new
+    }
+}
+
+impl PartialEq for Followed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// `true` when `candidate` protects more than `current` does.
@@ -70,14 +94,66 @@ pub fn at_percent(instrument: &Instrument, side: Side, entry: Price, percent: De
     instrument.price(raw, Rounding::Nearest)
 }
 
-/// `entry` moved by a distance that is itself rounded to ticks, at least one. `in_favor` says which way.
+/// `entry` moved by a distance that is itself rounded to ticks, at least one. `sign` says which way.
 fn at_distance(instrument: &Instrument, entry: Price, distance: Decimal, sign: Decimal) -> Option<Price> {
-    let ticks = Rounding::Nearest.to_step(distance, instrument.tick)?.max(instrument.tick);
-    let raw = entry.get().checked_add(sign.checked_mul(ticks)?)?;
+    at_ticks(instrument, entry, Rounding::Nearest.to_step(distance, instrument.tick)?, sign)
+}
+
+/// The same for a distance that is a statistic.
+fn at_float(instrument: &Instrument, entry: Price, distance: f64, sign: Decimal) -> Option<Price> {
+    at_ticks(instrument, entry, nearest_ticks(distance, instrument.tick)?, sign)
+}
+
+fn at_ticks(instrument: &Instrument, entry: Price, distance: Decimal, sign: Decimal) -> Option<Price> {
+    let raw = entry.get().checked_add(sign.checked_mul(distance.max(instrument.tick))?)?;
     instrument.price(raw, Rounding::Nearest)
 }
 
+/// A float on the nearest multiple of a tick, halves away from zero. `None` for what is no distance.
+fn nearest_ticks(distance: f64, tick: Decimal) -> Option<Decimal> {
+    if distance.is_nan() || distance < 0.0 {
+        return None;
+    }
+    let exact = || {
+        let ticks = whole_ticks(distance, u64::try_from(tick.mantissa()).ok()?, tick.scale())?;
+        Decimal::try_from_i128_with_scale(ticks.checked_mul(tick.mantissa())?, tick.scale()).ok()
+    };
+    exact().or_else(|| Rounding::Nearest.to_step(Decimal::from_f64_retain(distance)?, tick))
+}
+
+/// How many ticks of `mantissa / 10^scale` a float is, from its bits: `m / 2^e` for `e` from 0 to 60, so that everything
+/// below fits 128 bits and the rounding is that of the float's exact value. `None` for other floats.
+fn whole_ticks(distance: f64, mantissa: u64, scale: u32) -> Option<i128> {
+    const FRACTION_BITS: u32 = 52;
+    const BIAS: u64 = 1075;
+    let bits = distance.to_bits();
+    let exponent = BIAS.checked_sub((bits >> FRACTION_BITS) & 0x7ff).filter(|exponent| *exponent <= 60)?;
+    let fraction = (bits & ((1 << FRACTION_BITS) - 1)) | (1 << FRACTION_BITS);
+    let above = u128::from(fraction) * 10_u128.checked_pow(scale).filter(|_| scale <= 22)?;
+    let below = u128::from(mantissa) << exponent;
+    let whole = above.checked_div(below)?;
+    let rest = above - whole * below;
+    i128::try_from(whole + u128::from(rest * 2 >= below)).ok()
+}
+
 impl Levels {
+    /// Where the hard stop of a position entered at `entry` lies; `None` without one and when it could never be reached.
+    pub fn hard_stop(
+        plan: &ExitPlan,
+        instrument: &Instrument,
+        side: Side,
+        entry: Price,
+        stats: &EntryStats,
+    ) -> Option<Price> {
+        match plan.hard_stop? {
+            Distance::Percent(pct) => at_percent(instrument, side, entry, -pct),
+            Distance::Atr { multiple, .. } => {
+                at_float(instrument, entry, stats.stop_atr? * multiple, -side.sign())
+            }
+            Distance::Risk(_) => None,
+        }
+    }
+
     /// The levels of a position just entered at `entry`, from what was known when it was decided.
     pub fn at_entry(
         plan: &ExitPlan,
@@ -88,23 +164,16 @@ impl Levels {
     ) -> Self {
         let mut levels = Self::default();
         let favor = side.sign();
-        if let Some(hard) = plan.hard_stop {
-            let price = match hard {
-                Distance::Percent(pct) => at_percent(instrument, side, entry, -pct),
-                Distance::Atr { multiple, .. } => atr_distance(stats.stop_atr, multiple)
-                    .and_then(|distance| at_distance(instrument, entry, distance, -favor)),
-                Distance::Risk(_) => None,
-            };
-            levels.initial_stop = price;
-            if let Some(price) = price {
-                levels.tighten(side, StopLevel { price, reason: ReasonCode::ExitHardStop });
-            }
+        levels.initial_stop = Self::hard_stop(plan, instrument, side, entry, stats);
+        if let Some(price) = levels.initial_stop {
+            levels.tighten(side, StopLevel { price, reason: ReasonCode::ExitHardStop });
         }
         for target in &plan.targets {
             let price = match target.distance {
                 Distance::Percent(pct) => at_percent(instrument, side, entry, pct),
-                Distance::Atr { multiple, .. } => atr_distance(stats.target_atr, multiple)
-                    .and_then(|distance| at_distance(instrument, entry, distance, favor)),
+                Distance::Atr { multiple, .. } => {
+                    stats.target_atr.and_then(|atr| at_float(instrument, entry, atr * multiple, favor))
+                }
                 Distance::Risk(multiple) => levels.initial_stop.and_then(|stop| {
                     let risk = entry.get().checked_sub(stop.get())?.abs().checked_mul(multiple)?;
                     at_distance(instrument, entry, risk, favor)
@@ -148,6 +217,30 @@ impl Levels {
     }
 }
 
-fn atr_distance(atr: Option<f64>, multiple: f64) -> Option<Decimal> {
-    Decimal::from_f64_retain(atr? * multiple).filter(|distance| *distance >= Decimal::ZERO)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The float's exact value, rounded by decimals of 28 digits, is the same number of ticks.
+    #[test]
+    fn a_float_is_rounded_to_ticks_as_its_decimal_is() {
+        let ticks = ["0.01", "0.1", "0.5", "0.05", "1", "0.000001", "0.0000000001", "2.5", "1000"];
+        let mut state = 7_u64;
+        for tick in ticks.map(|text| Decimal::from_str_exact(text).unwrap()) {
+            let mut distances = vec![0.0, 0.005, 0.015, 0.25, 0.75, 1.25, 12.5, 1e-9, 1e9, 4e15, 9e15, 1e20];
+            for _ in 0..2000 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let unit = f64::from(u32::try_from(state >> 32).unwrap()) / f64::from(u32::MAX);
+                distances.push(unit * 10_f64.powi(i32::try_from(state % 9).unwrap() - 4));
+            }
+            for distance in distances {
+                let decimal = Decimal::from_f64_retain(distance).unwrap();
+                let expected = Rounding::Nearest.to_step(decimal, tick);
+                assert_eq!(nearest_ticks(distance, tick), expected, "{distance} in ticks of {tick}");
+            }
+        }
+        assert_eq!(nearest_ticks(f64::NAN, Decimal::ONE), None);
+        assert_eq!(nearest_ticks(-1.0, Decimal::ONE), None);
+        assert_eq!(nearest_ticks(f64::INFINITY, Decimal::ONE), None);
+    }
 }

@@ -10,6 +10,7 @@ use crate::input::Ohlcv;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     stop: Option<Atr>,
+    /// Only when its period differs from the stop's; otherwise one average serves both.
     target: Option<Atr>,
     volatility: Option<Atr>,
     chandelier: Option<Extremes>,
@@ -29,7 +30,7 @@ struct Extremes {
 pub struct Now {
     /// Average true range of the hard stop.
     pub stop_atr: Option<f64>,
-    /// Average true range of the take profit.
+    /// Average true range of the take profit; that of the hard stop when it has none of its own.
     pub target_atr: Option<f64>,
     /// Average true range of the volatility exit.
     pub volatility_atr: Option<f64>,
@@ -43,9 +44,11 @@ pub type EntryStats = Now;
 impl Stats {
     /// Empty statistics for the rules of a plan.
     pub fn new(plan: &ExitPlan) -> Self {
+        let stop = plan.hard_stop.and_then(super::Distance::atr_period);
+        let target = plan.targets.iter().find_map(|target| target.distance.atr_period());
         Self {
-            stop: plan.hard_stop.and_then(super::Distance::atr_period).map(Atr::new),
-            target: plan.targets.iter().find_map(|target| target.distance.atr_period()).map(Atr::new),
+            stop: stop.map(Atr::new),
+            target: target.filter(|_| target != stop).map(Atr::new),
             volatility: plan.volatility.map(|rule| Atr::new(rule.period)),
             chandelier: plan.chandelier.map(|rule| Extremes {
                 atr: Atr::new(rule.period),
@@ -59,8 +62,13 @@ impl Stats {
     /// Takes in a closed candle.
     pub fn update(&mut self, candle: &Ohlcv) {
         self.now.stop_atr = self.stop.as_mut().and_then(|atr| atr.update(candle));
-        self.now.target_atr = self.target.as_mut().and_then(|atr| atr.update(candle));
-        self.now.volatility_atr = self.volatility.as_mut().and_then(|atr| atr.update(candle));
+        self.now.target_atr = match &mut self.target {
+            Some(atr) => atr.update(candle),
+            None => self.now.stop_atr,
+        };
+        if let Some(atr) = &mut self.volatility {
+            self.now.volatility_atr = atr.update(candle);
+        }
         if let Some(extremes) = &mut self.chandelier {
             let atr = extremes.atr.update(candle);
             let high = extremes.high.update(candle.high);

@@ -2,8 +2,10 @@
 //!
 //! It keeps what the lifecycle table needs to be asked and what a late fill needs to be understood. It decides nothing.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
+use keyhold_domain::exact::compare;
 use keyhold_domain::fill::FillId;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{
@@ -11,12 +13,11 @@ use keyhold_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::fills::KnownFills;
 use super::lifecycle::{self, LifecycleError, OrderInput, OrderState};
 
 /// Ended orders that are remembered for late fills.
 const MOST_ENDED: usize = 32;
-/// Fills that are remembered to recognize duplicates.
-const MOST_FILLS: usize = 256;
 
 /// An order with its state and why it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,12 +68,17 @@ impl Tracked {
     }
 }
 
+/// The running number differs first and is asked first.
+fn is_called(tracked: &Tracked, id: ClientOrderId) -> bool {
+    tracked.order.client_id.sequence() == id.sequence() && tracked.order.client_id == id
+}
+
 /// The orders of one instrument.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Book {
     live: Vec<Tracked>,
     ended: VecDeque<Tracked>,
-    fills: VecDeque<FillId>,
+    fills: KnownFills,
 }
 
 impl Book {
@@ -93,12 +99,12 @@ impl Book {
 
     /// A living or lately ended order.
     pub fn get(&self, id: ClientOrderId) -> Option<&Tracked> {
-        self.live.iter().chain(&self.ended).find(|tracked| tracked.order.client_id == id)
+        self.live.iter().chain(&self.ended).find(|tracked| is_called(tracked, id))
     }
 
     /// The same, to change what the lifecycle does not decide.
     pub fn get_mut(&mut self, id: ClientOrderId) -> Option<&mut Tracked> {
-        self.live.iter_mut().chain(&mut self.ended).find(|tracked| tracked.order.client_id == id)
+        self.live.iter_mut().chain(&mut self.ended).find(|tracked| is_called(tracked, id))
     }
 
     /// Applies the lifecycle table. The state after it; `None` when the book does not hold the order.
@@ -121,12 +127,9 @@ impl Book {
         Some(after)
     }
 
-    /// Counts a fill of an order. What it does to the order's life, or `None` when it is known already or more than
+    /// Counts a fill of an order that is not known yet. What it does to the order's life, or `None` when it is more than
     /// the order's rest.
     pub fn count_fill(&mut self, id: ClientOrderId, fill: FillId, quantity: Decimal) -> Option<OrderInput> {
-        if self.is_known_fill(fill) {
-            return None;
-        }
         let tracked = self.get_mut(id)?;
         let filled = tracked.filled.checked_add(quantity)?;
         if filled > tracked.order.quantity.get() {
@@ -140,15 +143,12 @@ impl Book {
 
     /// Whether a fill was counted before.
     pub fn is_known_fill(&self, fill: FillId) -> bool {
-        self.fills.contains(&fill)
+        self.fills.contains(fill)
     }
 
     /// Remembers a fill, so that it is not counted again.
     pub fn remember_fill(&mut self, fill: FillId) {
-        if self.fills.len() >= MOST_FILLS {
-            self.fills.pop_front();
-        }
-        self.fills.push_back(fill);
+        self.fills.remember(fill);
     }
 
     /// What a venue's status means for the lifecycle. Fills count by themselves, so a status only tells of life and
@@ -166,7 +166,10 @@ impl Book {
 
     /// The venue has told of fills that have not arrived.
     pub fn misses_fills(&self) -> bool {
-        self.live.iter().chain(&self.ended).any(|tracked| tracked.venue_filled > tracked.filled)
+        self.live
+            .iter()
+            .chain(&self.ended)
+            .any(|tracked| compare(tracked.venue_filled, tracked.filled) == Ordering::Greater)
     }
 
     /// The venue has told of every fill there is: what it counted otherwise is forgotten.

@@ -4,11 +4,15 @@
 //! grows too long, while drawdown and daily returns see every value. Sharpe ratio: W. F. Sharpe, The Sharpe Ratio,
 //! 1994; Sortino ratio: F. A. Sortino and L. N. Price, 1994. Both on daily returns, 365 days, risk-free rate zero.
 
+use std::cmp::Ordering;
+
+use keyhold_domain::exact::compare;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::time::DAY_MS;
 use keyhold_domain::{Decimal, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::calendar::{self, Month};
 use crate::input::decimal_to_f64;
 
 /// Points kept for the chart.
@@ -38,7 +42,7 @@ pub struct Drawdown {
     /// The highest equity before it.
     #[serde(with = "decimal_text")]
     pub peak: Decimal,
-    /// When that was first reached.
+    /// When that was last reached before the fall.
     pub from: Timestamp,
     /// When the equity was lowest.
     pub trough: Timestamp,
@@ -50,9 +54,12 @@ pub struct Drawdown {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Course {
     start: EquityPoint,
+    /// Its drawdown is filled in when it is asked for.
     last: EquityPoint,
     peak: Decimal,
     peak_at: Timestamp,
+    /// Below it the fall from the peak is larger than the greatest so far.
+    floor: Decimal,
     worst: Option<Drawdown>,
     /// Equity at the end of each day.
     days: Vec<Decimal>,
@@ -100,6 +107,9 @@ pub struct CourseSummary {
     pub calmar: Option<f64>,
     /// Share of time in a position, in percent.
     pub exposure_pct: Option<f64>,
+    /// The course by calendar months, UTC.
+    #[serde(default)]
+    pub months: Vec<Month>,
 }
 
 impl Course {
@@ -111,6 +121,7 @@ impl Course {
             last: start,
             peak: equity,
             peak_at: at,
+            floor: equity,
             worst: None,
             days: Vec::new(),
             day: at.start_of_day(),
@@ -124,6 +135,25 @@ impl Course {
 
     /// The equity at a later instant.
     pub fn push(&mut self, at: Timestamp, equity: Decimal, exposure: Exposure) {
+        self.pass(at, exposure);
+        if equity != self.last.equity {
+            self.last.equity = equity;
+            self.fall(at, equity);
+        }
+        self.last.at = at;
+        self.keep();
+    }
+
+    /// The same equity as before at a later instant.
+    #[inline]
+    pub fn hold(&mut self, at: Timestamp, exposure: Exposure) {
+        self.pass(at, exposure);
+        self.last.at = at;
+        self.keep();
+    }
+
+    #[inline]
+    fn pass(&mut self, at: Timestamp, exposure: Exposure) {
         self.values += 1;
         if exposure == Exposure::Open {
             self.exposed += 1;
@@ -133,16 +163,10 @@ impl Course {
             self.days.push(self.last.equity);
             self.day = self.day.plus_ms(DAY_MS);
         }
-        let mut drawdown = self.last.drawdown;
-        if equity != self.last.equity {
-            drawdown = self.fall(at, equity);
-        }
-        self.last = EquityPoint { at, equity, drawdown };
-        self.keep();
     }
 
-    fn fall(&mut self, at: Timestamp, equity: Decimal) -> Decimal {
-        if equity >= self.peak {
+    fn fall(&mut self, at: Timestamp, equity: Decimal) {
+        if compare(equity, self.peak) != Ordering::Less {
             if let Some(worst) = &mut self.worst
                 && worst.recovered.is_none()
                 && equity >= worst.peak
@@ -151,7 +175,12 @@ impl Course {
             }
             self.peak = equity;
             self.peak_at = at;
-            return Decimal::ZERO;
+            self.floor = self.worst.map_or(equity, |worst| equity.saturating_sub(worst.amount));
+            return;
+        }
+        // Peaks only grow, so an amount that is not greater is never a greater share of its peak.
+        if compare(equity, self.floor) != Ordering::Less {
+            return;
         }
         let amount = self.peak.saturating_sub(equity);
         let deepest = self.worst.is_none_or(|worst| {
@@ -161,17 +190,26 @@ impl Course {
         if deepest {
             self.worst =
                 Some(Drawdown { amount, peak: self.peak, from: self.peak_at, trough: at, recovered: None });
+            self.floor = equity;
         }
-        amount
     }
 
+    /// The newest value with its fall from the peak.
+    fn newest(&self) -> EquityPoint {
+        EquityPoint { drawdown: self.peak.saturating_sub(self.last.equity), ..self.last }
+    }
+
+    #[inline]
     fn keep(&mut self) {
         self.skipped += 1;
-        if self.skipped < self.stride {
-            return;
+        if self.skipped >= self.stride {
+            self.point();
         }
+    }
+
+    fn point(&mut self) {
         self.skipped = 0;
-        self.points.push(self.last);
+        self.points.push(self.newest());
         if self.points.len() >= MOST_POINTS {
             let mut index = 0_usize;
             self.points.retain(|_| {
@@ -185,8 +223,9 @@ impl Course {
     /// The series for the chart, at most 2,049 points, the last value included.
     pub fn points(&self) -> Vec<EquityPoint> {
         let mut points = self.points.clone();
-        if points.last() != Some(&self.last) {
-            points.push(self.last);
+        let newest = self.newest();
+        if points.last() != Some(&newest) {
+            points.push(newest);
         }
         points
     }
@@ -217,7 +256,17 @@ impl Course {
             calmar: cagr_pct.zip(max_drawdown_pct).filter(|(_, fall)| *fall > 0.0).map(|(g, fall)| g / fall),
             exposure_pct: (self.values > 0)
                 .then(|| super::trades::count(self.exposed) / super::trades::count(self.values) * 100.0),
+            months: self.months(),
         }
+    }
+
+    /// The day that is not over counts with its last value.
+    fn months(&self) -> Vec<Month> {
+        let mut days = self.days.clone();
+        if self.last.at > self.day {
+            days.push(self.last.equity);
+        }
+        calendar::months(self.start.at.start_of_day(), self.start.equity, &days)
     }
 
     fn ratios(&self) -> (Option<f64>, Option<f64>) {

@@ -61,6 +61,8 @@ pub struct TradeStats {
     pub loss_streak: u64,
     /// Mean time from first entry fill to last exit fill, in milliseconds.
     pub average_holding_ms: Option<i64>,
+    /// Mean time from the decision to the first entry fill, in milliseconds.
+    pub average_entry_delay_ms: Option<i64>,
     /// Mean entry slippage in basis points; positive is worse.
     pub slippage_in_bps: Option<f64>,
     /// Mean exit slippage in basis points; positive is worse.
@@ -84,6 +86,7 @@ struct Sums {
     losses: Decimal,
     moved: Decimal,
     holding_ms: i64,
+    delay_ms: i64,
     r: (f64, u64),
     slippage: (f64, f64),
     streaks: (u64, u64),
@@ -129,6 +132,7 @@ impl TradeStats {
         self.loss_streak = self.loss_streak.max(sums.streaks.1);
         sums.moved = sums.moved.saturating_add(trade.gross.abs());
         sums.holding_ms = sums.holding_ms.saturating_add(trade.exited_at.since_ms(trade.entered_at));
+        sums.delay_ms = sums.delay_ms.saturating_add(trade.entered_at.since_ms(trade.decided_at));
         if let Some(r) = trade.r_multiple {
             sums.r = (sums.r.0 + decimal_to_f64(r), sums.r.1 + 1);
         }
@@ -148,7 +152,9 @@ impl TradeStats {
         self.payoff = self.average_win.zip(self.average_loss).and_then(|(win, loss)| ratio(win, loss.abs()));
         self.expectancy_r = (sums.r.1 > 0).then(|| sums.r.0 / count(sums.r.1));
         if self.count > 0 {
-            self.average_holding_ms = i64::try_from(self.count).ok().map(|count| sums.holding_ms / count);
+            let trades = i64::try_from(self.count).unwrap_or(i64::MAX);
+            self.average_holding_ms = Some(sums.holding_ms / trades);
+            self.average_entry_delay_ms = Some(sums.delay_ms / trades);
             self.slippage_in_bps = Some(sums.slippage.0 / count(self.count));
             self.slippage_out_bps = Some(sums.slippage.1 / count(self.count));
         }
@@ -161,14 +167,19 @@ pub(super) fn count(n: u64) -> f64 {
     n as f64
 }
 
-fn grouped(trades: &[Trade], key: impl Fn(&Trade) -> &'static str) -> Vec<Group> {
-    let mut groups: BTreeMap<&'static str, Vec<&Trade>> = BTreeMap::new();
+/// A share in percent; not defined of nothing.
+pub(super) fn ratio_pct(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| count(part) / count(whole) * 100.0)
+}
+
+fn grouped<K: Ord + ToString>(trades: &[Trade], key: impl Fn(&Trade) -> K) -> Vec<Group> {
+    let mut groups: BTreeMap<K, Vec<&Trade>> = BTreeMap::new();
     for trade in trades {
         groups.entry(key(trade)).or_default().push(trade);
     }
     groups
         .into_iter()
-        .map(|(key, trades)| Group { key: key.to_owned(), stats: TradeStats::of(trades.into_iter()) })
+        .map(|(key, trades)| Group { key: key.to_string(), stats: TradeStats::of(trades.into_iter()) })
         .collect()
 }
 
@@ -183,4 +194,19 @@ pub fn by_side(trades: &[Trade]) -> Vec<Group> {
         keyhold_domain::Side::Buy => "long",
         keyhold_domain::Side::Sell => "short",
     })
+}
+
+/// The trades by instrument.
+pub fn by_symbol(trades: &[Trade]) -> Vec<Group> {
+    grouped(trades, |trade| trade.symbol.as_str().to_owned())
+}
+
+/// The trades by the UTC hour of their entry, `00` to `23`.
+pub fn by_hour(trades: &[Trade]) -> Vec<Group> {
+    grouped(trades, |trade| format!("{:02}", super::calendar::hour_of(trade.entered_at)))
+}
+
+/// The trades by the template that decided them and its version.
+pub fn by_template(trades: &[Trade]) -> Vec<Group> {
+    grouped(trades, |trade| format!("{} v{}", trade.template, trade.template_version))
 }

@@ -1,6 +1,6 @@
 //! A candle has closed: book-keeping, exits, components, combination, and then the question of an entry.
 
-use keyhold_domain::{Decimal, OrderPurpose, ReasonCode, Timestamp};
+use keyhold_domain::{Decimal, ReasonCode, Timestamp};
 
 use super::decide;
 use crate::action::{Action, Note};
@@ -68,8 +68,19 @@ pub(super) fn closed(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle, out:
 
 /// Exit rules, then what closes a position without being a rule. Nothing can stand before this.
 fn exits(plan: &Plan, inner: &mut Inner, candle: &ClosedCandle, direction: Direction) -> Option<ReasonCode> {
-    let stop = watched_by(plan.settings.protective_stop, inner.watch(OrderPurpose::ProtectiveStop));
-    let targets = watched_by(plan.settings.take_profit, inner.watch(OrderPurpose::TakeProfit));
+    if inner.holding.is_some() { held_exits(plan, inner, candle, direction) } else { None }
+}
+
+#[inline(never)]
+fn held_exits(
+    plan: &Plan,
+    inner: &mut Inner,
+    candle: &ClosedCandle,
+    direction: Direction,
+) -> Option<ReasonCode> {
+    let (stop, targets) = inner.watches();
+    let stop = watched_by(plan.settings.protective_stop, stop);
+    let targets = watched_by(plan.settings.take_profit, targets);
     let holding = inner.holding.as_mut()?;
     let (side, best) = (holding.side(), holding.best());
     let asked = evaluate(

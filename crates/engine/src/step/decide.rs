@@ -2,6 +2,9 @@
 //!
 //! Every check is made and recorded although an earlier one blocks already; the first reason is the headline.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
+
 use keyhold_domain::{
     Decimal, NewOrder, OrderKind, OrderPurpose, PositionEffect, Price, Quantity, ReasonCode, Side,
     TimeInForce,
@@ -14,7 +17,7 @@ use crate::exit_rule::Levels;
 use crate::input::ClosedCandle;
 use crate::limits::{self, LimitInputs};
 use crate::order::{OrderState, Tracked};
-use crate::plan::Plan;
+use crate::plan::{Plan, Telling};
 use crate::position::EntryIntent;
 use crate::reading::{Check, Direction, Verdict};
 use crate::settings::Recording;
@@ -32,9 +35,42 @@ pub(super) struct Asked<'a> {
 
 /// Answers the question and records the answer.
 pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Action>) {
-    let mut blocks = std::mem::take(&mut inner.scratch.blocks);
-    blocks.clear();
-    collect(plan, inner, asked, &mut blocks);
+    if asked.exit.is_none() && plan.settings.recording != Recording::Everything {
+        // On most candles nothing is done and nothing recorded; then only the headline is looked for.
+        let first = objections(plan, inner, asked, &mut |block| ControlFlow::Break(block.reason));
+        if let ControlFlow::Break(headline) = first {
+            let shown = Some((headline, asked.combined.direction));
+            if plan.settings.recording == Recording::Actions || inner.last_shown == shown {
+                note(inner, headline, asked.combined.direction, Done::Nothing);
+                return;
+            }
+        }
+    }
+    answer(plan, inner, asked, out);
+}
+
+/// Counts a wanted entry that was rejected, and remembers the headline. The one before it.
+fn note(
+    inner: &mut Inner,
+    headline: ReasonCode,
+    wanted: Direction,
+    done: Done,
+) -> Option<(ReasonCode, Direction)> {
+    if wanted != Direction::Neutral && done == Done::Nothing {
+        *inner.rejected.entry(headline).or_default() += 1;
+    }
+    inner.last_shown.replace((headline, wanted))
+}
+
+/// The answer with everything that belongs to it.
+#[inline(never)]
+fn answer(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mut Vec<Action>) {
+    let mut blocks = Vec::new();
+    let all: ControlFlow<Infallible> = objections(plan, inner, asked, &mut |block| {
+        blocks.push(block);
+        ControlFlow::Continue(())
+    });
+    debug_assert!(all.is_continue(), "nothing breaks it off");
     let mut done = match asked.exit {
         Some(reason) => Done::Exited { reason },
         None => Done::Nothing,
@@ -56,82 +92,95 @@ pub(super) fn decide(plan: &Plan, inner: &mut Inner, asked: &Asked<'_>, out: &mu
         (Done::Nothing, None) => ReasonCode::NoSignal,
     };
     let wanted = asked.combined.direction;
-    if wanted != Direction::Neutral && done == Done::Nothing {
-        *inner.rejected.entry(headline).or_default() += 1;
-    }
-    let shown = inner.last_shown.replace((headline, wanted));
+    let shown = note(inner, headline, wanted, done);
     let recorded = match plan.settings.recording {
         Recording::Everything => true,
         Recording::Changes => done != Done::Nothing || shown != Some((headline, wanted)),
         Recording::Actions => done != Done::Nothing,
     };
     if recorded {
-        let decision = Box::new(record(plan, inner, asked, (&blocks, headline, done)));
-        if let Some(entry) = &mut entry {
-            entry.decision = Some(decision.clone());
+        let decision = || Box::new(record(plan, inner, asked, (blocks, headline, done)));
+        match (plan.telling, &mut entry) {
+            (Telling::Told, Some(entry)) => {
+                let decision = decision();
+                entry.decision = Some(decision.clone());
+                out.push(Action::Record(decision));
+            }
+            (Telling::Told, None) => out.push(Action::Record(decision())),
+            (Telling::Silent, Some(entry)) => entry.decision = Some(decision()),
+            (Telling::Silent, None) => {}
         }
-        out.push(Action::Record(decision));
     }
-    inner.scratch.blocks = blocks;
     if let Some(entry) = entry {
         enter(inner, entry, asked.candle.candle.close, out);
     }
 }
 
-/// Everything that stands against an entry, in the order of evaluation.
-fn collect(plan: &Plan, inner: &Inner, asked: &Asked<'_>, blocks: &mut Vec<Block>) {
+/// Everything that stands against an entry, in the order of evaluation, until `object` has heard enough.
+fn objections<B>(
+    plan: &Plan,
+    inner: &Inner,
+    asked: &Asked<'_>,
+    object: &mut impl FnMut(Block) -> ControlFlow<B>,
+) -> ControlFlow<B> {
     if inner.freshness == Freshness::Stale {
-        blocks.push(Block::plain(ReasonCode::StaleData));
+        object(Block::plain(ReasonCode::StaleData))?;
     }
     let wanted = asked.combined.direction;
-    readings(plan, inner, wanted, blocks);
+    readings(plan, inner, wanted, object)?;
     let closed_at = asked.candle.candle.close_time(plan.timeframe);
     if !plan.calendar.is_open(closed_at) {
-        blocks.push(Block::plain(ReasonCode::OutsideSession));
+        object(Block::plain(ReasonCode::OutsideSession))?;
     }
     let balance = inner.balance.as_ref();
-    limits::blocks(plan, &LimitInputs { bot: &inner.bot, balance, closed_at, now: inner.now }, blocks);
+    limits::blocks(plan, &LimitInputs { bot: &inner.bot, balance, closed_at, now: inner.now }, object)?;
     match inner.running {
         Running::Active => {}
-        Running::Paused | Running::Stopping => blocks.push(Block::plain(ReasonCode::BotPaused)),
+        Running::Paused | Running::Stopping => object(Block::plain(ReasonCode::BotPaused))?,
     }
     match inner.key {
         KeyUse::Everything => {}
-        KeyUse::ExitsOnly => blocks.push(Block::plain(ReasonCode::KeyInactive)),
+        KeyUse::ExitsOnly => object(Block::plain(ReasonCode::KeyInactive))?,
     }
     if inner.asking.is_some() {
-        blocks.push(Block::plain(ReasonCode::Reconciling));
+        object(Block::plain(ReasonCode::Reconciling))?;
     }
     if !inner.foreign.is_flat() {
         let ours = inner.holding.is_some();
         let reason = if ours { ReasonCode::PositionMismatch } else { ReasonCode::PositionExternal };
-        blocks.push(Block::plain(reason));
+        object(Block::plain(reason))?;
     }
     if inner.holding.is_some() {
-        blocks.push(Block::plain(ReasonCode::PositionOpen));
+        object(Block::plain(ReasonCode::PositionOpen))?;
     }
     let pending = |purpose| inner.book.with_purpose(purpose).next().is_some();
     if inner.intent.is_some() || pending(OrderPurpose::Entry) || pending(OrderPurpose::Exit) {
-        blocks.push(Block::plain(ReasonCode::OrderPending));
+        object(Block::plain(ReasonCode::OrderPending))?;
     }
+    ControlFlow::Continue(())
 }
 
 /// What the components say: warming up, the direction, filters, guards, gates.
-fn readings(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Block>) {
+fn readings<B>(
+    plan: &Plan,
+    inner: &Inner,
+    wanted: Direction,
+    object: &mut impl FnMut(Block) -> ControlFlow<B>,
+) -> ControlFlow<B> {
     let spoken = || plan.components.iter().zip(&inner.scratch.readings);
     for (planned, reading) in spoken() {
         if reading.verdict == Verdict::WarmingUp {
-            blocks.push(Block { component: Some(planned.index), ..Block::plain(ReasonCode::WarmingUp) });
+            object(Block { component: Some(planned.index), ..Block::plain(ReasonCode::WarmingUp) })?;
         }
     }
     if !inner.stats.is_ready() || inner.candles_seen < plan.warmup_candles {
         let (seen, needed) = (inner.candles_seen.into(), plan.warmup_candles.into());
-        blocks.push(Block::limit(ReasonCode::WarmingUp, seen, needed));
+        object(Block::limit(ReasonCode::WarmingUp, seen, needed))?;
     }
     if wanted == Direction::Neutral {
-        blocks.push(Block::plain(ReasonCode::NoSignal));
+        object(Block::plain(ReasonCode::NoSignal))?;
     } else if !is_enabled(plan.direction, wanted) {
-        blocks.push(Block::plain(ReasonCode::DirectionDisabled));
+        object(Block::plain(ReasonCode::DirectionDisabled))?;
     }
     for (planned, reading) in spoken().skip(plan.signals) {
         let reason = match planned.role {
@@ -152,9 +201,10 @@ fn readings(plan: &Plan, inner: &Inner, wanted: Direction, blocks: &mut Vec<Bloc
         };
         if !passes {
             let component = Some(planned.index);
-            blocks.push(Block { reason, component, value: reading.value, limit: reading.limit });
+            object(Block { reason, component, value: reading.value, limit: reading.limit })?;
         }
     }
+    ControlFlow::Continue(())
 }
 
 /// An entry that nothing stands against.
@@ -185,8 +235,8 @@ fn prepare(plan: &Plan, inner: &Inner, asked: &Asked<'_>) -> Result<Prepared, Bl
         Direction::Neutral => return Err(Block::plain(ReasonCode::NoSignal)),
     };
     let stats = inner.stats.now;
-    let levels = Levels::at_entry(&plan.exits, &plan.instrument, side, price, &stats);
-    if plan.exits.hard_stop.is_some() && levels.initial_stop.is_none() {
+    let stop = Levels::hard_stop(&plan.exits, &plan.instrument, side, price, &stats);
+    if plan.exits.hard_stop.is_some() && stop.is_none() {
         // The distance is larger than the price itself: such a stop could never be reached.
         return Err(Block::plain(ReasonCode::BelowMinimum));
     }
@@ -195,13 +245,13 @@ fn prepare(plan: &Plan, inner: &Inner, asked: &Asked<'_>) -> Result<Prepared, Bl
         settings: &plan.settings,
         balance: inner.balance.as_ref(),
         price,
-        stop: levels.initial_stop,
+        stop,
     })?;
     let order =
         entry_order(plan, inner, side, quantity, price).ok_or(Block::plain(ReasonCode::BelowMinimum))?;
     let order = limits::approve_entry(plan, &inner.bot, order, price)?;
     let intent = EntryIntent { decided_at: inner.now, price, stats, decision: None };
-    Ok(Prepared { order, intent, expected_stop: levels.initial_stop, decision: None })
+    Ok(Prepared { order, intent, expected_stop: stop, decision: None })
 }
 
 /// A market order; with a slippage limit, one that fills at once at the worst allowed price or not at all.
@@ -246,7 +296,7 @@ fn record(
     plan: &Plan,
     inner: &Inner,
     asked: &Asked<'_>,
-    (blocks, headline, done): (&[Block], ReasonCode, Done),
+    (blocks, headline, done): (Vec<Block>, ReasonCode, Done),
 ) -> Decision {
     let candle = &asked.candle.candle;
     let named = plan.components.iter().zip(&inner.scratch.readings).map(|(planned, reading)| NamedReading {
@@ -265,7 +315,7 @@ fn record(
         score: plan.combiner.score(&asked.combined),
         threshold: plan.combiner.threshold(),
         wanted: asked.combined.direction,
-        blocks: blocks.to_vec(),
+        blocks,
         headline,
         done,
     }

@@ -18,6 +18,7 @@ use keyhold_domain::{ReasonCode, Timestamp};
 
 use crate::action::{Action, Note};
 use crate::event::{AtStop, Directive, Event};
+use crate::input::ClosedCandle;
 use crate::plan::Plan;
 use crate::state::{Amount, Asking, Freshness, Inner, KeyUse, Retry, Running, State, WantedExit};
 
@@ -32,6 +33,10 @@ pub fn step(plan: &Plan, mut state: State, event: &Event) -> (State, Vec<Action>
 pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec<Action>) {
     let inner = &mut *state.0;
     match event {
+        Event::AccountRefreshed(_) | Event::FundingRate { .. } | Event::FundingPaid { .. } => {}
+        _ => inner.scratch.rest = None,
+    }
+    match event {
         Event::Warmup(candle) => {
             candle::learn(plan, inner, candle);
             return;
@@ -41,8 +46,8 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             return;
         }
         Event::CandleClosed { candle, at } => {
-            inner.advance(*at);
-            candle::closed(plan, inner, candle, out);
+            apply_candle(plan, state, candle, *at, out);
+            return;
         }
         Event::Filled(fill) => {
             inner.advance(fill.at);
@@ -92,10 +97,36 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             reconcile::reconciled(plan, inner, truth, out);
         }
     }
-    settle::settle(plan, inner, out);
+    settle_unless_settled(plan, inner, out);
+}
+
+/// Comparing what rests with what is needed is saved when nothing of it can have changed.
+fn settle_unless_settled(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
+    if !inner.is_idle() && !settle::is_at_rest(plan, inner) {
+        settle::settle(plan, inner, out);
+    }
+}
+
+/// [`Event::CandleClosed`] without a copy of the candle.
+pub(crate) fn apply_candle(
+    plan: &Plan,
+    state: &mut State,
+    candle: &ClosedCandle,
+    at: Timestamp,
+    out: &mut Vec<Action>,
+) {
+    let inner = &mut *state.0;
+    inner.advance(at);
+    candle::closed(plan, inner, candle, out);
+    settle_unless_settled(plan, inner, out);
 }
 
 impl Inner {
+    /// Holds nothing, has no order and asks for nothing.
+    fn is_idle(&self) -> bool {
+        self.holding.is_none() && self.book.live().is_empty() && self.asking.is_none()
+    }
+
     /// Time never runs backward, whatever the order of the news.
     fn advance(&mut self, at: Timestamp) {
         self.now = self.now.max(at);

@@ -199,7 +199,7 @@ fn stop_ended(inner: &mut Inner, refusal: Option<RefusalCode>, out: &mut Vec<Act
     }
     let at = inner.stop_retry.again(inner.now);
     out.push(Action::WakeAt(at));
-    if inner.watch(OrderPurpose::ProtectiveStop) == Watch::Venue {
+    if inner.stop_watch() == Watch::Venue {
         // It was to replace a stop that still rests.
         return;
     }

@@ -16,7 +16,7 @@ use crate::limits::approve_exit;
 use crate::order::{OrderInput, OrderState, Tracked};
 use crate::plan::Plan;
 use crate::settings::Resting;
-use crate::state::{Amount, Inner, KeyUse, Running};
+use crate::state::{Amount, Inner, KeyUse, Rest, Running};
 
 /// Compares what is with what is needed.
 pub(super) fn settle(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
@@ -33,9 +33,32 @@ pub(super) fn settle(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
         cancel(inner, |tracked| tracked.order.purpose != OrderPurpose::Entry, out);
         return;
     }
+    let before = out.len();
     leave(plan, inner, out);
     protect(plan, inner, out);
     take_profit(plan, inner, out);
+    inner.scratch.rest = (out.len() == before).then(|| rest(plan, inner)).flatten();
+}
+
+/// What was compared, when nothing waits for an answer or for its time.
+fn rest(plan: &Plan, inner: &Inner) -> Option<Rest> {
+    let waits = inner.asking.is_some()
+        || inner.exit.is_some()
+        || inner.stop_retry.at.is_some()
+        || inner.target_retry.at.is_some()
+        || !inner.book.live().iter().all(Tracked::is_working);
+    let holding = inner.holding.as_ref().filter(|_| !waits)?;
+    Some(Rest {
+        stop: holding.levels.stop,
+        orders: inner.book.live().len(),
+        kept: (plan.settings.protective_stop, plan.settings.take_profit, plan.settings.stop_trigger),
+        least: plan.instrument.min_quantity,
+    })
+}
+
+/// A candle has changed nothing that orders are compared with.
+pub(super) fn is_at_rest(plan: &Plan, inner: &Inner) -> bool {
+    inner.scratch.rest.is_some() && inner.scratch.rest == rest(plan, inner)
 }
 
 /// Asks the venue, and again at growing distances until it answers.
@@ -284,15 +307,26 @@ fn place(plan: &Plan, inner: &mut Inner, wanted: Wanted, why: Why, out: &mut Vec
 }
 
 impl Inner {
-    /// Who watches the levels of orders with this purpose.
-    pub(super) fn watch(&self, purpose: OrderPurpose) -> Watch {
-        let any = |test: fn(&Tracked) -> bool| self.book.with_purpose(purpose).any(test);
-        if any(Tracked::is_working) {
-            Watch::Venue
-        } else if any(|tracked| tracked.state == OrderState::InFlight) {
-            Watch::OnItsWay
-        } else {
-            Watch::Engine
+    /// Who watches the stop and who the targets.
+    pub(super) fn watches(&self) -> (Watch, Watch) {
+        let (mut stop, mut targets) = (Watch::Engine, Watch::Engine);
+        for tracked in self.book.live() {
+            let watch = match tracked.order.purpose {
+                OrderPurpose::ProtectiveStop => &mut stop,
+                OrderPurpose::TakeProfit => &mut targets,
+                OrderPurpose::Entry | OrderPurpose::Exit => continue,
+            };
+            if tracked.is_working() {
+                *watch = Watch::Venue;
+            } else if tracked.state == OrderState::InFlight && *watch == Watch::Engine {
+                *watch = Watch::OnItsWay;
+            }
         }
+        (stop, targets)
+    }
+
+    /// Who watches the stop.
+    pub(super) fn stop_watch(&self) -> Watch {
+        self.watches().0
     }
 }

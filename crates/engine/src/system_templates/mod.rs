@@ -16,6 +16,9 @@ pub struct SystemTemplate {
 const DOCUMENTS: &[(&str, &str)] = &[
     ("trend-follower", include_str!("trend-follower.json")),
     ("mean-reversion", include_str!("mean-reversion.json")),
+    ("volatility-breakout", include_str!("volatility-breakout.json")),
+    ("momentum", include_str!("momentum.json")),
+    ("trend-pullback", include_str!("trend-pullback.json")),
 ];
 
 /// All system templates, in the order in which they are offered.

@@ -240,21 +240,27 @@ fn sums_do_not_drift_in_a_hundred_thousand_candles() {
 fn a_market_that_stands_still_has_no_slope() {
     let mut moments = own().moments;
     let last = *moments.last().unwrap();
-    let from = moments.len();
+    // A wild trade before it must leave nothing behind but its place in the windows.
+    let from = moments.len() + 1;
     for index in 1..=200 {
-        let close = "1077.13";
+        let close = if index == 1 { "107713.7" } else { "1077.13" };
         let at = last.candle.candle.open_time.plus_ms(index * 60_000).ms();
         moments.push(Moment::of(candle(at, [close, close, close, close, "0"])));
     }
-    for (kind, parameters) in [
-        ("hull_slope", json!({})),
-        ("linreg_slope", json!({ "min_r2": 0.01 })),
-        ("vortex", json!({})),
-        ("heikin_ashi", json!({})),
+    let mut fit = LineFit::new(37);
+    let lines: Vec<_> = moments.iter().map(|moment| fit.update(moment.candle.floats.close)).collect();
+    let level = Line { slope: 0.0, end: 1077.13, r_squared: 0.0 };
+    assert!(lines[from + 36..].iter().all(|line| *line == Some(level)));
+    // Heikin-Ashi halves the distance with every candle; the others forget what has left their window.
+    for (kind, parameters, candles) in [
+        ("hull_slope", json!({}), 63),
+        ("linreg_slope", json!({ "min_r2": 0.01 }), 50),
+        ("linreg_slope", json!({ "min_r2": 0.01, "period": 37 }), 37),
+        ("vortex", json!({}), 15),
+        ("heikin_ashi", json!({}), 60),
     ] {
         let readings = run(&mut component(kind, "signal", parameters), &moments);
-        // Heikin-Ashi halves the distance with every candle.
-        for (index, reading) in readings.iter().enumerate().skip(from + 90) {
+        for (index, reading) in readings.iter().enumerate().skip(from + candles - 1) {
             let still = Verdict::Signal { direction: Direction::Neutral };
             assert_eq!(reading.verdict, still, "{kind} on candle {index}: {reading:?}");
         }

@@ -13,6 +13,7 @@ mod indicators_volatility;
 mod limits;
 mod lookahead;
 mod properties;
+mod report;
 mod rig;
 mod scenarios;
 mod series;

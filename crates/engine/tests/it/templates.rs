@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use keyhold_domain::Timeframe;
 use keyhold_engine::catalog::{ExitKind, Shape, catalog};
-use keyhold_engine::check::{check_template, explain};
+use keyhold_engine::check::{check_document, check_template, explain};
 use keyhold_engine::component::{Component, Context, Parameters};
 use keyhold_engine::problem::Problem;
 use keyhold_engine::system_templates;
@@ -357,6 +357,40 @@ The position is closed by whichever of these comes first:
 - Take profit: a profit of 4 %.
 Disabled and without effect: 1.
 ");
+}
+
+#[test]
+fn mistakes_of_form_are_said_together_with_those_of_meaning() {
+    let mut document = sound();
+    document["timeframe"] = json!("7m");
+    document["colour"] = json!("red");
+    document["combination"] = json!({ "mode": "min_scores", "threshold": 2 });
+    document["components"][0]["parameters"] = json!({ "fast": true, "slow": 26 });
+    document["components"][1]["role"] = json!("signals");
+    document["components"][2]["parameters"] = json!({ "threshold": 2000 });
+    document["exits"][0] = json!("hard_stop");
+    document["exits"][1]["parameters"] = json!({ "pct": -1 });
+    document["sessions"] = json!([{ "name": "London", "start": "8", "end": "16:30", "days": [] }]);
+    let problems = check_document(&document).unwrap_err();
+    let found: Vec<(&str, &str)> = problems.iter().map(|p| (p.path.as_str(), p.code)).collect();
+    let expected = [
+        ("colour", "UNKNOWN_FIELD"),
+        ("timeframe", "WRONG_TYPE"),
+        ("combination", "WRONG_TYPE"),
+        ("components[0].parameters.fast", "WRONG_TYPE"),
+        ("components[1].role", "WRONG_TYPE"),
+        ("components[2].parameters.threshold", "OUT_OF_RANGE"),
+        ("exits[0]", "WRONG_TYPE"),
+        ("exits[1].parameters.pct", "OUT_OF_RANGE"),
+        ("sessions[0].days", "UNKNOWN_FIELD"),
+    ];
+    assert_eq!(found, expected);
+    assert!(problems.iter().all(|problem| !problem.remedy.is_empty() && !problem.message.is_empty()));
+    assert_eq!(check_document(&sound()).unwrap().name, "Test");
+    assert_eq!(check_document(&json!([])).unwrap_err()[0].code, "WRONG_TYPE");
+    let mut meaning = sound();
+    meaning["exits"] = json!([]);
+    assert_eq!(check_document(&meaning).unwrap_err()[0].code, "NO_EXIT_RULE");
 }
 
 #[test]

@@ -1,197 +1,124 @@
-//! `keyhold backtest`: a template on a candle file, with the engine that trades live.
+//! `keyhold backtest`: templates on recorded candles, with the engine that trades live.
 //!
-//! Reads files, hands candles to `simulator::backtest`, prints the report and writes it as JSON and CSV. It knows no
-//! server, store or key.
+//! One file per command: `run` one backtest, `sweep` many variants, `walk_forward` chosen on one window and traded on the
+//! next, `check` look-ahead and warm-up, `compare` two results. They read files, hand candles to `simulator`, print text
+//! or JSON and write files. They know no server, store or key.
 
 mod candles;
+mod check;
+mod compare;
+mod error;
+mod files;
+mod load;
+mod markets;
 mod options;
+mod progress;
+mod run;
+mod sweep;
+mod walk_forward;
 
-use std::fs;
-use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
-use keyhold_domain::{Decimal, Rate, Timestamp};
-use keyhold_engine::input::ClosedCandle;
-use keyhold_engine::problem::Problem;
-use keyhold_engine::settings::BotSettings;
-use keyhold_engine::system_templates;
-use keyhold_engine::template::Template;
-use keyhold_simulator::backtest::{self, BacktestError, Control, Funding, Progress, Report, Spec};
-use keyhold_simulator::market::aggregate;
+use clap::{ArgMatches, Args, FromArgMatches};
+use keyhold_domain::Timestamp;
 
-pub use options::Options;
+pub(crate) use candles::on_tick;
+pub use error::CommandError;
+pub(crate) use load::load_template;
+pub use options::Assumed;
 
-/// Why there is no report.
-#[derive(Debug, thiserror::Error)]
-pub enum CommandError {
-    /// A file could not be read or written.
-    #[error("cannot use {path}: {source}")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// A candle file cannot be read.
-    #[error(transparent)]
-    Candles(#[from] keyhold_history::HistoryError),
-    /// A line of a CSV file is not what it should be.
-    #[error("{path}, line {line}: {what}")]
-    Line {
-        /// Which file.
-        path: PathBuf,
-        /// Counted from 1.
-        line: u64,
-        /// What is wrong and what is expected.
-        what: String,
-    },
-    /// A document is not valid JSON of its kind.
-    #[error("{path} is not a {kind}: {reason}")]
-    Document {
-        /// Which file.
-        path: PathBuf,
-        /// What was expected.
-        kind: &'static str,
-        /// Where it breaks.
-        reason: String,
-    },
-    /// The template is neither a file nor built in.
-    #[error("there is no file and no built-in template named {name}; built in are: {known}")]
-    NoTemplate {
-        /// What was asked for.
-        name: String,
-        /// What there is.
-        known: String,
-    },
-    /// An option has a value that makes no sense.
-    #[error("--{option} {what}")]
-    Option {
-        /// Which.
-        option: &'static str,
-        /// The rule.
-        what: String,
-    },
-    /// The run was refused.
-    #[error("{code}: {source}{list}", code = .source.code(), list = list(.source))]
-    Backtest {
-        /// Why.
-        #[from]
-        source: BacktestError,
-    },
-    /// The report could not be written as text.
-    #[error("the report cannot be written: {0}")]
-    Render(String),
+/// Run a template on recorded candles and print a report.
+///
+/// Example: keyhold backtest --template trend-follower --candles btc-1m.csv.gz --contract inverse --out report
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Command {
+    // Read before the other, which takes its part out of the arguments.
+    #[command(flatten)]
+    run: OneRun,
+    #[command(subcommand)]
+    other: Option<Other>,
 }
 
-fn list(error: &BacktestError) -> String {
-    match error {
-        BacktestError::Plan(problems) => problems.iter().map(problem).collect(),
-        _ => String::new(),
+/// The options of one run, when no other command is given.
+#[derive(Debug)]
+struct OneRun(Option<run::Options>);
+
+impl FromArgMatches for OneRun {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Self::from_arg_matches_mut(&mut matches.clone())
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        match matches.subcommand_name() {
+            Some(_) => Ok(Self(None)),
+            None => run::Options::from_arg_matches_mut(matches).map(|options| Self(Some(options))),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
     }
 }
 
-fn problem(problem: &Problem) -> String {
-    format!("\n  {} {}: {} {}", problem.path, problem.code, problem.message, problem.remedy)
+impl Args for OneRun {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        run::Options::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        run::Options::augment_args_for_update(command)
+    }
 }
 
-/// Runs the command. The report goes to standard output, progress to standard error when that is a terminal.
+/// What else can be done with recorded candles.
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    /// Run a template in many variants on all processors and rank them.
+    Sweep(Box<sweep::Options>),
+    /// Choose parameters on one window, trade them on the next, and join what the next windows brought.
+    WalkForward(Box<walk_forward::Options>),
+    /// Check a template on its candles: does it know the future, and enough of the past?
+    #[command(subcommand)]
+    Check(Box<check::Options>),
+    /// Compare two reports: assumptions that differ, figures side by side, the first differing trade.
+    Compare(compare::Options),
+}
+
+/// How a command ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// All is well: exit code 0.
+    Fine,
+    /// A check has found something: exit code 3.
+    Found,
+    /// Ctrl-C; what was done until then was printed: exit code 130.
+    Canceled,
+}
+
+/// Runs the command. Results go to standard output, progress to standard error when that is a terminal.
 ///
 /// # Errors
 /// [`CommandError`]; then no file was written.
-pub fn run(options: &Options, output: &mut impl Write) -> Result<(), CommandError> {
-    let template = load_template(&options.template)?;
-    let instrument = options.instrument()?;
-    let recorded = candles::read(&options.candles, &instrument)?;
-    let made = aggregate(&recorded, template.timeframe);
-    let closed: Vec<ClosedCandle> = made.into_iter().map(ClosedCandle::new).collect();
-    let mut spec = Spec::new(template, instrument, load_settings(options)?, options.equity);
-    spec.from = options.from()?;
-    spec.until = options.until()?;
-    spec.fills.slippage_bps = options.slippage_bps;
-    spec.funding = funding(options)?;
-    spec.unsupported = options.unsupported.into();
-    let report = backtest::run(&spec, &closed, &mut progress())?;
-    if let Some(folder) = &options.out {
-        write_files(folder, &report)?;
-    }
-    let text = if options.json {
-        backtest::json(&report).map_err(|error| CommandError::Render(error.to_string()))? + "\n"
-    } else {
-        backtest::text(&report).map_err(|error| CommandError::Render(error.to_string()))?
-    };
-    output.write_all(text.as_bytes()).map_err(file(Path::new("standard output")))
-}
-
-pub(super) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> CommandError {
-    move |source| CommandError::File { path: path.to_path_buf(), source }
-}
-
-fn load_template(name: &str) -> Result<Template, CommandError> {
-    let built_in = system_templates::all();
-    if let Some(found) = built_in.iter().find(|template| template.id == name) {
-        return Ok(found.template.clone());
-    }
-    let path = Path::new(name);
-    if !path.exists() {
-        let known: Vec<&str> = built_in.iter().map(|template| template.id).collect();
-        return Err(CommandError::NoTemplate { name: name.to_owned(), known: known.join(", ") });
-    }
-    document(path, "template")
-}
-
-fn document<T: serde::de::DeserializeOwned>(path: &Path, kind: &'static str) -> Result<T, CommandError> {
-    let text = fs::read(path).map_err(file(path))?;
-    serde_json::from_slice(&text).map_err(|error| CommandError::Document {
-        path: path.to_path_buf(),
-        kind,
-        reason: error.to_string(),
-    })
-}
-
-fn load_settings(options: &Options) -> Result<BotSettings, CommandError> {
-    match &options.settings {
-        Some(path) => document(path, "settings document"),
-        None => Ok(BotSettings::new(options.sizing(), options.leverage)),
+pub fn run(command: &Command, output: &mut impl Write) -> Result<Ending, CommandError> {
+    match (&command.other, &command.run.0) {
+        (Some(Other::Sweep(options)), _) => sweep::run(options, output),
+        (Some(Other::WalkForward(options)), _) => walk_forward::run(options, output),
+        (Some(Other::Check(options)), _) => check::run(options, output),
+        (Some(Other::Compare(options)), _) => compare::run(options, output),
+        (None, Some(options)) => run::run(options, output),
+        (None, None) => Err(CommandError::Option {
+            option: "template",
+            what: "is needed: a file, or the name of a built-in template".to_owned(),
+        }),
     }
 }
 
-fn funding(options: &Options) -> Result<Funding, CommandError> {
-    match options.funding.as_deref() {
-        None | Some("off") => Ok(Funding::Off),
-        Some(text) => match Decimal::from_str_exact(text) {
-            Ok(rate) => Ok(Funding::Constant(Rate::new(rate))),
-            Err(_) => candles::read_funding(Path::new(text)).map(Funding::History),
-        },
-    }
-}
-
-/// A line on the terminal that overwrites itself; nothing when standard error is a file.
-fn progress() -> impl FnMut(Progress) -> Control {
-    let shown = std::io::stderr().is_terminal();
-    move |progress| {
-        if shown {
-            let percent = (progress.done * 100).checked_div(progress.all).unwrap_or(100);
-            let line = format!("\r{percent:>3} %  candle {} of {}", progress.done, progress.all);
-            let end = if progress.done >= progress.all { "\n" } else { "" };
-            // A terminal that has gone away does not end a backtest.
-            let _ = std::io::stderr().write_all((line + end).as_bytes());
-        }
-        Control::Continue
-    }
-}
-
-fn write_files(folder: &Path, report: &Report) -> Result<(), CommandError> {
-    fs::create_dir_all(folder).map_err(file(folder))?;
-    let json = backtest::json(report).map_err(|error| CommandError::Render(error.to_string()))?;
-    for (name, text) in [
-        ("report.json", json),
-        ("trades.csv", backtest::trades_csv(report)),
-        ("equity.csv", backtest::equity_csv(report)),
-    ] {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(file(&path))?;
-    }
-    Ok(())
+/// Writes a result to standard output.
+fn print(output: &mut impl Write, text: &str) -> Result<(), CommandError> {
+    output.write_all(text.as_bytes()).map_err(error::file(Path::new("standard output")))
 }
 
 /// An instant given as `2022-01-31`, as RFC 3339, or as milliseconds since the epoch.

@@ -1,36 +1,36 @@
-//! The command line of `keyhold backtest`.
+//! What every command of `keyhold backtest` assumes: template, candles, instrument, costs, size.
 
 use std::path::PathBuf;
 
-use keyhold_domain::{
-    Asset, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate, Symbol, Timestamp,
-};
+use keyhold_domain::{Asset, ContractType, Decimal, Symbol, Timestamp};
 use keyhold_engine::settings::Sizing;
 use keyhold_simulator::backtest::Unsupported;
 
 use super::{CommandError, instant};
 
-/// Run a template on recorded candles and print a report.
-///
-/// Example: keyhold backtest --template trend-follower --candles btc-1m.csv.gz --contract inverse --out report
+/// What is run, on which candles, at which costs.
 #[derive(Debug, clap::Args)]
-pub struct Options {
+pub struct Assumed {
     /// A template file, or the name of a built-in template.
     #[arg(long)]
     pub template: String,
-    /// Candles as CSV, CSV.GZ or Parquet: open_time (ms UTC), open, high, low, close, volume. Shorter candles than
-    /// the template's are put together.
-    #[arg(long)]
-    pub candles: PathBuf,
+    /// Candles as CSV, CSV.GZ or Parquet: open_time (ms UTC), open, high, low, close, volume. Shorter candles than the
+    /// template's are put together. Given several times as SYMBOL=FILE, one bot trades all of them.
+    #[arg(long, required = true, value_name = "[SYMBOL=]FILE")]
+    pub candles: Vec<String>,
+    /// What differs for one instrument: SYMBOL:tick=0.01,lot=0.01,base=ETH,multiplier=1,maker_fee=0.0002,
+    /// taker_fee=0.0005,funding=FILE. May be given several times.
+    #[arg(long, value_name = "SYMBOL:NAME=VALUE,...")]
+    pub instrument: Vec<String>,
     /// linear (settled in a stable coin) or inverse (settled in the coin).
     #[arg(long, default_value = "linear")]
     pub contract: ContractType,
-    /// The instrument's name in the report.
+    /// The instrument's name in the report, where --candles names none.
     #[arg(long, default_value = "BTCUSDT")]
     pub symbol: Symbol,
-    /// What is priced; it settles inverse contracts.
-    #[arg(long, default_value = "BTC")]
-    pub base: Asset,
+    /// What is priced; it settles inverse contracts. The beginning of the symbol unless given.
+    #[arg(long)]
+    pub base: Option<Asset>,
     /// In what it is priced; it settles linear contracts.
     #[arg(long, default_value = "USDT")]
     pub quote: Asset,
@@ -55,9 +55,9 @@ pub struct Options {
     /// off, a constant rate per interval (0.0001), or a CSV or CSV.GZ file with time (ms UTC) and rate.
     #[arg(long)]
     pub funding: Option<String>,
-    /// Equity at the start, in the settlement asset.
-    #[arg(long, default_value = "10000")]
-    pub equity: Decimal,
+    /// Equity at the start, in the settlement asset: 10000 unless given, for inverse contracts 1.
+    #[arg(long)]
+    pub equity: Option<Decimal>,
     /// Worth of each position in quote currency.
     #[arg(long, default_value = "1000", group = "size")]
     pub notional: Decimal,
@@ -82,12 +82,6 @@ pub struct Options {
     /// What to do with components that need more than candles.
     #[arg(long, value_enum, default_value_t = UnsupportedOption::Refuse)]
     pub unsupported: UnsupportedOption,
-    /// Write report.json, trades.csv and equity.csv into this folder.
-    #[arg(long)]
-    pub out: Option<PathBuf>,
-    /// Print the report as JSON.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// See [`Unsupported`].
@@ -108,50 +102,7 @@ impl From<UnsupportedOption> for Unsupported {
     }
 }
 
-fn positive(option: &'static str, value: Decimal) -> Result<Decimal, CommandError> {
-    if value > Decimal::ZERO {
-        Ok(value)
-    } else {
-        Err(CommandError::Option { option, what: "must be greater than zero".to_owned() })
-    }
-}
-
-impl Options {
-    /// The instrument that the options describe.
-    ///
-    /// # Errors
-    /// [`CommandError::Option`] for a tick, lot or multiplier that is not positive.
-    pub fn instrument(&self) -> Result<Instrument, CommandError> {
-        let usual_lot = match self.contract {
-            ContractType::Linear => Decimal::new(1, 3),
-            ContractType::Inverse => Decimal::ONE,
-        };
-        let lot = positive("lot", self.lot.unwrap_or(usual_lot))?;
-        Ok(Instrument {
-            exchange: Exchange::Bybit,
-            symbol: self.symbol,
-            base: self.base,
-            quote: self.quote,
-            settle: match self.contract {
-                ContractType::Linear => self.quote,
-                ContractType::Inverse => self.base,
-            },
-            contract_type: self.contract,
-            multiplier: positive("multiplier", self.multiplier)?,
-            tick: positive("tick", self.tick)?,
-            lot,
-            min_quantity: Quantity::new(lot).expect("checked to be positive"),
-            max_quantity: None,
-            min_notional: None,
-            max_leverage: Decimal::ONE_HUNDRED,
-            maintenance_margin: Rate::new(Decimal::new(5, 3)),
-            maker_fee: Rate::new(self.maker_fee),
-            taker_fee: Rate::new(self.taker_fee),
-            funding_interval_hours: 8,
-            status: InstrumentStatus::Trading,
-        })
-    }
-
+impl Assumed {
     /// How positions are sized.
     pub fn sizing(&self) -> Sizing {
         match (self.percent_equity, self.risk_per_trade) {

@@ -1,14 +1,18 @@
 //! The command line. One file per command; a new one is a variant here, an arm in [`run`] and a file beside.
+//!
+//! Exit codes: 0 all is well, 1 it failed, 2 the command line is wrong, 3 a check has found something, 130 Ctrl-C.
 
 mod claim_code;
 mod openapi;
 mod options;
 mod serve;
+mod templates;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::backtest::Ending;
 use crate::config::ConfigError;
 use crate::start::StartError;
 
@@ -27,7 +31,10 @@ enum Command {
     /// Print a fresh one-time code for claiming a new installation.
     ClaimCode(Box<options::Options>),
     /// Run a template over recorded candles.
-    Backtest(Box<crate::backtest::Options>),
+    Backtest(Box<crate::backtest::Command>),
+    /// Check, explain and write templates.
+    #[command(subcommand)]
+    Templates(templates::Command),
     /// Keep candles on disk for backtests.
     #[command(subcommand)]
     Candles(Box<crate::candles::Command>),
@@ -57,7 +64,7 @@ enum CliError {
 /// Reads the arguments, runs the command, prints what went wrong with its causes.
 pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let mut text = format!("keyhold: {error}");
             let mut cause = std::error::Error::source(&error);
@@ -67,22 +74,41 @@ pub fn main() -> ExitCode {
                 cause = source.source();
             }
             eprintln!("{text}");
-            ExitCode::FAILURE
+            if matches!(error, CliError::Backtest(crate::backtest::CommandError::Canceled)) {
+                ended(Ending::Canceled)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }
 
-fn run(command: Command) -> Result<(), CliError> {
+fn run(command: Command) -> Result<ExitCode, CliError> {
     match command {
-        Command::Serve(command) => runtime()?.block_on(command.run()),
-        Command::ClaimCode(options) => runtime()?.block_on(claim_code::run(*options)),
-        Command::Backtest(options) => Ok(crate::backtest::run(&options, &mut std::io::stdout().lock())?),
+        Command::Serve(command) => runtime()?.block_on(command.run())?,
+        Command::ClaimCode(options) => runtime()?.block_on(claim_code::run(*options))?,
+        Command::Backtest(command) => {
+            return Ok(ended(crate::backtest::run(&command, &mut std::io::stdout().lock())?));
+        }
+        Command::Templates(command) => {
+            return Ok(ended(templates::run(&command, &mut std::io::stdout().lock())?));
+        }
         Command::Candles(command) => {
             let mut output = std::io::stdout();
-            Ok(runtime()?.block_on(crate::candles::run(&command, &mut output))?)
+            runtime()?.block_on(crate::candles::run(&command, &mut output))?;
         }
-        Command::Openapi => print(&openapi::text()),
-        Command::Version => print(env!("CARGO_PKG_VERSION")),
+        Command::Openapi => print(&openapi::text())?,
+        Command::Version => print(env!("CARGO_PKG_VERSION"))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The exit code of an ending.
+fn ended(ending: Ending) -> ExitCode {
+    match ending {
+        Ending::Fine => ExitCode::SUCCESS,
+        Ending::Found => ExitCode::from(3),
+        Ending::Canceled => ExitCode::from(130),
     }
 }
 

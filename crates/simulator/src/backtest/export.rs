@@ -2,7 +2,18 @@
 
 use std::fmt::Write as _;
 
+use keyhold_domain::Decimal;
+use keyhold_engine::report::EquityPoint;
+use keyhold_engine::trade::Trade;
+
 use super::report::Report;
+
+/// Decimal places in a CSV: finer than any venue books, and few enough to read. The JSON keeps every digit.
+const PLACES: u32 = 10;
+
+fn amount(value: Decimal) -> String {
+    value.round_dp(PLACES).normalize().to_string()
+}
 
 /// The whole report as JSON, ending with a line break.
 ///
@@ -14,16 +25,19 @@ pub fn json(report: &Report) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
-/// One line per trade with a heading. Fields hold no commas and need no quotes.
+/// One line per trade of a report with a heading.
 pub fn trades_csv(report: &Report) -> String {
+    trade_lines(&report.trades)
+}
+
+/// One line per trade with a heading. Fields hold no commas and need no quotes.
+pub fn trade_lines(trades: &[Trade]) -> String {
     let mut text = String::from(
         "id,symbol,side,quantity,entry_time,entry_price,exit_time,exit_price,gross,fees,funding,net,asset,exit_reason,\
          initial_stop,target,r_multiple,adverse_pct,favorable_pct,slippage_in_bps,slippage_out_bps,candles\n",
     );
-    let optional = |value: Option<keyhold_domain::Decimal>| {
-        value.map_or_else(String::new, |value| value.normalize().to_string())
-    };
-    for trade in &report.trades {
+    let optional = |value: Option<Decimal>| value.map_or_else(String::new, amount);
+    for trade in trades {
         let written = writeln!(
             text,
             "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
@@ -35,19 +49,19 @@ pub fn trades_csv(report: &Report) -> String {
             trade.entry_price,
             trade.exited_at,
             trade.exit_price,
-            trade.gross.normalize(),
-            trade.fees.normalize(),
-            trade.funding.normalize(),
-            trade.net.normalize(),
+            amount(trade.gross),
+            amount(trade.fees),
+            amount(trade.funding),
+            amount(trade.net),
             trade.asset,
             trade.exit_reason,
             optional(trade.initial_stop),
             optional(trade.target),
             optional(trade.r_multiple),
-            trade.adverse_pct.normalize(),
-            trade.favorable_pct.normalize(),
-            trade.slippage_in_bps.normalize(),
-            trade.slippage_out_bps.normalize(),
+            amount(trade.adverse_pct),
+            amount(trade.favorable_pct),
+            amount(trade.slippage_in_bps),
+            amount(trade.slippage_out_bps),
             trade.candles,
         );
         debug_assert!(written.is_ok(), "writing into a string cannot fail");
@@ -55,12 +69,16 @@ pub fn trades_csv(report: &Report) -> String {
     text
 }
 
-/// The equity series with a heading.
+/// The equity series of a report with a heading.
 pub fn equity_csv(report: &Report) -> String {
+    equity_lines(&report.equity)
+}
+
+/// An equity series with a heading.
+pub fn equity_lines(points: &[EquityPoint]) -> String {
     let mut text = String::from("time,equity,drawdown\n");
-    for point in &report.equity {
-        let written =
-            writeln!(text, "{},{},{}", point.at, point.equity.normalize(), point.drawdown.normalize());
+    for point in points {
+        let written = writeln!(text, "{},{},{}", point.at, amount(point.equity), amount(point.drawdown));
         debug_assert!(written.is_ok(), "writing into a string cannot fail");
     }
     text

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
-use keyhold_domain::{Asset, Decimal, Exchange, Rate, ReasonCode, Symbol, Timeframe, Timestamp};
-use keyhold_engine::report::{EquityPoint, Metrics};
+use keyhold_domain::{Asset, Decimal, Exchange, Instrument, Rate, ReasonCode, Symbol, Timeframe, Timestamp};
+use keyhold_engine::report::{EquityPoint, Execution, Metrics, SignalAnalysis};
+use keyhold_engine::settings::BotSettings;
+use keyhold_engine::template::Template;
 use keyhold_engine::trade::Trade;
 use serde::Serialize;
 
 use super::spec::{Fills, LimitUse, Unsupported};
 
 /// The version of the document.
-pub(super) const REPORT_FORMAT: u32 = 1;
+pub(super) const REPORT_FORMAT: u32 = 2;
 
 /// The result of a backtest.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,12 +32,18 @@ pub struct Report {
     pub gaps: Vec<Gap>,
     /// The figures.
     pub metrics: Metrics,
+    /// How orders were executed.
+    pub execution: Execution,
+    /// What each component contributed; only when the run was analyzed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signals: Option<SignalAnalysis>,
     /// Wanted entries that were not made, by the first reason against them.
     pub rejected: BTreeMap<ReasonCode, u64>,
-    /// Change of the price over the run in percent: what holding would have brought, leverage and costs apart.
+    /// Change of the price over the run in percent: what holding would have brought, leverage and costs apart. Of several
+    /// instruments, the mean.
     pub buy_and_hold_pct: Option<f64>,
-    /// A position still open at the end. It is in the equity and in no trade.
-    pub open_at_end: Option<OpenAtEnd>,
+    /// Positions still open at the end. They are in the equity and in no trade.
+    pub open_at_end: Vec<OpenAtEnd>,
     /// Every completed trade, in the order in which they ended.
     pub trades: Vec<Trade>,
     /// The equity, thinned to at most 2,049 points.
@@ -51,7 +59,7 @@ pub struct Assumptions {
     pub template_version: u32,
     /// The company whose instrument it is.
     pub exchange: Exchange,
-    /// The instrument.
+    /// The instrument; the first of them when there are several.
     pub symbol: Symbol,
     /// The candle.
     pub timeframe: Timeframe,
@@ -79,6 +87,12 @@ pub struct Assumptions {
     pub limits: LimitUse,
     /// What was done with components that need more than candles.
     pub unsupported: Unsupported,
+    /// All instruments with their grids and fees.
+    pub instruments: Vec<Instrument>,
+    /// The template as it was run.
+    pub template_document: Template,
+    /// Sizing, leverage and limits as they were run.
+    pub settings: BotSettings,
 }
 
 /// Something a reader must know.
@@ -94,6 +108,8 @@ pub struct Finding {
 /// Missing candles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Gap {
+    /// The instrument.
+    pub symbol: Symbol,
     /// Open time of the first missing candle.
     pub from: Timestamp,
     /// Open time of the first candle after them.
@@ -103,6 +119,8 @@ pub struct Gap {
 /// A position still open at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct OpenAtEnd {
+    /// The instrument.
+    pub symbol: Symbol,
     /// Signed size.
     pub size: keyhold_domain::SignedQuantity,
     /// Average entry price.

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use keyhold_domain::{BotId, Decimal, Rate, Timestamp};
+use keyhold_domain::{BotId, Decimal, Instrument, Price, Rate, Timestamp};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::problem::Problem;
 use keyhold_engine::report::{Course, Metrics, equity::Exposure};
 use keyhold_engine::settings::{Limits, Recording};
-use keyhold_engine::template::{Enabled, Role, Template};
-use keyhold_engine::{BotPlan, Ids, Plan};
+use keyhold_engine::template::{ComponentSpec, Enabled, Role, Template};
+use keyhold_engine::{BotPlan, Ids, Plan, State};
 
 use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
 use super::spec::{DecisionFill, Funding, LimitUse, Spec, Unsupported};
 use super::venue::{ACCOUNT, Loop};
-use crate::exchange::{Exchange, ExchangeConfig, FillRules, Slippage};
+use crate::exchange::{AccountNews, Exchange, ExchangeConfig, FillRules, Slippage};
 
 /// The bot's name in backtests; every run has the same.
 const BOT: BotId = BotId::from_u128(1 << 100);
@@ -76,6 +76,9 @@ pub enum BacktestError {
     /// The starting equity is not greater than zero.
     #[error("the starting equity must be greater than zero")]
     NoEquity,
+    /// The instruments do not belong into one run.
+    #[error("the instruments cannot be run together: {0}")]
+    Instruments(String),
     /// The exchange refused something that a backtest needs.
     #[error("the simulated exchange refused: {0}")]
     Exchange(String),
@@ -95,6 +98,7 @@ impl BacktestError {
             Self::ComponentUnsupported(_) => "BT_COMPONENT_UNSUPPORTED",
             Self::OutOfOrder(_) => "BT_DATA_INVALID",
             Self::NoEquity => "BT_EQUITY_INVALID",
+            Self::Instruments(_) => "BT_INSTRUMENTS",
             Self::Exchange(_) => "BT_EXCHANGE_REFUSED",
             Self::Canceled => "BT_CANCELED",
         }
@@ -108,7 +112,7 @@ pub fn run(
     candles: &[ClosedCandle],
     watch: &mut dyn FnMut(Progress) -> Control,
 ) -> Result<Report, BacktestError> {
-    all(spec, candles, watch, None)
+    all(spec, candles, watch, None, None).map(|(report, _)| report)
 }
 
 /// The same as [`run`], and tells every decision when it is made, also those that do nothing. Slower: each is recorded
@@ -119,48 +123,61 @@ pub fn run_recorded(
     watch: &mut dyn FnMut(Progress) -> Control,
     told: &mut dyn FnMut(Decision),
 ) -> Result<Report, BacktestError> {
-    all(spec, candles, watch, Some(told))
+    all(spec, candles, watch, Some(told), None).map(|(report, _)| report)
 }
 
 /// Whom decisions are told.
-type Listener<'a> = Option<&'a mut dyn FnMut(Decision)>;
+pub(super) type Listener<'a> = Option<&'a mut dyn FnMut(Decision)>;
 
-fn all(
+/// A run whose equity may go on the course of earlier ones as well, which is handed back.
+pub(super) fn all(
     spec: &Spec,
     candles: &[ClosedCandle],
     watch: &mut dyn FnMut(Progress) -> Control,
     told: Listener<'_>,
-) -> Result<Report, BacktestError> {
+    joined: Option<Course>,
+) -> Result<(Report, Option<Course>), BacktestError> {
     let mut findings = Vec::new();
     let template = supported(spec, &mut findings)?;
-    let recording = if told.is_some() { Recording::Everything } else { Recording::Actions };
-    let plan = compile(spec, &template, recording)?;
+    let plan = compile(spec, &template, &spec.instrument, 0)?;
+    let plan = if told.is_some() { plan } else { plan.silent() };
     let candles = in_range(spec, candles)?;
     let first = first_decision(spec, &plan, candles)?;
     let gaps = find_gaps(&plan, candles, &mut findings)?;
-    let exchange = market(spec, &plan)?;
+    let mut exchange = market(spec);
+    list(&mut exchange, &plan, &spec.funding)?;
     let plan = BotPlan { plans: vec![plan] };
     let mut run = Run::new(spec, &plan, exchange, candles, first);
+    run.joined = joined;
     run.all(candles, first, watch, told)?;
     Ok(run.report(candles, first, findings, gaps))
 }
 
+/// The enabled components that need more than candles and this funding, by their names in documents, in the order of the
+/// template.
+pub fn unsupported(template: &Template, funding: &Funding) -> Vec<String> {
+    let missing = template.components.iter().filter(|component| is_unsupported(component, funding));
+    missing.map(|component| component.kind.clone()).collect()
+}
+
+fn is_unsupported(component: &ComponentSpec, funding: &Funding) -> bool {
+    let entry = keyhold_engine::catalog::component(&component.kind);
+    component.enabled == Enabled::Yes
+        && entry.is_some_and(|entry| entry.needs.funding && *funding == Funding::Off)
+}
+
 /// The template without what cannot be simulated, when that was asked for.
-fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Template, BacktestError> {
-    let mut template = spec.template.clone();
-    let mut missing = Vec::new();
-    for component in &mut template.components {
-        let Some(entry) = keyhold_engine::catalog::component(&component.kind) else { continue };
-        if component.enabled == Enabled::Yes && lacks(spec, entry.needs) {
-            missing.push(component.kind.clone());
-            // A signal without data stays and is neutral: leaving it out would move the threshold.
-            if component.role != Role::Signal {
-                component.enabled = Enabled::No;
-            }
-        }
-    }
+pub(super) fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Template, BacktestError> {
+    let missing = unsupported(&spec.template, &spec.funding);
     if missing.is_empty() {
-        return Ok(template);
+        return Ok(spec.template.clone());
+    }
+    let mut template = spec.template.clone();
+    for component in &mut template.components {
+        // A signal without data stays and is neutral: leaving it out would move the threshold.
+        if is_unsupported(component, &spec.funding) && component.role != Role::Signal {
+            component.enabled = Enabled::No;
+        }
     }
     match spec.unsupported {
         Unsupported::Refuse => Err(BacktestError::ComponentUnsupported(missing)),
@@ -174,30 +191,29 @@ fn supported(spec: &Spec, findings: &mut Vec<Finding>) -> Result<Template, Backt
     }
 }
 
-fn lacks(spec: &Spec, needs: keyhold_engine::catalog::DataNeeds) -> bool {
-    needs.funding && spec.funding == Funding::Off
-}
-
-fn compile(spec: &Spec, template: &Template, recording: Recording) -> Result<Plan, BacktestError> {
+pub(super) fn compile(
+    spec: &Spec,
+    template: &Template,
+    instrument: &Instrument,
+    slot: u16,
+) -> Result<Plan, BacktestError> {
     if spec.start_equity <= Decimal::ZERO {
         return Err(BacktestError::NoEquity);
     }
     let mut settings = spec.settings.clone();
-    settings.recording = recording;
+    settings.recording = Recording::Everything;
     if spec.limits == LimitUse::Off {
         settings.limits = Limits::default();
     }
-    let ids = Ids {
-        bot: BOT,
-        slot: 0,
-        epoch: 0,
-        template: spec.template_id,
-        template_version: spec.template_version,
-    };
-    Plan::compile(template, &spec.instrument, &settings, ids).map_err(BacktestError::Plan)
+    let ids =
+        Ids { bot: BOT, slot, epoch: 0, template: spec.template_id, template_version: spec.template_version };
+    Plan::compile(template, instrument, &settings, ids).map_err(BacktestError::Plan)
 }
 
-fn in_range<'a>(spec: &Spec, candles: &'a [ClosedCandle]) -> Result<&'a [ClosedCandle], BacktestError> {
+pub(super) fn in_range<'a>(
+    spec: &Spec,
+    candles: &'a [ClosedCandle],
+) -> Result<&'a [ClosedCandle], BacktestError> {
     let end = spec
         .until
         .map_or(candles.len(), |until| candles.partition_point(|candle| candle.candle.open_time < until));
@@ -213,7 +229,11 @@ fn in_range<'a>(spec: &Spec, candles: &'a [ClosedCandle]) -> Result<&'a [ClosedC
 }
 
 /// The first candle to decide on.
-fn first_decision(spec: &Spec, plan: &Plan, candles: &[ClosedCandle]) -> Result<usize, BacktestError> {
+pub(super) fn first_decision(
+    spec: &Spec,
+    plan: &Plan,
+    candles: &[ClosedCandle],
+) -> Result<usize, BacktestError> {
     // The candle that completes the history may be decided on, so one less only warms up.
     let history = usize::try_from(plan.warmup_candles.saturating_sub(1)).unwrap_or(usize::MAX);
     let from = match spec.from {
@@ -230,7 +250,7 @@ fn first_decision(spec: &Spec, plan: &Plan, candles: &[ClosedCandle]) -> Result<
     Ok(from)
 }
 
-fn find_gaps(
+pub(super) fn find_gaps(
     plan: &Plan,
     candles: &[ClosedCandle],
     findings: &mut Vec<Finding>,
@@ -246,7 +266,7 @@ fn find_gaps(
         if after > expected {
             missing += after.since_ms(expected) / plan.interval_ms();
             if gaps.len() < MOST_GAPS {
-                gaps.push(Gap { from: expected, until: after });
+                gaps.push(Gap { symbol: plan.instrument.symbol, from: expected, until: after });
             }
         }
     }
@@ -259,7 +279,8 @@ fn find_gaps(
     Ok(gaps)
 }
 
-fn market(spec: &Spec, plan: &Plan) -> Result<Exchange, BacktestError> {
+/// An exchange with an account and without instruments.
+pub(super) fn market(spec: &Spec) -> Exchange {
     let mut exchange = Exchange::new(ExchangeConfig {
         fills: FillRules {
             intrabar: spec.fills.intrabar,
@@ -268,21 +289,31 @@ fn market(spec: &Spec, plan: &Plan) -> Result<Exchange, BacktestError> {
             ..FillRules::default()
         },
         slippage: Slippage::uniform(spec.fills.slippage_bps),
+        account_news: AccountNews::Silent,
         ..ExchangeConfig::default()
     });
-    exchange.list(plan.instrument);
     exchange.open_account(ACCOUNT);
+    exchange
+}
+
+/// Lists a plan's instrument with its leverage and its funding.
+pub(super) fn list(exchange: &mut Exchange, plan: &Plan, funding: &Funding) -> Result<(), BacktestError> {
+    exchange.list(plan.instrument);
     let symbol = plan.instrument.symbol;
     match exchange.set_leverage(ACCOUNT, symbol, plan.settings.leverage, &mut Vec::new()) {
         Ok(()) | Err(crate::exchange::Refusal::NoChange) => {}
         Err(refusal) => return Err(BacktestError::Exchange(refusal.to_string())),
     }
-    if let Funding::Constant(rate) = spec.funding {
+    if let Funding::Constant(rate) = funding {
         exchange
-            .set_funding_rate(symbol, rate)
+            .set_funding_rate(symbol, *rate)
             .map_err(|refusal| BacktestError::Exchange(refusal.to_string()))?;
     }
-    Ok(exchange)
+    Ok(())
+}
+
+fn refusal(because: crate::exchange::Refusal) -> BacktestError {
+    BacktestError::Exchange(because.to_string())
 }
 
 struct Run<'a> {
@@ -290,8 +321,12 @@ struct Run<'a> {
     plan: &'a Plan,
     lane: Loop<'a>,
     course: Course,
+    /// The course of several runs that follow each other.
+    joined: Option<Course>,
     /// The next recorded funding payment.
     funding: usize,
+    /// The version of the bot's book of results that the course has last seen.
+    written: Option<u64>,
 }
 
 impl<'a> Run<'a> {
@@ -307,9 +342,10 @@ impl<'a> Run<'a> {
         let mut lane = Loop::new(plan, exchange, spec.fills.protect_from);
         lane.deposit(spec.start_equity);
         if let Funding::Constant(rate) = spec.funding {
-            lane.tell(Event::FundingRate { rate, at: start }, start);
+            lane.tell(0, &Event::FundingRate { rate, at: start }, start);
         }
-        Self { spec, plan: own, lane, course: Course::new(start, spec.start_equity), funding: 0 }
+        let course = Course::new(start, spec.start_equity);
+        Self { spec, plan: own, lane, course, joined: None, funding: 0, written: None }
     }
 
     fn all(
@@ -321,11 +357,11 @@ impl<'a> Run<'a> {
     ) -> Result<(), BacktestError> {
         for candle in &candles[..first] {
             self.recorded_rates(candle.candle.open_time);
-            self.lane.tell(Event::Warmup(*candle), candle.candle.open_time);
+            self.lane.tell(0, &Event::Warmup(*candle), candle.candle.open_time);
         }
         let start = candles[first].candle.open_time;
-        let truth = self.lane.truth(start);
-        self.lane.tell(Event::Reconciled(truth), start);
+        let truth = self.lane.truth(0, start);
+        self.lane.tell(0, &Event::Reconciled(truth), start);
         self.lane.tell_balance(start);
         for (index, candle) in candles.iter().enumerate().skip(first) {
             if index % PROGRESS_EVERY == 0
@@ -349,33 +385,46 @@ impl<'a> Run<'a> {
         let bar = &candle.candle;
         let symbol = self.plan.instrument.symbol;
         let closed_at = bar.close_time(self.plan.timeframe);
-        let mut refused = None;
-        self.lane.ring(bar.open_time);
-        self.recorded_rates(bar.open_time);
-        self.lane.hold_protection();
-        self.lane.exchange(bar.open_time, |exchange, news| {
-            refused = exchange.price(symbol, bar.open, bar.open_time, news).err();
-        });
-        self.lane.check_stop();
         // What happens inside a candle happens before its close: its last millisecond tells it from the next open.
         let inside = closed_at.plus_ms(-1);
-        self.lane.ring(inside);
-        self.lane.exchange(inside, |exchange, news| {
-            refused = refused.or(exchange.play_rest(symbol, bar, inside, news).err());
-        });
+        let mut refused = None;
+        let quiet = self.lane.is_quiet(inside) && !self.rate_is_due(bar.open_time);
+        let passed = quiet && self.lane.pass(symbol, bar, inside).map_err(refusal)?;
+        if passed {
+            self.lane.hold_protection();
+        } else {
+            self.lane.ring(bar.open_time);
+            self.recorded_rates(bar.open_time);
+            self.lane.hold_protection();
+            self.lane.exchange(bar.open_time, |exchange, news| {
+                refused = exchange.price(symbol, bar.open, bar.open_time, news).err();
+            });
+            self.lane.check_stop(0);
+            self.lane.ring(inside);
+            self.lane.exchange(inside, |exchange, news| {
+                refused = refused.or(exchange.play_rest(symbol, bar, inside, news).err());
+            });
+        }
         if self.spec.fills.decision == DecisionFill::SameClose {
             self.lane.exchange(closed_at, |exchange, news| {
                 refused = refused.or(exchange.price(symbol, bar.close, closed_at, news).err());
             });
         }
-        if let Some(refusal) = refused {
-            return Err(BacktestError::Exchange(refusal.to_string()));
+        if let Some(because) = refused {
+            return Err(refusal(because));
         }
         self.lane.tell_balance(closed_at);
-        self.lane.tell(Event::CandleClosed { candle: *candle, at: closed_at }, closed_at);
+        self.lane.close(0, candle, closed_at);
         self.lane.release_protection(closed_at);
         self.measure(closed_at);
         Ok(())
+    }
+
+    fn rate_is_due(&self, until: Timestamp) -> bool {
+        match &self.spec.funding {
+            Funding::History(history) => history.get(self.funding).is_some_and(|(at, _)| *at <= until),
+            Funding::Off | Funding::Constant(_) => false,
+        }
     }
 
     /// Recorded funding up to and including `until`: paid, and known as the rate in force.
@@ -384,7 +433,7 @@ impl<'a> Run<'a> {
         let symbol = self.plan.instrument.symbol;
         while let Some((at, rate)) = history.get(self.funding).copied().filter(|(at, _)| *at <= until) {
             self.funding += 1;
-            self.lane.tell(Event::FundingRate { rate, at }, at);
+            self.lane.tell(0, &Event::FundingRate { rate, at }, at);
             self.lane.exchange(at, |exchange, news| {
                 // Before the first price there is no position that could pay.
                 let paid = exchange.pay_funding(symbol, rate, at, news);
@@ -395,12 +444,22 @@ impl<'a> Run<'a> {
 
     fn measure(&mut self, at: Timestamp) {
         let state = self.lane.bot.instrument(0);
-        let exposure = match state.and_then(keyhold_engine::State::holding) {
+        let exposure = match state.and_then(State::holding) {
             Some(_) => Exposure::Open,
             None => Exposure::Flat,
         };
-        if let Some(equity) = self.lane.bot.ledger().equity(self.plan.instrument.settle) {
+        let version = self.lane.bot.book_version();
+        if self.written == Some(version) {
+            self.course.hold(at, exposure);
+            if let Some(joined) = &mut self.joined {
+                joined.hold(at, exposure);
+            }
+        } else if let Some(equity) = self.lane.bot.ledger().equity(self.plan.instrument.settle) {
+            self.written = Some(version);
             self.course.push(at, equity, exposure);
+            if let Some(joined) = &mut self.joined {
+                joined.push(at, equity, exposure);
+            }
         }
     }
 
@@ -410,42 +469,47 @@ impl<'a> Run<'a> {
         first: usize,
         mut findings: Vec<Finding>,
         gaps: Vec<Gap>,
-    ) -> Report {
+    ) -> (Report, Option<Course>) {
         let (plan, spec) = (self.plan, self.spec);
         let last = &candles[candles.len() - 1].candle;
         let state = self.lane.bot.instrument(0);
-        let open_at_end = state.and_then(keyhold_engine::State::holding).map(|holding| OpenAtEnd {
-            size: holding.size,
-            entry: holding.entry,
-            since: holding.opened_at,
-            unrealized: holding.unrealized(&plan.instrument, last.close),
-        });
         let (open, close) = (candles[first].floats.open, candles[candles.len() - 1].floats.close);
         notices(&self.lane, &mut findings);
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        Report {
+        let span = (candles[first].candle.open_time, last.close_time(plan.timeframe));
+        let report = Report {
             format: REPORT_FORMAT,
-            assumptions: assumptions(
-                spec,
-                plan,
-                candles[first].candle.open_time,
-                last.close_time(plan.timeframe),
-            ),
+            assumptions: assumptions(spec, &[plan], &spec.funding, span),
             findings,
             candles: count(candles.len() - first),
             warmup_candles: count(first),
             gaps,
-            metrics: Metrics::new(&self.lane.trades, self.course.summary()),
+            metrics: Metrics::new(&self.lane.trades, self.course.summary(), plan.instrument.contract_type),
+            execution: self.lane.execution.figures(),
+            signals: None,
             rejected: state.map_or_else(BTreeMap::new, |state| state.rejected().clone()),
             buy_and_hold_pct: (open > 0.0).then(|| (close / open - 1.0) * 100.0),
-            open_at_end,
+            open_at_end: state.and_then(|state| open_at_end(state, plan, last.close)).into_iter().collect(),
             equity: self.course.points(),
             trades: self.lane.trades,
-        }
+        };
+        (report, self.joined)
     }
 }
 
-fn notices(lane: &Loop<'_>, findings: &mut Vec<Finding>) {
+/// The position that an instrument still holds.
+pub(super) fn open_at_end(state: &State, plan: &Plan, close: Price) -> Option<OpenAtEnd> {
+    let holding = state.holding()?;
+    Some(OpenAtEnd {
+        symbol: plan.instrument.symbol,
+        size: holding.size,
+        entry: holding.entry,
+        since: holding.opened_at,
+        unrealized: holding.unrealized(&plan.instrument, close),
+    })
+}
+
+pub(super) fn notices(lane: &Loop<'_>, findings: &mut Vec<Finding>) {
     if lane.trades.is_empty() {
         findings.push(Finding {
             code: "BT_NO_TRADES",
@@ -478,7 +542,14 @@ fn notices(lane: &Loop<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn assumptions(spec: &Spec, plan: &Plan, from: Timestamp, until: Timestamp) -> Assumptions {
+/// What was assumed; the plans are those of the bot's instruments and differ in nothing else.
+pub(super) fn assumptions(
+    spec: &Spec,
+    plans: &[&Plan],
+    funding: &Funding,
+    (from, until): (Timestamp, Timestamp),
+) -> Assumptions {
+    let plan = plans[0];
     Assumptions {
         template: spec.template.name.clone(),
         template_version: spec.template_version,
@@ -493,12 +564,11 @@ fn assumptions(spec: &Spec, plan: &Plan, from: Timestamp, until: Timestamp) -> A
         maker_fee: plan.instrument.maker_fee,
         taker_fee: plan.instrument.taker_fee,
         fills: spec.fills,
-        funding: match spec.funding {
-            Funding::Off => "off",
-            Funding::Constant(_) => "constant",
-            Funding::History(_) => "history",
-        },
+        funding: funding.word(),
         limits: spec.limits,
         unsupported: spec.unsupported,
+        instruments: plans.iter().map(|plan| plan.instrument).collect(),
+        template_document: spec.template.clone(),
+        settings: spec.settings.clone(),
     }
 }

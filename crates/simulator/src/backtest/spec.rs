@@ -123,6 +123,17 @@ pub enum Funding {
     History(Vec<(Timestamp, Rate)>),
 }
 
+impl Funding {
+    /// `off`, `constant` or `history`.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Constant(_) => "constant",
+            Self::History(_) => "history",
+        }
+    }
+}
+
 /// Whether the settings' limits hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "snake_case")]

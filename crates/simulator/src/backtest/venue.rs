@@ -5,16 +5,19 @@
 use std::collections::BTreeSet;
 
 use keyhold_domain::{
-    AccountSnapshot, Balance, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Symbol, Timestamp,
+    AccountSnapshot, Balance, Candle, Fill, Money, NewOrder, OrderPurpose, OrderStatus, Position, Symbol,
+    Timestamp,
 };
 use keyhold_engine::action::{Action, Note};
 use keyhold_engine::decision::Decision;
 use keyhold_engine::event::{Event, Outcome, Reconciliation, Request};
+use keyhold_engine::input::ClosedCandle;
+use keyhold_engine::report::ExecutionCounter;
 use keyhold_engine::trade::Trade;
 use keyhold_engine::{BotAction, BotEvent, BotPlan, BotState};
 
 use super::spec::ProtectFrom;
-use crate::exchange::{AccountId, Exchange, ExchangeEvent, FillCause, OrderName, OrderRef};
+use crate::exchange::{AccountId, Exchange, ExchangeEvent, FillCause, Order, OrderName, OrderRef, Refusal};
 
 /// The account that trades.
 pub(super) const ACCOUNT: AccountId = AccountId(1);
@@ -34,16 +37,19 @@ pub(super) struct Loop<'a> {
     plan: &'a BotPlan,
     pub(super) bot: BotState,
     pub(super) exchange: Exchange,
-    symbol: Symbol,
     asset: keyhold_domain::Asset,
     protect_from: ProtectFrom,
     gate: Gate,
-    held: Vec<NewOrder>,
+    held: Vec<(u16, NewOrder)>,
     alarms: BTreeSet<Timestamp>,
     news: Vec<ExchangeEvent>,
     actions: Vec<BotAction>,
-    funds: Funds,
+    /// Empty, to be filled with the actions that follow from actions.
+    spare: Vec<BotAction>,
+    /// By slot: whether the bot knows the balance since this instrument has moved it.
+    funds: Vec<Funds>,
     pub(super) trades: Vec<Trade>,
+    pub(super) execution: ExecutionCounter,
     /// What was decided on the newest candle, where that is recorded.
     pub(super) decision: Option<Box<Decision>>,
     pub(super) liquidations: u64,
@@ -61,21 +67,21 @@ enum Funds {
 
 impl<'a> Loop<'a> {
     pub(super) fn new(plan: &'a BotPlan, exchange: Exchange, protect_from: ProtectFrom) -> Self {
-        let instrument = &plan.plans[0].instrument;
         Self {
             plan,
             bot: BotState::new(plan),
             exchange,
-            symbol: instrument.symbol,
-            asset: instrument.settle,
+            asset: plan.plans[0].instrument.settle,
             protect_from,
             gate: Gate::Open,
             held: Vec::new(),
             alarms: BTreeSet::new(),
             news: Vec::new(),
             actions: Vec::new(),
-            funds: Funds::Changed,
+            spare: Vec::new(),
+            funds: vec![Funds::Changed; plan.plans.len()],
             trades: Vec::new(),
+            execution: ExecutionCounter::default(),
             decision: None,
             liquidations: 0,
             overflows: 0,
@@ -83,12 +89,31 @@ impl<'a> Loop<'a> {
         }
     }
 
-    /// One event for the bot, then everything that follows from it.
-    pub(super) fn tell(&mut self, event: Event, at: Timestamp) {
-        self.bot.take(self.plan, &BotEvent::Instrument { slot: 0, event }, &mut self.actions);
+    /// One event of an instrument for the bot, then everything that follows from it.
+    pub(super) fn tell(&mut self, slot: u16, event: &Event, at: Timestamp) {
+        self.bot.tell(self.plan, slot, event, &mut self.actions);
         if !self.actions.is_empty() {
             self.run(at);
         }
+    }
+
+    /// A candle has closed, then everything that follows from it.
+    pub(super) fn close(&mut self, slot: u16, candle: &ClosedCandle, at: Timestamp) {
+        self.bot.candle(self.plan, slot, (candle, at), &mut self.actions);
+        if !self.actions.is_empty() {
+            self.run(at);
+        }
+    }
+
+    /// Nothing is left to tell and no alarm rings until then.
+    pub(super) fn is_quiet(&self, until: Timestamp) -> bool {
+        self.funds.iter().all(|funds| *funds == Funds::Known)
+            && self.alarms.first().is_none_or(|alarm| *alarm > until)
+    }
+
+    /// A candle at the exchange in which nothing happens; whether it is one.
+    pub(super) fn pass(&mut self, symbol: Symbol, bar: &Candle, at: Timestamp) -> Result<bool, Refusal> {
+        self.exchange.pass(symbol, bar, at, &mut self.news)
     }
 
     /// Something for the exchange, then everything that follows from it.
@@ -114,25 +139,29 @@ impl<'a> Loop<'a> {
 
     /// Tells the bot its balance when money has moved since it was told.
     pub(super) fn tell_balance(&mut self, at: Timestamp) {
-        if self.funds == Funds::Known {
+        if self.funds.iter().all(|funds| *funds == Funds::Known) {
             return;
         }
-        self.funds = Funds::Known;
+        self.funds.fill(Funds::Known);
         let Some(balance) = self.balance() else { return };
-        let positions = self.exchange.position(ACCOUNT, self.symbol).into_iter().collect();
+        // The bot compares sizes and looks at nothing else of a position.
+        let symbols = self.plan.plans.iter().map(|plan| plan.instrument.symbol);
+        let sized = |symbol| Some(Position::sized(symbol, self.exchange.size(ACCOUNT, symbol).ok()?));
+        let positions = symbols.filter_map(sized).collect();
         let account = AccountSnapshot { balances: vec![balance], positions, open_orders: Vec::new(), at };
         self.bot.take(self.plan, &BotEvent::Account(account), &mut self.actions);
         self.run(at);
     }
 
     /// Counts an entry that would be liquidated before its stop is reached.
-    pub(super) fn check_stop(&mut self) {
-        if self.funds == Funds::Known {
+    pub(super) fn check_stop(&mut self, slot: u16) {
+        if self.funds[usize::from(slot)] == Funds::Known {
             return;
         }
-        let Some(holding) = self.bot.instrument(0).and_then(keyhold_engine::State::holding) else { return };
-        let venue = self.exchange.position(ACCOUNT, self.symbol).ok();
-        let liquidation = venue.and_then(|position| position.liquidation);
+        let Some(holding) = self.bot.instrument(slot).and_then(keyhold_engine::State::holding) else {
+            return;
+        };
+        let liquidation = self.exchange.liquidation(ACCOUNT, self.symbol(slot)).ok().flatten();
         if let (Some(stop), Some(liquidation)) = (holding.levels.stop, liquidation)
             && keyhold_engine::exit_rule::levels::is_tighter(holding.side(), liquidation, stop.price)
         {
@@ -160,9 +189,12 @@ impl<'a> Loop<'a> {
     }
 
     pub(super) fn release_protection(&mut self, at: Timestamp) {
+        if self.gate == Gate::Open {
+            return;
+        }
         self.gate = Gate::Open;
-        for order in std::mem::take(&mut self.held) {
-            self.submit(&order, at);
+        for (slot, order) in std::mem::take(&mut self.held) {
+            self.submit(slot, &order, at);
         }
         self.run(at);
     }
@@ -171,15 +203,17 @@ impl<'a> Loop<'a> {
     fn run(&mut self, at: Timestamp) {
         for _ in 0..MOST_TURNS {
             if !self.actions.is_empty() {
-                let actions = std::mem::take(&mut self.actions);
-                for action in actions {
-                    self.act(action.action, at);
+                let mut actions = std::mem::replace(&mut self.actions, std::mem::take(&mut self.spare));
+                for action in actions.drain(..) {
+                    self.act(action.slot, action.action, at);
                 }
+                self.spare = actions;
             } else if !self.news.is_empty() {
                 let mut news = std::mem::take(&mut self.news);
-                for event in news.drain(..) {
-                    self.hear(&event);
+                for event in &news {
+                    self.hear(event);
                 }
+                news.clear();
                 if self.news.is_empty() {
                     self.news = news;
                 }
@@ -191,29 +225,31 @@ impl<'a> Loop<'a> {
         self.news.clear();
     }
 
-    fn act(&mut self, action: Action, at: Timestamp) {
+    fn act(&mut self, slot: u16, action: Action, at: Timestamp) {
         match action {
             Action::Place(order) => {
                 let order = *order.get();
                 let protective =
                     matches!(order.purpose, OrderPurpose::ProtectiveStop | OrderPurpose::TakeProfit);
                 if protective && self.gate == Gate::Held {
-                    self.held.push(order);
+                    self.held.push((slot, order));
                 } else {
-                    self.submit(&order, at);
+                    self.submit(slot, &order, at);
                 }
             }
             Action::Cancel(id) => {
                 let order = OrderRef::Name(OrderName::Keyhold(id));
-                let outcome = match self.exchange.cancel(ACCOUNT, self.symbol, &order, at, &mut self.news) {
+                let symbol = self.symbol(slot);
+                let outcome = match self.exchange.cancel(ACCOUNT, symbol, &order, at, &mut self.news) {
                     Ok(_) => Outcome::Accepted,
                     Err(refusal) => Outcome::Refused { code: refusal.code() },
                 };
-                self.event(Event::OrderOutcome { client_id: id, request: Request::Cancel, outcome, at });
+                let request = Request::Cancel;
+                self.event(slot, &Event::OrderOutcome { client_id: id, request, outcome, at });
             }
             Action::Reconcile(_) => {
-                let truth = self.truth(at);
-                self.event(Event::Reconciled(truth));
+                let truth = self.truth(slot, at);
+                self.event(slot, &Event::Reconciled(truth));
             }
             Action::WakeAt(when) => {
                 self.alarms.insert(when);
@@ -225,44 +261,69 @@ impl<'a> Loop<'a> {
         }
     }
 
-    fn submit(&mut self, order: &NewOrder, at: Timestamp) {
+    fn submit(&mut self, slot: u16, order: &NewOrder, at: Timestamp) {
         let answer = self.exchange.submit(ACCOUNT, &(*order).into(), at, &mut self.news);
         let outcome = match answer {
-            Ok(_) => Outcome::Accepted,
-            Err(refusal) => Outcome::Refused { code: refusal.code() },
+            Ok(_) => {
+                self.execution.sent(order);
+                Outcome::Accepted
+            }
+            Err(refusal) => {
+                self.execution.refused();
+                Outcome::Refused { code: refusal.code() }
+            }
         };
-        self.event(Event::OrderOutcome { client_id: order.client_id, request: Request::Place, outcome, at });
+        let (client_id, request) = (order.client_id, Request::Place);
+        self.event(slot, &Event::OrderOutcome { client_id, request, outcome, at });
     }
 
-    fn event(&mut self, event: Event) {
-        self.bot.take(self.plan, &BotEvent::Instrument { slot: 0, event }, &mut self.actions);
+    fn event(&mut self, slot: u16, event: &Event) {
+        self.bot.tell(self.plan, slot, event, &mut self.actions);
+    }
+
+    fn symbol(&self, slot: u16) -> Symbol {
+        self.plan.plans[usize::from(slot)].instrument.symbol
+    }
+
+    /// The instrument of a symbol; news of others does not occur.
+    fn slot(&self, symbol: Symbol) -> u16 {
+        let place = self.plan.plans.iter().position(|plan| plan.instrument.symbol == symbol);
+        place.and_then(|place| u16::try_from(place).ok()).unwrap_or(0)
+    }
+
+    /// An instrument has moved the balance.
+    fn moved(&mut self, slot: u16) {
+        self.funds[usize::from(slot)] = Funds::Changed;
     }
 
     fn hear(&mut self, news: &ExchangeEvent) {
         match news {
             ExchangeEvent::Fill(_, report) => {
-                self.funds = Funds::Changed;
+                let slot = self.slot(report.fill.symbol);
+                self.moved(slot);
+                self.execution.filled(&report.fill, self.plan.plans[usize::from(slot)].contract);
                 if report.cause == FillCause::Liquidation {
                     self.liquidations += 1;
-                    self.event(Event::Liquidated { at: report.fill.at });
+                    self.event(slot, &Event::Liquidated { at: report.fill.at });
                 }
-                self.event(Event::Filled(report.fill));
+                self.event(slot, &Event::Filled(report.fill));
             }
-            ExchangeEvent::Order(order) => self.hear_order(order.status, order.update()),
+            ExchangeEvent::Order(order) => self.hear_order(order),
             ExchangeEvent::Funding(_, payment) => {
-                self.funds = Funds::Changed;
-                self.event(Event::FundingPaid { amount: payment.amount, at: payment.at });
+                let slot = self.slot(payment.symbol);
+                self.moved(slot);
+                self.event(slot, &Event::FundingPaid { amount: payment.amount, at: payment.at });
             }
             ExchangeEvent::Balance(..) | ExchangeEvent::Position(..) | ExchangeEvent::Liquidation(..) => {}
         }
     }
 
     /// Acceptance is told by the answer and fills by themselves; what is left is an order's early end.
-    fn hear_order(&mut self, status: OrderStatus, update: Option<keyhold_domain::OrderUpdate>) {
-        match status {
+    fn hear_order(&mut self, order: &Order) {
+        match order.status {
             OrderStatus::Canceled | OrderStatus::Rejected => {
-                if let Some(update) = update {
-                    self.event(Event::OrderUpdated(update));
+                if let Some(update) = order.update() {
+                    self.event(self.slot(order.symbol), &Event::OrderUpdated(update));
                 }
             }
             OrderStatus::Open
@@ -272,11 +333,13 @@ impl<'a> Loop<'a> {
         }
     }
 
-    pub(super) fn truth(&self, at: Timestamp) -> Reconciliation {
+    pub(super) fn truth(&self, slot: u16, at: Timestamp) -> Reconciliation {
         let fills: Vec<Fill> = Vec::new();
+        let symbol = self.symbol(slot);
+        let own = self.exchange.open_orders(ACCOUNT).filter(|order| order.symbol == symbol);
         Reconciliation {
-            position: self.exchange.position(ACCOUNT, self.symbol).ok(),
-            open_orders: self.exchange.open_orders(ACCOUNT).map(crate::exchange::Order::open_order).collect(),
+            position: self.exchange.position(ACCOUNT, symbol).ok(),
+            open_orders: own.map(Order::open_order).collect(),
             fills,
             at,
         }

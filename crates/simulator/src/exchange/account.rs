@@ -1,6 +1,7 @@
 //! An account's state: wallets, one net position per instrument, modes, used order names.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use keyhold_domain::{Asset, Decimal, MarginMode, Price, Timestamp};
 
@@ -71,6 +72,42 @@ pub(super) enum Freshness {
     Stale,
 }
 
+/// Multiply and rotate. Whoever crafts names that collide slows down only the simulation that runs for him.
+#[derive(Debug, Clone, Default)]
+pub(super) struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 32)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
+        }
+        for byte in rest {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(u64::from(value));
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Account {
     pub(super) id: AccountId,
@@ -80,7 +117,7 @@ pub(super) struct Account {
     /// One entry per listed instrument, in the same order.
     pub(super) positions: Vec<PositionState>,
     /// Only asked for membership, never listed; a hash set cannot change an output.
-    pub(super) names: HashSet<OrderName>,
+    pub(super) names: HashSet<OrderName, BuildHasherDefault<NameHasher>>,
     pub(super) liquidations: Freshness,
 }
 

@@ -78,6 +78,16 @@ impl Slippage {
     }
 }
 
+/// Whether changes of positions and balances are told as events. Whoever asks when it needs to know saves them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AccountNews {
+    /// After every change.
+    #[default]
+    Told,
+    /// Never.
+    Silent,
+}
+
 /// How many orders of one instrument an account may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderLimits {
@@ -110,6 +120,8 @@ pub struct ExchangeConfig {
     pub limits: OrderLimits,
     /// Orders that are refused as overloaded, per thousand.
     pub refuse_per_mille: u16,
+    /// Whether changes of positions and balances are told.
+    pub account_news: AccountNews,
 }
 
 impl Default for ExchangeConfig {
@@ -122,6 +134,7 @@ impl Default for ExchangeConfig {
             latency: LatencyModel::None,
             limits: OrderLimits::default(),
             refuse_per_mille: 0,
+            account_news: AccountNews::Told,
         }
     }
 }

@@ -12,6 +12,11 @@ use keyhold_domain::{ContractType, Decimal, Instrument, Price, Quantity, Roundin
 pub(super) const MAX_PRICE: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
 pub(super) const MAX_SIZE: Decimal = Decimal::from_parts(0xd4a5_1000, 0xe8, 0, false, 0);
 
+/// Whether a price is above [`MAX_PRICE`]. One of few digits cannot be, wherever its point is.
+pub(super) fn is_too_high(price: Price) -> bool {
+    price.get().mantissa() > MAX_PRICE.mantissa() && price.get() > MAX_PRICE
+}
+
 /// Why arithmetic on admitted orders cannot overflow: used as the message of `expect`.
 pub(super) const BOUNDED: &str = "sizes and prices are bounded when they enter the exchange";
 
@@ -47,10 +52,7 @@ pub(super) fn liquidation_price(
     if above <= Decimal::ZERO || below <= Decimal::ZERO {
         return None;
     }
-    let raw = above.checked_div(below)?;
-    if raw > MAX_PRICE {
-        return None;
-    }
     let rounding = if is_long { Rounding::Up } else { Rounding::Down };
-    instrument.price(raw, rounding)
+    let price = rounding.quotient_to_step(above, below, instrument.tick)?;
+    Price::new(price).ok().filter(|price| !is_too_high(*price))
 }

@@ -28,7 +28,9 @@ use keyhold_domain::{Asset, Decimal, Instrument, MarginMode, Money, Price, Rate,
 use rust_decimal::RoundingStrategy;
 
 pub use account::{AccountId, PositionMode, PositionState};
-pub use config::{ExchangeConfig, FillRules, GapFill, IntrabarRule, OrderLimits, ReduceOnlyExcess, Slippage};
+pub use config::{
+    AccountNews, ExchangeConfig, FillRules, GapFill, IntrabarRule, OrderLimits, ReduceOnlyExcess, Slippage,
+};
 pub use event::{ExchangeEvent, FillCause, FillReport, FundingPayment, Liquidation};
 pub use input::Input;
 pub use ledger::VenueLedger;
@@ -143,7 +145,7 @@ impl Exchange {
             position_mode: PositionMode::OneWay,
             wallets: Vec::new(),
             positions,
-            names: std::collections::HashSet::new(),
+            names: std::collections::HashSet::default(),
             liquidations: Freshness::Stale,
         });
     }

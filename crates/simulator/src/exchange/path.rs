@@ -11,10 +11,10 @@ use keyhold_domain::{
 };
 
 use super::account::Freshness;
-use super::margin::MAX_PRICE;
+use super::margin::is_too_high;
 use super::matching::{Execution, crosses};
 use super::order::Phase;
-use super::{Exchange, ExchangeEvent, GapFill, IntrabarRule, Order, Refusal, Session};
+use super::{Exchange, ExchangeEvent, GapFill, IntrabarRule, Market, Order, Refusal, Session};
 
 /// What a price can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Exchange {
         out: &mut Vec<ExchangeEvent>,
     ) -> Result<(), Refusal> {
         let m = self.market_index(symbol)?;
-        if price.get() > MAX_PRICE {
+        if is_too_high(price) {
             return Err(Refusal::AboveMaximum);
         }
         self.advance(at, out);
@@ -82,7 +82,7 @@ impl Exchange {
         out: &mut Vec<ExchangeEvent>,
     ) -> Result<(), Refusal> {
         let m = self.market_index(symbol)?;
-        if candle.high.get() > MAX_PRICE {
+        if is_too_high(candle.high) {
             return Err(Refusal::AboveMaximum);
         }
         self.advance(at, out);
@@ -112,6 +112,52 @@ impl Exchange {
         self.play_rest(symbol, candle, at, out)
     }
 
+    /// A whole candle in which nothing happens: no order waits for a price, none and no liquidation lies inside the
+    /// candle, and no position pays funding. Then it does what [`Self::play_candle`] would have done, without asking along
+    /// the way. Otherwise it does nothing and says `false`.
+    pub fn pass(
+        &mut self,
+        symbol: Symbol,
+        candle: &Candle,
+        at: Timestamp,
+        out: &mut Vec<ExchangeEvent>,
+    ) -> Result<bool, Refusal> {
+        let m = self.market_index(symbol)?;
+        if is_too_high(candle.high) {
+            return Err(Refusal::AboveMaximum);
+        }
+        let funding = |market: &Market| at >= market.next_funding;
+        if self.markets.iter().any(|market| funding(market) && market.open_positions > 0)
+            || !self.is_idle(m, candle)
+        {
+            return Ok(false);
+        }
+        if self.markets.iter().any(funding) {
+            self.advance(at, out);
+        }
+        self.now = self.now.max(at);
+        let market = &mut self.markets[m];
+        if !market.orders.is_empty() || market.open_positions > 0 {
+            // One for the open and one for the rest.
+            self.walk += 2;
+        }
+        market.last = Some(candle.close);
+        market.session = Session::Waiting;
+        Ok(true)
+    }
+
+    fn is_idle(&mut self, m: usize, candle: &Candle) -> bool {
+        let market = &self.markets[m];
+        if market.orders.is_empty() && market.open_positions == 0 {
+            return true;
+        }
+        let whole =
+            candle.low <= candle.open.min(candle.close) && candle.high >= candle.open.max(candle.close);
+        whole
+            && market.orders.iter().all(|order| order.phase == Phase::Working)
+            && (0..self.accounts.len()).all(|a| self.is_out_of_reach(a, m, candle))
+    }
+
     /// A mark price from its own feed. From now on liquidations and stops on the mark follow this feed only.
     pub fn mark(
         &mut self,
@@ -121,7 +167,7 @@ impl Exchange {
         out: &mut Vec<ExchangeEvent>,
     ) -> Result<(), Refusal> {
         let m = self.market_index(symbol)?;
-        if price.get() > MAX_PRICE {
+        if is_too_high(price) {
             return Err(Refusal::AboveMaximum);
         }
         self.advance(at, out);
@@ -297,8 +343,10 @@ impl Exchange {
             return false;
         }
         self.refresh_liquidations(a, m);
-        let level = self.accounts[a].positions[m].liquidation;
-        level.is_none_or(|level| level < candle.low || level > candle.high)
+        let state = &self.accounts[a].positions[m];
+        // A level that is behind already counts as reached, as it does at a single price.
+        let extreme = if state.size > Decimal::ZERO { candle.low } else { candle.high };
+        state.liquidation.is_none_or(|level| !is_beyond(state.size, level, extreme))
     }
 
     fn next_extreme(

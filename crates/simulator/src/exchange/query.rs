@@ -80,6 +80,18 @@ impl Exchange {
         Ok(self.position_at(self.account_index(account)?, self.market_index(symbol)?))
     }
 
+    /// The size of a position.
+    pub fn size(&self, account: AccountId, symbol: Symbol) -> Result<SignedQuantity, Refusal> {
+        let a = self.account_index(account)?;
+        let m = self.market_index(symbol)?;
+        Ok(SignedQuantity::new(self.accounts[a].positions[m].size))
+    }
+
+    /// Where a position would be liquidated now.
+    pub fn liquidation(&self, account: AccountId, symbol: Symbol) -> Result<Option<Price>, Refusal> {
+        Ok(self.liquidation_of(self.account_index(account)?, self.market_index(symbol)?))
+    }
+
     /// A balance in the product's words; zero for an asset that was never held.
     pub fn balance(&self, account: AccountId, asset: Asset) -> Result<Balance, Refusal> {
         Ok(self.balance_at(self.account_index(account)?, asset))

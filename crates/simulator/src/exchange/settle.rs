@@ -7,7 +7,7 @@ use super::ids::{IdKind, computed_id};
 use super::ledger::Page;
 use super::margin::{BOUNDED, initial_margin};
 use super::order::OrderName;
-use super::{Exchange, ExchangeEvent, FillCause, FillReport, Liquidation, Order};
+use super::{AccountNews, Exchange, ExchangeEvent, FillCause, FillReport, Liquidation, Order};
 
 impl Exchange {
     /// Books one execution: profit of the closed part, fee, and the position that remains.
@@ -143,10 +143,20 @@ impl Exchange {
     }
 
     pub(super) fn tell_position(&self, a: usize, m: usize, out: &mut Vec<ExchangeEvent>) {
-        out.push(ExchangeEvent::Position(self.accounts[a].id, self.position_at(a, m)));
+        match self.config.account_news {
+            AccountNews::Told => {
+                out.push(ExchangeEvent::Position(self.accounts[a].id, self.position_at(a, m)));
+            }
+            AccountNews::Silent => {}
+        }
     }
 
     pub(super) fn tell_balance(&self, a: usize, asset: keyhold_domain::Asset, out: &mut Vec<ExchangeEvent>) {
-        out.push(ExchangeEvent::Balance(self.accounts[a].id, self.balance_at(a, asset)));
+        match self.config.account_news {
+            AccountNews::Told => {
+                out.push(ExchangeEvent::Balance(self.accounts[a].id, self.balance_at(a, asset)));
+            }
+            AccountNews::Silent => {}
+        }
     }
 }

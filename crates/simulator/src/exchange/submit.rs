@@ -1,5 +1,6 @@
 //! New orders: what is refused, what is accepted, and what an accepted order does first.
 
+use keyhold_domain::exact::is_multiple;
 use keyhold_domain::{
     Decimal, InstrumentStatus, OrderKind, OrderStatus, PositionEffect, Price, Quantity, Rounding, Side,
     Timestamp, TriggerDirection, VenueOrderId,
@@ -7,7 +8,7 @@ use keyhold_domain::{
 
 use super::account::PositionMode;
 use super::ids::{IdKind, computed_id};
-use super::margin::{MAX_PRICE, MAX_SIZE, initial_margin};
+use super::margin::{MAX_SIZE, initial_margin, is_too_high};
 use super::order::Phase;
 use super::{AccountId, Exchange, ExchangeEvent, Order, OrderRequest, ReduceOnlyExcess, Refusal, Session};
 
@@ -104,15 +105,15 @@ impl Exchange {
 
     pub(super) fn check_price(&self, m: usize, price: Price) -> Result<(), Refusal> {
         let tick = self.markets[m].instrument.tick;
-        if !(price.get() % tick).is_zero() {
+        if !is_multiple(price.get(), tick) {
             return Err(Refusal::OffTick(tick));
         }
-        if price.get() > MAX_PRICE { Err(Refusal::AboveMaximum) } else { Ok(()) }
+        if is_too_high(price) { Err(Refusal::AboveMaximum) } else { Ok(()) }
     }
 
     pub(super) fn check_quantity(&self, m: usize, quantity: Quantity) -> Result<(), Refusal> {
         let instrument = &self.markets[m].instrument;
-        if !(quantity.get() % instrument.lot).is_zero() {
+        if !is_multiple(quantity.get(), instrument.lot) {
             return Err(Refusal::OffLot(instrument.lot));
         }
         if quantity < instrument.min_quantity {

@@ -74,7 +74,15 @@ fn near(base: Decimal, shift: i32) -> Price {
     Price::new((base + Decimal::from(shift)).max(d("1000"))).unwrap()
 }
 
+/// Whether candles in which nothing happens take the short way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Long,
+    Short,
+}
+
 struct Run {
+    way: Way,
     exchange: Exchange,
     at: Timestamp,
     events: Vec<ExchangeEvent>,
@@ -82,12 +90,13 @@ struct Run {
 }
 
 impl Run {
-    fn new(mode: MarginMode) -> Self {
+    fn new(mode: MarginMode, way: Way) -> Self {
         let config = ExchangeConfig { seed: 11, ..ExchangeConfig::default() };
         let mut exchange = Exchange::new(config);
         exchange.list(instrument("linear", SYMBOLS[0], &[]));
         exchange.list(instrument("inverse", SYMBOLS[1], &[]));
         let mut run = Self {
+            way,
             exchange,
             at: Timestamp::from_ms(1_640_995_200_000),
             events: Vec::new(),
@@ -162,7 +171,11 @@ impl Run {
                     volume: Decimal::ONE,
                 };
                 self.at = self.at.plus_ms(60_000);
-                self.apply(&Input::Candle { symbol, candle });
+                let passes =
+                    |run: &mut Self| run.exchange.pass(symbol, &candle, run.at, &mut run.events).unwrap();
+                if self.way == Way::Long || !passes(self) {
+                    self.apply(&Input::Candle { symbol, candle });
+                }
             }
             Deed::Tick { market, shift } => {
                 let symbol = SYMBOLS[market].parse().unwrap();
@@ -237,14 +250,21 @@ proptest! {
         deeds in prop::collection::vec(deeds(), 1..120),
     ) {
         let mode = if cross % 2 == 0 { MarginMode::Isolated } else { MarginMode::Cross };
-        let mut first = Run::new(mode);
-        let mut second = Run::new(mode);
+        let mut first = Run::new(mode, Way::Long);
+        let mut second = Run::new(mode, Way::Long);
+        let mut short = Run::new(mode, Way::Short);
         for deed in &deeds {
             first.act(deed);
             second.act(deed);
+            short.act(deed);
             first.check_wallets();
         }
         first.check_positions();
         prop_assert_eq!(format!("{:?}", first.events), format!("{:?}", second.events));
+        prop_assert_eq!(format!("{:?}", first.events), format!("{:?}", short.events), "the short way differs");
+        for symbol in SYMBOLS.map(|symbol| symbol.parse().unwrap()) {
+            prop_assert_eq!(first.exchange.last_price(symbol), short.exchange.last_price(symbol));
+            prop_assert_eq!(first.exchange.funding(symbol), short.exchange.funding(symbol));
+        }
     }
 }

@@ -52,15 +52,15 @@ pub(crate) fn candles(count: u64) -> Vec<Candle> {
         }
         let mut path = [previous * (1.0 + gap); 5];
         for k in 1..5 {
-            let step = u64::try_from(k).unwrap();
+            let step = u64::try_from(k).expect("a small number");
             path[k] = path[k - 1] * (1.0 + normal(first + 12 * step) * s * 0.5);
         }
         let high = path.iter().copied().fold(path[0], f64::max);
         let low = path.iter().copied().fold(path[0], f64::min);
         let volume = ((5.0 + 3.0 * normal(first + 60).abs() * (s / CALM)) * 1000.0 + 0.5).floor();
-        let price = |value: f64| Price::new(Decimal::new(ticks(value), 2)).unwrap();
+        let price = |value: f64| Price::new(Decimal::new(ticks(value), 2)).expect("prices stay above zero");
         candles.push(Candle {
-            open_time: Timestamp::from_ms(START_MS + 60_000 * i64::try_from(i).unwrap()),
+            open_time: Timestamp::from_ms(START_MS + 60_000 * i64::try_from(i).expect("few candles")),
             open: price(path[0]),
             high: price(high),
             low: price(low),
