@@ -40,9 +40,9 @@ export function writeCandles(path, { from, days, skip = [] }) {
   closeSync(file);
 }
 
-/** Puts a file into the library of a house. */
+/** Puts a file into the library of a house, beside what its made-up exchange plays. */
 export async function importCandles(house, path, symbol) {
-  const library = join(house.folder, 'data', 'candles');
+  const library = join(house.folder, 'data', 'candles', 'simulated');
   const options = ['candles', 'import', path, '--symbol', symbol, '--timeframe', '1m', '--library', library];
   const { stdout } = await promisify(execFile)(house.program('keyhold'), options);
   assert.match(stdout, /\d/, 'the import says how much there was');

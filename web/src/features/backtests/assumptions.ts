@@ -29,6 +29,8 @@ const UNSUPPORTED: Record<string, string> = {
   neutral: 'Signals that need more counted as neutral; such filters, guards and gates were left out.',
 };
 
+const grouped = (n: number): string => formatDecimal(String(n));
+
 /** All assumptions of a report, in the order shown. */
 export function assumptionList(report: BacktestResult): Assumption[] {
   const { assumptions, candles, warmup_candles: warmup, gaps } = report;
@@ -38,7 +40,7 @@ export function assumptionList(report: BacktestResult): Assumption[] {
   return [
     {
       name: 'Range',
-      text: `${dayText(range.from)} to ${lastDay(range)} UTC: ${count(candles, 'candle')} of ${assumptions.timeframe}, ${count(warmup, 'candle')} of history before them.`,
+      text: `${dayText(range.from)} to ${lastDay(range)} UTC: ${grouped(candles)} candles of ${assumptions.timeframe}, ${grouped(warmup)} of history before them.`,
     },
     { name: 'Start', text: formatMoney(assumptions.start_equity, assumptions.asset) },
     {

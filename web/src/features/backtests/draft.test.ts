@@ -63,7 +63,7 @@ describe('the form', () => {
       markets: [market],
       ...there,
       assumed: {
-        ...{ equity: '5000', leverage: '2', settings, fees: { maker: '0.0002', taker: '0.00055' } },
+        ...{ equity: '5000', settings, fees: { maker: '0.0002', taker: '0.00055' } },
         ...{
           slippage_bps: '3',
           funding: { mode: 'off' },

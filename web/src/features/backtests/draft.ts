@@ -178,7 +178,7 @@ export function draftOf(run: Backtest): Draft {
     equity: assumed.equity,
     sizeMode: assumed.settings.sizing.mode,
     size: sizeOf(assumed.settings.sizing),
-    leverage: assumed.leverage,
+    leverage: assumed.settings.leverage,
     makerFee: assumed.fees ? percent(assumed.fees.maker) : '',
     takerFee: assumed.fees ? percent(assumed.fees.taker) : '',
     slippage: assumed.slippage_bps,

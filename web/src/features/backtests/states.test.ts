@@ -106,7 +106,7 @@ describe('assumptions', () => {
     Object.fromEntries(assumptionList(of).map((item) => [item.name, item.text]));
   it('are whole sentences', () => {
     expect(text(report)).toMatchObject({
-      Range: '2025-11-03 to 2025-12-03 UTC: 8760 candles of 1h, 50 candles of history before them.',
+      Range: '2025-11-03 to 2025-12-03 UTC: 8,760 candles of 1h, 50 of history before them.',
       Size: 'Percent of equity: 10 %; leverage 2.',
       Fees: '0.0550 % for market orders and stops, 0.0200 % for resting orders.',
       Funding: 'Left out.',

@@ -111,8 +111,12 @@ export const templates = {
 };
 
 export const backtests = {
-  run: async (run: NewBacktest) =>
-    keepPaged<Backtest>('/backtests', await send('post', '/backtests', {}, run)),
+  run: async (run: NewBacktest) => {
+    const queued = keepPaged<Backtest>('/backtests', await send('post', '/backtests', {}, run));
+    // It may have moved on before this answer came; whoever shows it asks again.
+    cache.entry(`/backtests/${encodeURIComponent(queued.id)}`).stale = true;
+    return queued;
+  },
   check: (run: NewBacktest, signal?: AbortSignal) =>
     send('post', '/backtests/check', {}, run, signal ? { signal } : {}),
   cancel: async (id: string) =>

@@ -101,7 +101,6 @@ export type Backtest = Schemas['Backtest'];
 export type BacktestMarket = Schemas['Place'];
 export type NewBacktest = Schemas['NewBacktest'];
 export type BacktestCheck = Schemas['BacktestCheck'];
-export type BacktestCoverage = Schemas['Coverage'];
 export type BacktestResult = Schemas['BacktestResult'];
 export type BacktestMetrics = Schemas['BacktestMetrics'];
 export type BacktestMonth = Schemas['ResultMonth'];
