@@ -173,19 +173,132 @@ fn seen(progress: Progress, lanes: &[Market<'_>], spec: &Spec) -> Seen {
     Seen { done: count(progress.done), all: count(progress.all), at: reached(progress.done, lanes, spec) }
 }
 
-/// The instant up to which the lanes together have `done` candles.
+/// When the candle opened with which the lanes together have `done` candles.
 fn reached(done: usize, lanes: &[Market<'_>], spec: &Spec) -> Timestamp {
     let opens = |lane: &Market<'_>, index: usize| lane.candles[index].candle.open_time;
     let ends = lanes.iter().filter(|lane| !lane.candles.is_empty());
     let first = ends.clone().map(|lane| opens(lane, 0)).min();
     let last = ends.map(|lane| opens(lane, lane.candles.len() - 1)).max();
     let (Some(mut low), Some(mut high)) = (first, last) else { return spec.from.unwrap_or(Timestamp::EPOCH) };
-    let before = |at: Timestamp| -> usize {
-        lanes.iter().map(|lane| lane.candles.partition_point(|candle| candle.candle.open_time < at)).sum()
+    let opened = |at: Timestamp| -> usize {
+        lanes.iter().map(|lane| lane.candles.partition_point(|candle| candle.candle.open_time <= at)).sum()
     };
     while low < high {
         let middle = low.plus_ms(high.since_ms(low) / 2);
-        if before(middle) < done { low = middle.plus_ms(1) } else { high = middle }
+        if opened(middle) < done { low = middle.plus_ms(1) } else { high = middle }
     }
     low
+}
+
+#[cfg(test)]
+mod tests {
+    use keyhold_domain::{ContractType, Decimal, Environment, Exchange};
+    use keyhold_engine::settings::{BotSettings, Sizing};
+    use keyhold_simulator::market::{Synthetic, SyntheticConfig};
+
+    use super::super::request::{Assumed, FundingChoice, GapChoice, Place, UnsupportedChoice};
+    use super::*;
+
+    const CANDLES: usize = 30_000;
+
+    fn place(symbol: &str) -> Place {
+        Place {
+            exchange: Exchange::Bybit,
+            environment: Environment::Simulated,
+            contract_type: ContractType::Linear,
+            symbol: symbol.parse().unwrap(),
+        }
+    }
+
+    fn request() -> BacktestRequest {
+        let mut document = keyhold_engine::system_templates::all().remove(0).template;
+        document.timeframe = Timeframe::M1;
+        let instrument = keyhold_fake_venues::parse_instrument("BTCUSDT=linear").unwrap();
+        BacktestRequest {
+            template_id: None,
+            template_version: None,
+            document,
+            markets: vec![RunMarket { place: place("BTCUSDT"), instrument, recorded: Timeframe::M1 }],
+            from: Timestamp::from_ms(60_000 * 2_000),
+            until: Timestamp::from_ms(60_000 * 30_000),
+            warmup_candles: 400,
+            recorded_candles: 30_000,
+            assumed: Assumed {
+                equity: Decimal::ONE_THOUSAND,
+                settings: BotSettings::new(Sizing::FixedNotional { quote: Decimal::ONE_HUNDRED }, Decimal::ONE),
+                fees: None,
+                slippage_bps: Decimal::ONE,
+                funding: FundingChoice::Off,
+                limits: Switch::On,
+                unsupported: UnsupportedChoice::Refuse,
+                gaps: GapChoice::Refuse,
+                signals: Switch::Off,
+            },
+        }
+    }
+
+    fn worker(folder: &std::path::Path, order: watch::Receiver<Order>) -> Worker {
+        let recorded = Recorded::new(folder.to_owned());
+        let config = SyntheticConfig {
+            seed: 1,
+            stream: 0,
+            start_price: "60000".parse().unwrap(),
+            tick: Decimal::new(1, 1),
+            start: Timestamp::EPOCH,
+            timeframe: Timeframe::M1,
+            volatility_ppm: 800,
+        };
+        let candles: Vec<Candle> = Synthetic::new(config).take(CANDLES).collect();
+        let request = request();
+        let shelf =
+            recorded.library(Environment::Simulated).shelf(request.markets[0].place.market(Timeframe::M1));
+        shelf.add(&candles).unwrap();
+        Worker {
+            recorded: Arc::new(recorded),
+            request,
+            order,
+            seen: watch::channel(None).0,
+            watch: Stopwatch::start(),
+        }
+    }
+
+    #[test]
+    fn an_order_to_stop_is_heard_within_one_chunk_of_candles() {
+        for (told, expected) in [(Order::Cancel, Failure::Canceled), (Order::Abandon, Failure::Abandoned)] {
+            let folder = tempfile::tempdir().unwrap();
+            let (order, ordered) = watch::channel(Order::GoOn);
+            let worker = worker(folder.path(), ordered);
+            let history = worker.history(&worker.request.markets[0], Timeframe::M1).unwrap();
+            order.send_replace(told);
+            let lanes = [history.market(Timeframe::M1)];
+            let stopped = worker.play(&worker.request.spec().unwrap(), &lanes);
+            assert_eq!(stopped.unwrap_err(), expected);
+            let seen = worker.seen.borrow().unwrap();
+            assert!(seen.done <= 8_192 && seen.all > 28_000, "{seen:?}");
+            assert_eq!(worker.run().err(), Some(expected), "nor are more candles read");
+        }
+    }
+
+    #[test]
+    fn equal_requests_bring_equal_texts_and_progress_ends_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_order, ordered) = watch::channel(Order::GoOn);
+        let worker = worker(folder.path(), ordered);
+        let (first, second) = (worker.run().unwrap(), worker.run().unwrap());
+        assert_eq!(first.result.report, second.result.report);
+        assert_eq!(first.result.trades, second.result.trades);
+        assert_eq!(first.result.page, second.result.page);
+        let seen = worker.seen.borrow().unwrap();
+        assert_eq!((seen.done, seen.at.ms()), (seen.all, 60_000 * 29_999));
+    }
+
+    #[test]
+    fn a_price_that_would_round_to_nothing_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_order, ordered) = watch::channel(Order::GoOn);
+        let mut worker = worker(folder.path(), ordered);
+        worker.request.markets[0].instrument.tick = Decimal::from(1_000_000);
+        let failure = worker.run().err().unwrap();
+        assert!(matches!(failure, Failure::Failed { code: "BT_DATA_INVALID", .. }), "{failure:?}");
+    }
 }
