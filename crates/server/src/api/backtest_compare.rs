@@ -157,7 +157,7 @@ fn best(better: Direction, values: &[Option<f64>]) -> Vec<usize> {
 /// What tells one trade from another.
 fn mark(trade: &Value) -> String {
     let field = |name: &str| trade.get(name).map(Value::to_string).unwrap_or_default();
-    ["symbol", "side", "entered_at", "exited_at"].map(|name| field(name)).join(" ")
+    ["symbol", "side", "entered_at", "exited_at"].map(field).join(" ")
 }
 
 fn overlap(trades: &[BTreeSet<String>]) -> TradeOverlap {

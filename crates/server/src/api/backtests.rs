@@ -355,30 +355,26 @@ pub(crate) async fn trades(
     session.needs(Permission::BacktestsView)?;
     completed(&session.workspace, id).await?;
     let symbol: Option<Symbol> = query_value(query.symbol.as_deref(), "?symbol")?;
-    let before: u64 = query_value(query.before.as_deref(), "?before")?.unwrap_or(u64::MAX);
-    let limit = usize::try_from(query.limit.unwrap_or(100).clamp(1, 500)).unwrap_or(500);
-    // Trades of one instrument may lie far apart, so all are looked at; without that, two or three parts hold a page.
-    let part_of = |number: u64| u32::try_from((number.saturating_sub(1)) / PART as u64).unwrap_or(u32::MAX);
-    let newest = match session.workspace.backtest_report(id).await {
-        Ok(text) => serde_json::from_str::<Value>(&text)
-            .ok()
-            .and_then(|report| report.get("trades_kept").and_then(Value::as_u64))
-            .unwrap_or(0),
-        Err(error) => return Err(error.into()),
-    };
-    let end = before.min(newest + 1);
+    let before: u32 = query_value(query.before.as_deref(), "?before")?.unwrap_or(u32::MAX);
+    let limit = query.limit.unwrap_or(100).clamp(1, 500);
+    let kept = report(&session.workspace, id).await?.get("trades_kept").and_then(Value::as_u64);
+    let kept = u32::try_from(kept.unwrap_or(0)).unwrap_or(u32::MAX - 1);
+    let end = before.min(kept + 1);
+    let part_of = |number: u32| number.saturating_sub(1) / PART;
+    // Trades of one instrument may lie far apart, so all are looked at; without that, a few parts hold a page.
     let first = match symbol {
         Some(_) => 0,
-        None => part_of(end.saturating_sub(limit as u64).max(1)),
+        None => part_of(end.saturating_sub(limit)),
     };
     let mut found = parts(&session.workspace, id, first, part_of(end)).await?;
     let wanted = |trade: &Value| match symbol {
         Some(symbol) => trade.get("symbol").and_then(Value::as_str) == Some(symbol.as_str()),
         None => true,
     };
-    found.retain(|trade| number(trade) < before && wanted(trade));
-    let items: Vec<Value> = found.into_iter().rev().take(limit).collect();
-    let more = items.len() == limit && items.last().is_some_and(|trade| number(trade) > 1);
+    found.retain(|trade| number(trade) < u64::from(before) && wanted(trade));
+    let size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let items: Vec<Value> = found.into_iter().rev().take(size).collect();
+    let more = items.len() == size && items.last().is_some_and(|trade| number(trade) > 1);
     let next = items.last().filter(|_| more).map(|trade| number(trade).to_string());
     Ok(Json(Page { items, next }))
 }

@@ -225,7 +225,10 @@ mod tests {
             recorded_candles: 30_000,
             assumed: Assumed {
                 equity: Decimal::ONE_THOUSAND,
-                settings: BotSettings::new(Sizing::FixedNotional { quote: Decimal::ONE_HUNDRED }, Decimal::ONE),
+                settings: BotSettings::new(
+                    Sizing::FixedNotional { quote: Decimal::ONE_HUNDRED },
+                    Decimal::ONE,
+                ),
                 fees: None,
                 slippage_bps: Decimal::ONE,
                 funding: FundingChoice::Off,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Trades in one part.
-pub(crate) const PART: usize = 200;
+pub(crate) const PART: u32 = 200;
 /// Trades that are kept at most; figures are of all.
 const MOST_TRADES: usize = 10_000;
 /// Fewer trades say little.
@@ -61,7 +61,8 @@ impl Output {
             value.sort_all_objects();
             kept.push(value);
         }
-        let parts = kept.chunks(PART).map(serde_json::to_string).collect::<Result<_, _>>()?;
+        let part = usize::try_from(PART).unwrap_or(usize::MAX);
+        let parts = kept.chunks(part).map(serde_json::to_string).collect::<Result<_, _>>()?;
         let candles = report.candles.saturating_add(report.warmup_candles);
         let summary = summary(&report);
         let code = (total == 0).then_some("BT_NO_TRADES");

@@ -74,7 +74,8 @@ async fn settle(app: &App) -> Result<(), StoreError> {
 
 async fn serve(app: Shared, kind: JobKind, at_once: usize) {
     let slots = Arc::new(Semaphore::new(at_once));
-    let room = Arc::new(Semaphore::new(units(MOST_CANDLES) as usize));
+    let room =
+        Arc::new(Semaphore::new(usize::try_from(units(MOST_CANDLES)).unwrap_or(Semaphore::MAX_PERMITS)));
     let mut working = JoinSet::new();
     loop {
         // Neither is ever closed.
@@ -103,9 +104,8 @@ async fn serve(app: Shared, kind: JobKind, at_once: usize) {
     }
 }
 
-const fn units(candles: u64) -> u32 {
-    let units = candles.div_ceil(UNIT);
-    if units > u32::MAX as u64 { u32::MAX } else { units as u32 }
+fn units(candles: u64) -> u32 {
+    u32::try_from(candles.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 
 /// How much room a job takes.

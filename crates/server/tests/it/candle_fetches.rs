@@ -78,12 +78,19 @@ async fn only_what_is_missing_is_fetched_and_what_there_is_is_listed() {
     let listed = alice.get("/candles").await.ok();
     assert_eq!((listed[0]["candles"].clone(), listed[0]["missing"].clone()), (json!(1_990), json!(10)));
     assert_eq!(listed[0]["gaps"][0]["from"], START_MS + 1_500 * MINUTE_MS);
-    assert_eq!((listed[0]["environment"].clone(), listed[0]["symbol"].clone()), (json!("simulated"), json!(SYMBOL)));
+    assert_eq!(
+        (listed[0]["environment"].clone(), listed[0]["symbol"].clone()),
+        (json!("simulated"), json!(SYMBOL))
+    );
     let again = alice.post("/candles/fetches", wanted(2_000)).await.ok();
     assert_eq!(ended(&mut alice, &again).await["summary"]["new"], 0);
     let library = keyhold_history::Library::new(world.config.data.join("candles/simulated"));
     let market = library.markets().unwrap()[0];
-    assert_eq!(library.shelf(market).all().unwrap()[50].volume, known[50].volume, "it was not asked for again");
+    assert_eq!(
+        library.shelf(market).all().unwrap()[50].volume,
+        known[50].volume,
+        "it was not asked for again"
+    );
 
     let fetches = alice.get("/candles/fetches").await.ok();
     assert_eq!(fetches["items"].as_array().unwrap().len(), 2);
