@@ -111,6 +111,9 @@ class House {
     process.kill(server.pid, 'SIGKILL');
   }
 
+  /** Where one of our programs is. */
+  program = (name) => join(TARGET, 'debug', name);
+
   /** What a program wrote to its log. */
   log = (program) => textOf(join(this.folder, `${program}.log`));
 

@@ -132,6 +132,8 @@ pub mod kind {
         Trade,
         /// An entry of the activity feed.
         Event,
+        /// Work in the background: a backtest, or candles being fetched.
+        Job,
     }
 }
 
@@ -159,6 +161,8 @@ pub type CommandId = Id<kind::Command>;
 pub type TradeId = Id<kind::Trade>;
 /// Id of an activity entry.
 pub type EventId = Id<kind::Event>;
+/// Id of work in the background.
+pub type JobId = Id<kind::Job>;
 
 impl<Kind> serde::Serialize for Id<Kind> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -28,8 +28,8 @@ pub use contract::{Contract, ContractType};
 pub use exchange::{Environment, Exchange};
 pub use fill::{Fill, Liquidity};
 pub use id::{
-    BotId, CommandId, DeploymentId, EventId, Id, InstallId, KeyId, PasskeyId, SessionId, TemplateId, TradeId,
-    UserId, WorkspaceId,
+    BotId, CommandId, DeploymentId, EventId, Id, InstallId, JobId, KeyId, PasskeyId, SessionId, TemplateId,
+    TradeId, UserId, WorkspaceId,
 };
 pub use instrument::{Instrument, InstrumentStatus};
 pub use key_facts::{KeyFacts, Known};

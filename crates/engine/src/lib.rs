@@ -34,6 +34,7 @@ pub mod step;
 pub mod system_templates;
 pub mod template;
 pub mod trade;
+pub mod why;
 
 pub use bot::{BotAction, BotEvent, BotPlan, BotState, step_bot};
 pub use plan::{Ids, Plan};

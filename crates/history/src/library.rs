@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use keyhold_domain::{Candle, ContractType, Exchange, Symbol, Timeframe, Timestamp};
 
@@ -182,6 +183,26 @@ impl Shelf {
         self.folder.join(format!("{month}.parquet"))
     }
 
+    /// The candles of one month, oldest first; none when there is no file of it.
+    ///
+    /// # Errors
+    /// [`HistoryError`].
+    pub fn month(&self, month: Month) -> Result<Vec<Candle>, HistoryError> {
+        let path = self.path(month);
+        if path.exists() { read(&path) } else { Ok(Vec::new()) }
+    }
+
+    /// What tells one state of a month's file from another: when it was written, and its length in bytes. For whoever keeps
+    /// what was read.
+    ///
+    /// # Errors
+    /// [`HistoryError::File`].
+    pub fn stamp(&self, month: Month) -> Result<(SystemTime, u64), HistoryError> {
+        let path = self.path(month);
+        let facts = fs::metadata(&path).map_err(file(&path))?;
+        Ok((facts.modified().map_err(file(&path))?, facts.len()))
+    }
+
     /// Candles from `from` (included) to `until` (excluded), oldest first.
     ///
     /// # Errors
@@ -192,7 +213,7 @@ impl Shelf {
             if month < Month::of(from) || month > Month::of(until) {
                 continue;
             }
-            let stored = read(&self.path(month))?;
+            let stored = self.month(month)?;
             found.extend(
                 stored.into_iter().filter(|candle| candle.open_time >= from && candle.open_time < until),
             );

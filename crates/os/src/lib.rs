@@ -21,6 +21,7 @@ pub mod harden;
 pub mod limits;
 pub mod peer;
 pub mod pidfd;
+pub mod priority;
 pub mod privileges;
 pub mod sandbox;
 pub mod secret;

@@ -9,6 +9,7 @@ use crate::account::password::Passwords;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::limits::Limiter;
+use crate::jobs::Jobs;
 use crate::keeper::Keeper;
 use crate::live::Live;
 use crate::supervisor::Supervisor;
@@ -27,6 +28,7 @@ pub(crate) struct App {
     pub(crate) keeper: Keeper,
     pub(crate) supervisor: Supervisor,
     pub(crate) uplinks: Uplinks,
+    pub(crate) jobs: Jobs,
     /// Taken while a key is made, replaced or deleted, so that keeper and store go in step.
     pub(crate) key_changes: tokio::sync::Mutex<()>,
 }

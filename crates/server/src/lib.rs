@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod http;
+mod jobs;
 mod keeper;
 mod live;
 pub mod random;

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::limits::Limiter;
+use crate::jobs::{self, Jobs};
 use crate::keeper::Keeper;
 use crate::live::Live;
 use crate::supervisor::Supervisor;
@@ -151,6 +152,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         keeper: Keeper::new(config.keeper.clone()),
         supervisor: Supervisor::new(local),
         uplinks: Uplinks::default(),
+        jobs: Jobs::new(&config.data),
         key_changes: tokio::sync::Mutex::new(()),
         config,
         clock,
@@ -160,6 +162,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
     let tasks = vec![
         tokio::spawn(uplink::serve(Arc::clone(&app), socket)),
         tokio::spawn(supervisor::run(Arc::clone(&app))),
+        tokio::spawn(jobs::run(Arc::clone(&app))),
         tokio::spawn(housekeeping(Arc::clone(&app))),
     ];
     let http = tokio::spawn(serve(Arc::clone(&app), listener, stopping));
@@ -196,6 +199,7 @@ impl Running {
         if tokio::time::timeout(DRAIN, &mut http).await.is_err() {
             http.abort();
         }
+        self.app.jobs.abandon();
         for task in self.tasks {
             task.abort();
         }

@@ -33,7 +33,7 @@ fn unreachable_venue() -> Problem {
     Problem::unavailable("EXCHANGE_DOWN", "The exchange does not answer.").next("Look at its status page.")
 }
 
-fn market(
+pub(crate) fn market(
     app: &App,
     exchange: Exchange,
     environment: Environment,

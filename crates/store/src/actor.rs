@@ -22,7 +22,34 @@ pub enum Role {
     Platform,
 }
 
+/// One thing that a role may or may not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Look at backtests and at recorded candles.
+    BacktestsView,
+    /// Run, cancel and delete backtests, and fetch candles for them.
+    BacktestsRun,
+}
+
+impl Permission {
+    /// Its name, as product and audit know it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BacktestsView => "backtests.view",
+            Self::BacktestsRun => "backtests.run",
+        }
+    }
+}
+
 impl Role {
+    /// Whether the role may do it. A bot reports what it did and asks for nothing.
+    pub const fn may(self, permission: Permission) -> bool {
+        match (self, permission) {
+            (Self::Owner, Permission::BacktestsView | Permission::BacktestsRun) => true,
+            (Self::Platform, Permission::BacktestsView | Permission::BacktestsRun) => false,
+        }
+    }
+
     /// The stored word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -53,5 +80,18 @@ impl Actor {
     /// What it may do.
     pub fn role(&self) -> Role {
         self.role
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_do_what_is_a_table() {
+        for permission in [Permission::BacktestsView, Permission::BacktestsRun] {
+            assert!(Role::Owner.may(permission), "{}", permission.as_str());
+            assert!(!Role::Platform.may(permission), "{}", permission.as_str());
+        }
     }
 }

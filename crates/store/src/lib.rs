@@ -9,6 +9,7 @@
 
 mod accounts;
 mod actor;
+mod backtests;
 mod bots;
 mod commands;
 mod database;
@@ -16,6 +17,8 @@ mod error;
 mod figures;
 mod history;
 mod ingest;
+mod job_state;
+mod jobs;
 mod keys;
 mod migrate;
 mod page;
@@ -29,13 +32,16 @@ mod system;
 mod templates;
 
 pub use accounts::{Claim, Install, Me, NewUser, SetupState, UserStore};
-pub use actor::{Actor, Role};
+pub use actor::{Actor, Permission, Role};
+pub use backtests::BacktestResult;
 pub use bots::{Bot, BotChange, BotRefusal, Change, Deployment, KeyOfBot, NewBot, OpenPosition, Wish};
 pub use commands::{CommandRow, CommandStatus, NewCommand};
 pub use error::StoreError;
 pub use figures::{Headline, Labels, TradeResult};
 pub use history::{DecisionRow, EquityPoint, EventRow, FillRow, NewEvent, OrderRow, TradeFilter, TradeRow};
 pub use ingest::{Ingested, Stored};
+pub use job_state::{JOB_MOVES, JobState, JobStep};
+pub use jobs::{AddJobRefusal, JobEnd, JobKind, JobRow, NewJob, Stepped};
 pub use keys::{
     ApiKey, DeleteRefusal, KeyIntent, KeyRecord, KeySwitch, NewApiKey, PutKeyRefusal, Verification,
     VerificationState,

@@ -9,8 +9,11 @@ use crate::StoreError;
 use crate::database::Database;
 
 /// Every migration, in order; its number is its position from 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_first.sql"), include_str!("../migrations/0002_trade_results.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_first.sql"),
+    include_str!("../migrations/0002_trade_results.sql"),
+    include_str!("../migrations/0003_jobs.sql"),
+];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
 

@@ -5,18 +5,20 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use crate::database::{Database, Statement};
 use crate::{
-    accounts, bots, commands, figures, history, ingest, keys, migrate, passkeys, sessions, store, system,
-    templates,
+    accounts, backtests, bots, commands, figures, history, ingest, jobs, keys, migrate, passkeys, sessions,
+    store, system, templates,
 };
 
 fn all() -> Vec<Statement> {
     let areas = [
         accounts::ALL,
+        backtests::ALL,
         bots::ALL,
         commands::ALL,
         figures::ALL,
         history::ALL,
         ingest::ALL,
+        jobs::ALL,
         keys::ALL,
         passkeys::ALL,
         sessions::ALL,
@@ -85,9 +87,12 @@ fn every_statement_on_a_workspace_table_names_the_workspace() {
         "trades",
         "equity",
         "events",
+        "jobs",
+        "backtest_results",
+        "backtest_trades",
     ];
     // The platform's own view across workspaces, and the lookup that keeps a key from being stored twice.
-    let allowed = ["WORK", "FIND_RUN", "FIND_FINGERPRINT"];
+    let allowed = ["WORK", "FIND_RUN", "FIND_FINGERPRINT", "JOBS_IN_STATE", "JOBS_AHEAD", "JOBS_QUEUED"];
     let mut seen = 0;
     for statement in all() {
         let words: Vec<&str> =

@@ -24,6 +24,7 @@ statements! {
          WHERE workspace_id = $3 AND id = $4 AND kind = $5";
     CURRENT_VERSION = "SELECT version FROM templates WHERE workspace_id = $1 AND id = $2";
     BUMP_BOTS_OF_TEMPLATE = "UPDATE bots SET generation = generation + 1 WHERE workspace_id = $1 AND template_id = $2";
+    FIND_VERSION = "SELECT document FROM template_versions WHERE workspace_id = $1 AND template_id = $2 AND version = $3";
     DROP_TEMPLATE = "DELETE FROM templates WHERE workspace_id = $1 AND id = $2 AND kind = 'user'";
 }
 
@@ -115,6 +116,15 @@ impl WorkspaceStore {
         let mut found = vec![template(&row.ok_or(StoreError::NotFound)?)?];
         self.fill_users(&mut found).await?;
         found.pop().ok_or(StoreError::NotFound)
+    }
+
+    /// The document of one version, which never changes.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn template_version(&self, id: TemplateId, version: u32) -> Result<Template, StoreError> {
+        let row = self.database.one(FIND_VERSION, args![self.workspace, id, version]).await?;
+        row.ok_or(StoreError::NotFound)?.document("document")
     }
 
     async fn fill_users(&self, templates: &mut [TemplateRow]) -> Result<(), StoreError> {

@@ -79,7 +79,7 @@ async function explained(person) {
 async function edited(person) {
   const { page } = person;
   await page.goto('/templates');
-  await page.getByRole('link', { name: 'Built by hand' }).click();
+  await page.getByRole('link', { name: 'Built by hand', exact: true }).click();
   await page.getByRole('link', { name: 'Edit', exact: true }).click();
   await page.getByRole('heading', { name: 'Edit Built by hand', level: 1 }).waitFor();
   return page.url();

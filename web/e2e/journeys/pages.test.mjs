@@ -5,14 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openBrowser, refusal } from '../browser.mjs';
 import { eventually, startHouse } from '../house.mjs';
+import { inspect, picture } from '../inspect.mjs';
 import { api, claim, paperBot, QUICK, settled } from '../person.mjs';
-
-const THEMES = ['dark', 'light'];
-const SCREENS = [
-  { width: 1360, height: 850 },
-  { width: 360, height: 740 },
-];
-const PICTURES = process.env.KEYHOLD_E2E_PICTURES;
 
 test('every page is silent, accessible and usable by keyboard', { timeout: 300_000 }, async (t) => {
   const house = await startHouse(t);
@@ -25,7 +19,17 @@ test('every page is silent, accessible and usable by keyboard', { timeout: 300_0
     person.quiet('claiming', refusal(401, '/me'));
   });
   await step('pages without content', () =>
-    inspect(person, ['/', '/bots', '/keys', '/trades', '/activity', '/welcome', '/welcome/paper']),
+    inspect(person, [
+      '/',
+      '/bots',
+      '/keys',
+      '/backtests',
+      '/backtests/new',
+      '/trades',
+      '/activity',
+      '/welcome',
+      '/welcome/paper',
+    ]),
   );
 
   let bot;
@@ -74,32 +78,6 @@ test('every page is silent, accessible and usable by keyboard', { timeout: 300_0
   assert.equal(page.isClosed(), false);
 });
 
-/** Looks at pages on both screens in both themes. */
-async function inspect(person, addresses, ...expected) {
-  const { page } = person;
-  for (const address of addresses) {
-    for (const screen of SCREENS) {
-      await page.setViewportSize(screen);
-      await page.goto(address);
-      await settled(person);
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
-      assert.ok(wide <= screen.width, `${address} is ${wide} px wide on a screen of ${screen.width} px`);
-      for (const theme of THEMES) {
-        await page.emulateMedia({ colorScheme: theme });
-        const name = `${address} ${theme} ${screen.width}`;
-        await person.accessible(name);
-        if (PICTURES) {
-          const path = `${PICTURES}/${name.replaceAll(/[^a-z0-9]+/gi, '-')}.png`;
-          await page.screenshot({ path, fullPage: screen.width < 1000 });
-        }
-      }
-    }
-    person.quiet(address, ...expected);
-  }
-  await page.setViewportSize(SCREENS[0]);
-  await page.emulateMedia({ colorScheme: 'dark' });
-}
-
 /** Opens what lies over a page. */
 async function dialogs(person, bot) {
   const { page } = person;
@@ -121,7 +99,7 @@ async function look(person, name) {
   await dialog.waitFor();
   await settled(person);
   await person.accessible(`dialog ${name}`);
-  if (PICTURES) await page.screenshot({ path: `${PICTURES}/dialog-${`${name}`.replaceAll(/\W+/g, '')}.png` });
+  await picture(person, `dialog ${name}`);
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'hidden' });
   person.quiet(`dialog ${name}`);
@@ -135,6 +113,7 @@ async function keyboard(person) {
     ['/bots', 'Deploy bot'],
     ['/keys', 'Add API key'],
     ['/templates', 'New template'],
+    ['/backtests', 'New backtest'],
   ]) {
     await page.goto(address);
     await settled(person);
@@ -148,6 +127,7 @@ async function keyboard(person) {
   for (const [link, heading] of [
     ['Bots', 'Bots'],
     ['Templates', 'Templates'],
+    ['Backtests', 'Backtests'],
     ['Trades', 'Trades'],
     ['API keys', 'API keys'],
     ['Activity', 'Activity'],

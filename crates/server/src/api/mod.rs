@@ -4,12 +4,18 @@
 
 #![allow(unused_qualifications, reason = "the macro that describes routes writes paths in full")]
 
+pub(crate) mod backtest_compare;
+pub(crate) mod backtest_view;
+pub(crate) mod backtests;
 pub(crate) mod bot_view;
 pub(crate) mod bots;
+pub(crate) mod candle_view;
+pub(crate) mod candles;
 pub(crate) mod claim;
 pub(crate) mod commands;
 pub(crate) mod documents;
 pub(crate) mod health;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod passkeys;
@@ -93,11 +99,28 @@ fn bots() -> OpenApiRouter<Shared> {
         .routes(routes!(commands::list))
 }
 
+fn laboratory() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(candles::list))
+        .routes(routes!(candles::fetches, candles::fetch))
+        .routes(routes!(candles::get_fetch, candles::delete_fetch))
+        .routes(routes!(candles::cancel_fetch))
+        .routes(routes!(backtests::list, backtests::create))
+        .routes(routes!(backtests::check))
+        .routes(routes!(backtest_compare::compare))
+        .routes(routes!(backtests::get, backtests::delete))
+        .routes(routes!(backtests::cancel))
+        .routes(routes!(backtests::result))
+        .routes(routes!(backtests::trades))
+        .routes(routes!(backtests::export))
+}
+
 fn described() -> (Router<Shared>, Document) {
     let all = OpenApiRouter::new()
         .merge(accounts())
         .merge(keys_and_templates())
         .merge(bots())
+        .merge(laboratory())
         .merge(crate::watch::routes());
     OpenApiRouter::with_openapi(Base::openapi()).nest(PREFIX, all).split_for_parts()
 }

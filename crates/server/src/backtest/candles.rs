@@ -60,15 +60,21 @@ fn instant(record: &csv::StringRecord, name: &str) -> Result<Timestamp, String> 
 pub(super) fn read(path: &Path, instrument: &Instrument) -> Result<Vec<Candle>, CommandError> {
     let mut candles = keyhold_history::read_any(path)?;
     for (index, candle) in (1_usize..).zip(&mut candles) {
-        for price in [&mut candle.open, &mut candle.high, &mut candle.low, &mut candle.close] {
-            *price = instrument.price(price.get(), Rounding::Nearest).ok_or_else(|| HistoryError::Row {
-                path: path.to_path_buf(),
-                row: index,
-                problem: format!("the price {price} is below half of the tick {}", instrument.tick),
-            })?;
-        }
+        *candle = on_tick(*candle, instrument).ok_or_else(|| HistoryError::Row {
+            path: path.to_path_buf(),
+            row: index,
+            problem: format!("a price is below half of the tick {}", instrument.tick),
+        })?;
     }
     Ok(candles)
+}
+
+/// The candle with its prices on the instrument's tick; `None` when one of them would become zero.
+pub(crate) fn on_tick(mut candle: Candle, instrument: &Instrument) -> Option<Candle> {
+    for price in [&mut candle.open, &mut candle.high, &mut candle.low, &mut candle.close] {
+        *price = instrument.price(price.get(), Rounding::Nearest)?;
+    }
+    Some(candle)
 }
 
 /// Funding times and rates, oldest first.

@@ -24,6 +24,7 @@ use std::path::Path;
 use clap::{ArgMatches, Args, FromArgMatches};
 use keyhold_domain::Timestamp;
 
+pub(crate) use candles::on_tick;
 pub use error::CommandError;
 pub(crate) use load::load_template;
 pub use options::Assumed;

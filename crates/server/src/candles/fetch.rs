@@ -41,8 +41,10 @@ pub(super) async fn run(options: &Fetch, output: &mut impl Write) -> Result<(), 
     let market = market(options, clock)?;
     let shelf = options.market.shelf();
     let gaps = missing(&shelf.candles(from, until)?, timeframe, from, until);
+    let progress = Progress::new();
+    let mut told = |step| progress.show(step);
     let added = tokio::select! {
-        added = fill(&market, &shelf, &gaps) => added?,
+        added = fill(&market, &shelf, &gaps, &mut told) => added?,
         _ = tokio::signal::ctrl_c() => return Err(CandlesError::Stopped),
     };
     say(output, &format!("{} new candles", added.new))?;
@@ -80,11 +82,28 @@ fn market(options: &Fetch, clock: Clock) -> Result<BybitMarket<TokioDialer>, Can
         .map_err(|error| unsupported(&error))
 }
 
-/// Fills every gap, oldest first. What a venue does not have stays a gap and is in the report.
-async fn fill<M: MarketData>(market: &M, shelf: &Shelf, gaps: &[Gap]) -> Result<Added, CandlesError> {
+/// How far a fetch is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    /// Candles asked for so far.
+    pub(crate) done: i64,
+    /// Candles to be asked for in all.
+    pub(crate) all: i64,
+    /// Everything before this instant was asked for.
+    pub(crate) until: Timestamp,
+}
+
+/// Fills every gap, oldest first; each step is kept before it is told. What a venue does not have stays a gap.
+pub(crate) async fn fill<M: MarketData>(
+    market: &M,
+    shelf: &Shelf,
+    gaps: &[Gap],
+    told: &mut (dyn FnMut(Step) + Send),
+) -> Result<Added, CandlesError> {
     let timeframe = shelf.market().timeframe;
-    let mut progress = Progress::new(gaps.iter().map(|gap| gap.candles(timeframe)).sum());
+    let all = gaps.iter().map(|gap| gap.candles(timeframe)).sum();
     let mut sum = Added::default();
+    let mut done = 0;
     for gap in gaps {
         let mut from = gap.from;
         while from < gap.until {
@@ -96,7 +115,8 @@ async fn fill<M: MarketData>(market: &M, shelf: &Shelf, gaps: &[Gap]) -> Result<
             sum.new += added.new;
             sum.changed += added.changed;
             sum.known += added.known;
-            progress.advance((until.since_ms(from)) / timeframe.ms(), until);
+            done += until.since_ms(from) / timeframe.ms();
+            told(Step { done, all, until });
             from = until;
         }
     }
@@ -105,26 +125,23 @@ async fn fill<M: MarketData>(market: &M, shelf: &Shelf, gaps: &[Gap]) -> Result<
 
 /// A line on the terminal that overwrites itself; nothing when standard error is a file.
 struct Progress {
-    all: i64,
-    done: i64,
     started: Instant,
     shown: bool,
 }
 
 impl Progress {
     #[allow(clippy::disallowed_methods, reason = "the duration is only shown")]
-    fn new(all: i64) -> Self {
-        Self { all, done: 0, started: Instant::now(), shown: std::io::stderr().is_terminal() }
+    fn new() -> Self {
+        Self { started: Instant::now(), shown: std::io::stderr().is_terminal() }
     }
 
-    fn advance(&mut self, candles: i64, until: Timestamp) {
-        self.done += candles;
+    fn show(&self, Step { done, all, until }: Step) {
         if !self.shown {
             return;
         }
-        let percent = (self.done * 100).checked_div(self.all).unwrap_or(100);
-        let left = u32::try_from(self.all - self.done).unwrap_or(u32::MAX);
-        let done = u32::try_from(self.done).unwrap_or(u32::MAX).max(1);
+        let percent = (done * 100).checked_div(all).unwrap_or(100);
+        let left = u32::try_from(all - done).unwrap_or(u32::MAX);
+        let done = u32::try_from(done).unwrap_or(u32::MAX).max(1);
         let eta = Duration::from_secs((self.started.elapsed() * left / done).as_secs());
         let end = if left == 0 { "\n" } else { "" };
         let line = format!("\r{percent:>3} %  up to {until}  {eta:?} to go    {end}");

@@ -3,7 +3,7 @@
 //! The files are Parquet ([`keyhold_history`]), so that other tools open them. It knows no server, store or key: a venue's
 //! history is public.
 
-mod fetch;
+pub(crate) mod fetch;
 mod import;
 mod options;
 mod show;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use keyhold_store::{Principal, StoreError, UserStore, WorkspaceStore};
+use keyhold_store::{Permission, Principal, StoreError, UserStore, WorkspaceStore};
 
 use crate::app::App;
 use crate::http::cookie;
@@ -22,6 +23,18 @@ pub(crate) struct Session {
 /// Somebody who is signed in and has proved it within the last five minutes.
 #[derive(Debug, Clone)]
 pub(crate) struct Fresh(pub(crate) Session);
+
+impl Session {
+    /// Refuses what the member's role does not allow.
+    pub(crate) fn needs(&self, permission: Permission) -> Result<(), Problem> {
+        if self.principal.actor.role().may(permission) {
+            return Ok(());
+        }
+        let detail = format!("Your role in this workspace lacks the permission {}.", permission.as_str());
+        Err(Problem::new(StatusCode::FORBIDDEN, "PERMISSION_DENIED", detail)
+            .next("Ask an owner or admin of the workspace."))
+    }
+}
 
 impl FromRequestParts<Arc<App>> for Session {
     type Rejection = Problem;

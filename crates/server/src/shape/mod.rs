@@ -7,19 +7,21 @@
 
 #![allow(dead_code, reason = "these types are read by the macro that describes them, and by nobody else")]
 
+mod backtest;
 mod catalog;
 mod key;
 mod settings;
 mod template;
 mod words;
 
+pub(crate) use self::backtest::{BacktestResult, BacktestTrade, EquityPoint};
 pub(crate) use self::catalog::{ComponentPage, ExitPage};
 pub(crate) use self::key::{Instrument, Isolation, Verification};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::template::Document;
 pub(crate) use self::words::{
-    BotStatus, CommandKind, CommandStatus, ContractType, Environment, Exchange, Lack, Liquidity, ModeName,
-    OrderOutcome, OrderPurpose, OrderStatus, PassphraseNeed, Phase, PositionEffect, RegistrationState,
-    SessionMethod, SetupState, Severity, Side, StopPlace, TemplateKind, TimeInForce, Timeframe,
-    TradeEnvironment, TriggerDirection, TriggerSource, Wish,
+    BotStatus, CommandKind, CommandStatus, ContractType, Environment, Exchange, JobState, Lack, Liquidity,
+    ModeName, OrderOutcome, OrderPurpose, OrderStatus, Outcome, PassphraseNeed, Phase, PositionEffect,
+    RegistrationState, SessionMethod, SetupState, Severity, Side, StopPlace, TemplateKind, TimeInForce,
+    Timeframe, TradeEnvironment, TriggerDirection, TriggerSource, Wish,
 };

@@ -3,7 +3,7 @@
 
 use keyhold_domain as domain;
 use keyhold_engine::catalog::{self, ExitKind as EngineExitKind};
-use keyhold_engine::{settings, template};
+use keyhold_engine::{settings, template, why};
 use keyhold_protocol::uplink;
 use keyhold_provision::BotStatus as Status;
 use serde::Serialize;
@@ -103,6 +103,9 @@ spelled! {
     LossCounting = settings::LossCounting [RealizedAndUnrealized Realized] written, "What counts as lost.";
     MissingHardStop = template::MissingHardStop [Refuse Confirmed] written,
         "Whether the author accepts that no hard stop limits the loss.";
+    JobState = keyhold_store::JobState [Queued Running Completed Failed Canceled]
+        |state: &keyhold_store::JobState| state.as_str(), "How far work in the background has come.";
+    Outcome = why::Outcome [Acted Waiting Blocked Limited Trouble] written, "The kind of a decision's headline.";
     OrderOutcome = uplink::OrderOutcome [InFlight Accepted Refused Unknown NotSent] written,
         "Where an order stands between the bot and the venue.";
     Phase = uplink::Phase [Idle Connecting Reconciling WarmingUp Online ExitsOnly Stopping] written,
@@ -114,6 +117,8 @@ spelled! {
     SessionMethod = keyhold_store::SessionMethod [Password Passkey]
         |method: &keyhold_store::SessionMethod| method.as_str(), "How somebody proved who they are.";
     Severity = uplink::Severity [Info Warning Critical] written, "How much an event matters.";
+    Step = why::Step [Ready History Signals Direction Filter EntryGuard RiskGate Limits Position Size Other] written,
+        "A step between a closed candle and an entry.";
     StopPlace = uplink::StopPlace [Venue Bot None] written, "Where a protective stop lives.";
     TemplateKind = keyhold_store::TemplateKind [System User] |kind: &keyhold_store::TemplateKind| kind.as_str(),
         "Who may change a template.";

@@ -5,7 +5,14 @@ use keyhold_domain::ReasonCode;
 const REFERENCE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/reason-codes.md"));
 /// Codes that only the server says.
-const OF_THE_SERVER: [&str; 2] = ["BOT_STOPPED", "KEY_EXPIRING"];
+const OF_THE_SERVER: [&str; 6] = [
+    "BOT_STOPPED",
+    "KEY_EXPIRING",
+    "BACKTEST_COMPLETED",
+    "BACKTEST_FAILED",
+    "CANDLES_FETCHED",
+    "CANDLES_FAILED",
+];
 
 /// Rows as (code, cells after it).
 fn rows() -> Vec<(&'static str, Vec<&'static str>)> {

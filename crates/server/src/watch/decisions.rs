@@ -8,6 +8,7 @@ use keyhold_domain::{
     BotId, Decimal, DeploymentId, OrderPurpose, OrderStatus, Price, ReasonCode, RefusalCode, Side, Symbol,
     TemplateId, Timeframe, Timestamp, VenueOrderId,
 };
+use keyhold_engine::why::Outcome;
 use keyhold_protocol::uplink::{DecisionReport, FillReport, Isolation, OrderOutcome, OrderReport};
 use keyhold_store::{DecisionRow, Deployment, FillRow, OrderRow};
 use serde::Serialize;
@@ -43,6 +44,9 @@ pub(crate) struct DecisionView {
     /// What was done, or the first reason why nothing was.
     #[schema(value_type = String)]
     code: ReasonCode,
+    /// What kind of outcome that is.
+    #[schema(value_type = shape::Outcome)]
+    outcome: Outcome,
     /// `buy` or `sell`: the direction of the signals.
     #[schema(value_type = Option<shape::Side>, required)]
     wanted: Option<Side>,
@@ -65,6 +69,7 @@ impl DecisionView {
             template: report.template,
             template_version: report.template_version,
             code: report.code,
+            outcome: Outcome::of(report.code),
             wanted: report.wanted,
             score: report.score,
             threshold: report.threshold,

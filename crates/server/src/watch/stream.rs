@@ -69,7 +69,7 @@ impl Drop for Place {
 }
 
 /// Live updates of the workspace: `bot`, `key`, `key_check`, `decision`, `order`, `fill`, `position`, `trade`, `equity`,
-/// `event`, `command`, each with the changed object as the reads give it, and `reset` when something was missed.
+/// `event`, `command`, `backtest`, `candle_fetch`, each with the changed object as the reads give it, and `reset` when something was missed.
 #[utoipa::path(get, path = "/stream",
     params(("Last-Event-ID" = Option<String>, Header, description = "Resume after this event")),
     responses((status = 200, content_type = "text/event-stream", body = String),

@@ -9,6 +9,7 @@ use keyhold_engine::catalog;
 use keyhold_engine::decision::{Block, Decision, Done, NamedReading};
 use keyhold_engine::reading::{Check, Direction, Verdict};
 use keyhold_engine::template::Role;
+use keyhold_engine::why::{Step, sentence};
 use keyhold_protocol::uplink::DecisionReport;
 
 use super::chain::{Figure, WhyStep};
@@ -31,62 +32,8 @@ pub(crate) fn steps(report: &DecisionReport, decision: &Decision, out: &mut Vec<
     others(decision, out);
 }
 
-/// Where in the chain a block is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shelf {
-    /// Shown by the first half, as it is now.
-    Now,
-    History,
-    Signals,
-    Direction,
-    Check,
-    Limits,
-    Position,
-    Size,
-    Other,
-}
-
-const fn shelf(reason: ReasonCode) -> Shelf {
-    match reason {
-        ReasonCode::BotPaused
-        | ReasonCode::KeyInactive
-        | ReasonCode::OutsideSession
-        | ReasonCode::StaleData => Shelf::Now,
-        ReasonCode::WarmingUp => Shelf::History,
-        ReasonCode::NoSignal | ReasonCode::ThresholdUnreachable => Shelf::Signals,
-        ReasonCode::DirectionDisabled => Shelf::Direction,
-        ReasonCode::FilterBlocked
-        | ReasonCode::GuardBlocked
-        | ReasonCode::GateBlocked
-        | ReasonCode::DataMissing => Shelf::Check,
-        ReasonCode::LimitDailyLoss
-        | ReasonCode::LimitWeeklyLoss
-        | ReasonCode::LimitDrawdown
-        | ReasonCode::LimitConsecutiveLosses
-        | ReasonCode::LimitPositionsAsset
-        | ReasonCode::LimitPositionsTotal
-        | ReasonCode::LimitOrderErrors
-        | ReasonCode::LimitDataAge
-        | ReasonCode::LimitTradesPerDay
-        | ReasonCode::LimitFreeMargin
-        | ReasonCode::BalanceUnavailable => Shelf::Limits,
-        ReasonCode::PositionOpen
-        | ReasonCode::OrderPending
-        | ReasonCode::Reconciling
-        | ReasonCode::PositionMismatch
-        | ReasonCode::PositionExternal => Shelf::Position,
-        ReasonCode::InsufficientBalance
-        | ReasonCode::BelowMinimum
-        | ReasonCode::LimitNotional
-        | ReasonCode::LimitExposure
-        | ReasonCode::LimitLeverage
-        | ReasonCode::LimitSlippage => Shelf::Size,
-        _ => Shelf::Other,
-    }
-}
-
-fn on(decision: &Decision, wanted: Shelf) -> impl Iterator<Item = &Block> {
-    decision.blocks.iter().filter(move |block| shelf(block.reason) == wanted)
+fn on(decision: &Decision, wanted: Step) -> impl Iterator<Item = &Block> {
+    decision.blocks.iter().filter(move |block| Step::of(block.reason) == wanted)
 }
 
 fn number(value: Option<f64>) -> Option<Figure> {
@@ -103,7 +50,7 @@ fn title(reading: &NamedReading) -> &str {
 }
 
 fn history(decision: &Decision) -> WhyStep {
-    let waiting: Vec<&Block> = on(decision, Shelf::History).collect();
+    let waiting: Vec<&Block> = on(decision, Step::History).collect();
     if waiting.is_empty() {
         return WhyStep::pass("history", "Every component has seen enough candles.");
     }
@@ -127,7 +74,7 @@ fn signals(report: &DecisionReport, decision: &Decision) -> WhyStep {
         .map(|reading| format!("{} {}", title(reading), said(reading)))
         .collect();
     let said = if said.is_empty() { "no signal is enabled".to_owned() } else { said.join(" · ") };
-    let step = match (report.wanted, on(decision, Shelf::Signals).next()) {
+    let step = match (report.wanted, on(decision, Step::Signals).next()) {
         (Some(Side::Buy), _) => WhyStep::pass("signals", format!("Long: {said}.")),
         (Some(Side::Sell), _) => WhyStep::pass("signals", format!("Short: {said}.")),
         (None, Some(block)) => WhyStep::reason("signals", block.reason, format!("Neutral: {said}.")),
@@ -151,7 +98,7 @@ const fn said(reading: &NamedReading) -> &'static str {
 }
 
 fn direction(decision: &Decision) -> WhyStep {
-    match on(decision, Shelf::Direction).next() {
+    match on(decision, Step::Direction).next() {
         Some(block) => blocked("direction", block, "The template does not trade in this direction."),
         None if decision.wanted == Direction::Neutral => {
             WhyStep::unknown("direction", "The signals want no direction.")
@@ -162,16 +109,19 @@ fn direction(decision: &Decision) -> WhyStep {
 
 /// One step per component of a role, or one that says that there is none.
 fn checks(decision: &Decision, role: Role, out: &mut Vec<WhyStep>) {
-    let (step, none) = match role {
+    let (place, none) = match role {
         Role::Signal => return,
-        Role::Filter => ("filter", "The template has no filter."),
-        Role::EntryGuard => ("entry_guard", "The template has no entry guard."),
-        Role::RiskGate => ("risk_gate", "The template has no risk gate."),
+        Role::Filter => (Step::Filter, "The template has no filter."),
+        Role::EntryGuard => (Step::EntryGuard, "The template has no entry guard."),
+        Role::RiskGate => (Step::RiskGate, "The template has no risk gate."),
     };
+    let step = place.as_str();
     let before = out.len();
     for reading in decision.readings.iter().filter(|reading| reading.role == role) {
         let text = format!("{} {}.", title(reading), said(reading));
-        let block = on(decision, Shelf::Check).find(|block| block.component == Some(reading.component));
+        // Missing data stand at the component that misses them, whatever its role.
+        let missing = decision.blocks.iter().filter(|block| block.reason == ReasonCode::DataMissing);
+        let block = on(decision, place).chain(missing).find(|block| block.component == Some(reading.component));
         let said = match (block, reading.reading.verdict) {
             (Some(block), _) => WhyStep::reason(step, block.reason, text),
             (None, Verdict::WarmingUp | Verdict::NoData) => WhyStep::unknown(step, text),
@@ -186,40 +136,16 @@ fn checks(decision: &Decision, role: Role, out: &mut Vec<WhyStep>) {
 
 fn limits(decision: &Decision, out: &mut Vec<WhyStep>) {
     let before = out.len();
-    out.extend(on(decision, Shelf::Limits).map(|block| blocked("limits", block, limit_text(block.reason))));
+    out.extend(on(decision, Step::Limits).map(|block| blocked("limits", block, sentence(block.reason))));
     if out.len() == before {
         out.push(WhyStep::pass("limits", "No limit is reached."));
     }
 }
 
-const fn limit_text(reason: ReasonCode) -> &'static str {
-    match reason {
-        ReasonCode::LimitDailyLoss => "The daily loss limit is reached, until 00:00 UTC.",
-        ReasonCode::LimitWeeklyLoss => "The weekly loss limit is reached, until Monday 00:00 UTC.",
-        ReasonCode::LimitDrawdown => "The drawdown limit is reached; it is cleared by hand.",
-        ReasonCode::LimitConsecutiveLosses => "Too many losses in a row; the bot cools off.",
-        ReasonCode::LimitPositionsAsset => "The asset has its maximum of positions.",
-        ReasonCode::LimitPositionsTotal => "The bot has its maximum of positions.",
-        ReasonCode::LimitOrderErrors => "Too many orders failed; the limit is cleared by hand.",
-        ReasonCode::LimitDataAge => "The candle was decided on later than the limit allows (seconds).",
-        ReasonCode::LimitTradesPerDay => "The day's number of entries is used up, until 00:00 UTC.",
-        ReasonCode::LimitFreeMargin => "Less margin is free than the limit demands (percent of equity).",
-        ReasonCode::BalanceUnavailable => "The balance is not known, so limits in percent cannot be kept.",
-        _ => "A limit is reached.",
-    }
-}
-
 fn position(decision: &Decision, out: &mut Vec<WhyStep>) {
     let before = out.len();
-    for block in on(decision, Shelf::Position) {
-        let text = match block.reason {
-            ReasonCode::PositionOpen => "A position is open in this market.",
-            ReasonCode::OrderPending => "An order of this market is still on its way.",
-            ReasonCode::Reconciling => "The bot was comparing its books with the exchange.",
-            ReasonCode::PositionMismatch => "Bot and exchange show different positions.",
-            _ => "The exchange shows a position that is not the bot's.",
-        };
-        out.push(blocked("position", block, text));
+    for block in on(decision, Step::Position) {
+        out.push(blocked("position", block, sentence(block.reason)));
     }
     if out.len() == before {
         out.push(WhyStep::pass(
@@ -230,18 +156,8 @@ fn position(decision: &Decision, out: &mut Vec<WhyStep>) {
 }
 
 fn size(report: &DecisionReport, decision: &Decision) -> WhyStep {
-    if let Some(block) = on(decision, Shelf::Size).next() {
-        let text = match block.reason {
-            ReasonCode::InsufficientBalance => "The balance does not suffice.",
-            ReasonCode::BelowMinimum => "The size falls below the smallest order of this market.",
-            ReasonCode::LimitNotional => "The position would be worth too much.",
-            ReasonCode::LimitExposure => {
-                "All positions together would be worth too much (percent of equity)."
-            }
-            ReasonCode::LimitLeverage => "The leverage would be too high.",
-            _ => "The price could move too far.",
-        };
-        return blocked("size", block, text);
+    if let Some(block) = on(decision, Step::Size).next() {
+        return blocked("size", block, sentence(block.reason));
     }
     match decision.done {
         Done::Entered { quantity, side, .. } => {
@@ -255,7 +171,7 @@ fn size(report: &DecisionReport, decision: &Decision) -> WhyStep {
 }
 
 fn others(decision: &Decision, out: &mut Vec<WhyStep>) {
-    out.extend(on(decision, Shelf::Other).map(|block| {
+    out.extend(on(decision, Step::Other).map(|block| {
         blocked("other", block, format!("The record of the newest candle names {}.", block.reason))
     }));
 }

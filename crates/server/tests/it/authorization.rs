@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::laboratory_world;
 use crate::world::{Answer, Client, World};
 
 /// Who may ask.
@@ -26,6 +27,8 @@ enum Id {
     None,
     Key,
     Bot,
+    Backtest,
+    Fetch,
     Template,
     Trade,
     Session,
@@ -48,6 +51,13 @@ fn place() -> Value {
 }
 fn document() -> Value {
     json!({"document": keyhold_engine::system_templates::all().remove(0).template})
+}
+fn backtest() -> Value {
+    laboratory_world::body(1_000, 2_000)
+}
+fn fetch() -> Value {
+    let range = json!({"timeframe": "1m", "from": laboratory_world::START_MS});
+    laboratory_world::with(laboratory_world::place(laboratory_world::SYMBOL), range)
 }
 fn sealed() -> Value {
     // Well-formed blobs of the right kinds; what they say does not matter for who may send them.
@@ -114,6 +124,22 @@ const ROUTES: &[Route] = &[
     ("get", "/bots/{id}/events", Signed, Id::Bot, empty),
     ("get", "/bots/{id}/candles", Signed, Id::Bot, empty),
     ("get", "/bots/{id}/why", Signed, Id::Bot, empty),
+    ("get", "/candles", Signed, Id::None, empty),
+    ("get", "/candles/fetches", Signed, Id::None, empty),
+    ("post", "/candles/fetches", Signed, Id::None, fetch),
+    ("get", "/candles/fetches/{id}", Signed, Id::Fetch, empty),
+    ("post", "/candles/fetches/{id}/cancel", Signed, Id::Fetch, empty),
+    ("delete", "/candles/fetches/{id}", Signed, Id::Fetch, empty),
+    ("get", "/backtests", Signed, Id::None, empty),
+    ("post", "/backtests", Signed, Id::None, backtest),
+    ("post", "/backtests/check", Signed, Id::None, backtest),
+    ("get", "/backtests/compare", Signed, Id::None, empty),
+    ("get", "/backtests/{id}", Signed, Id::Backtest, empty),
+    ("delete", "/backtests/{id}", Signed, Id::Backtest, empty),
+    ("post", "/backtests/{id}/cancel", Signed, Id::Backtest, empty),
+    ("get", "/backtests/{id}/result", Signed, Id::Backtest, empty),
+    ("get", "/backtests/{id}/trades", Signed, Id::Backtest, empty),
+    ("get", "/backtests/{id}/export", Signed, Id::Backtest, empty),
     ("get", "/trades", Signed, Id::None, empty),
     ("get", "/trades/{id}", Signed, Id::Trade, empty),
     ("get", "/positions", Signed, Id::None, empty),
@@ -171,10 +197,16 @@ async fn things_of_others_are_answered_like_things_that_are_not_there() {
     let bot = alice.post("/bots", json!({"label": "alice's", "start": "paused"})).await.ok();
     let template = alice.post("/templates", document()).await.ok();
     let session = alice.get("/sessions").await.ok();
+    laboratory_world::record(&world, &laboratory_world::candles(2_000));
+    laboratory_world::list_markets(&world).await;
+    let backtest = alice.post("/backtests", backtest()).await.ok();
+    let fetch = alice.post("/candles/fetches", fetch()).await.ok();
     let foreign = |id: Id| match id {
         Id::Bot => bot["id"].as_str().unwrap().to_owned(),
         Id::Template => template["id"].as_str().unwrap().to_owned(),
         Id::Session => session[0]["id"].as_str().unwrap().to_owned(),
+        Id::Backtest => backtest["id"].as_str().unwrap().to_owned(),
+        Id::Fetch => fetch["id"].as_str().unwrap().to_owned(),
         // Keys, trades and passkeys need a keeper, a venue and a browser; their store calls are tested one by one.
         Id::Key | Id::Trade | Id::Passkey | Id::None => UNKNOWN.to_owned(),
     };
@@ -197,11 +229,20 @@ async fn things_of_others_are_answered_like_things_that_are_not_there() {
     assert!(tried > 20);
     // Nothing of alice's was touched, and bob's lists show none of it.
     assert_eq!(alice.get(&format!("/bots/{}", bot["id"].as_str().unwrap())).await.ok()["label"], "alice's");
-    for path in
-        ["/bots", "/templates", "/sessions", "/events", "/positions", "/keys", "/trades", "/dashboard"]
-    {
+    for path in [
+        "/bots",
+        "/templates",
+        "/sessions",
+        "/events",
+        "/positions",
+        "/keys",
+        "/trades",
+        "/dashboard",
+        "/backtests",
+        "/candles/fetches",
+    ] {
         let text = bob.get(path).await.text;
-        for id in [&bot["id"], &template["id"], &session[0]["id"]] {
+        for id in [&bot["id"], &template["id"], &session[0]["id"], &backtest["id"], &fetch["id"]] {
             assert!(!text.contains(id.as_str().unwrap()), "{path} shows {id}");
         }
     }

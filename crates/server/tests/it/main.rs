@@ -7,12 +7,15 @@
 
 mod accounts;
 mod authorization;
+mod backtests;
 mod bots;
+mod candle_fetches;
 mod candles;
 mod conform;
 mod edge;
 mod keys;
 mod laboratory;
+mod laboratory_world;
 mod openapi;
 mod passkeys;
 mod stream;

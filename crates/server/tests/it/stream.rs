@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::world::World;
 
 /// Reads until the text appears; `None` when the stream ends first.
-async fn read_until(stream: &mut TcpStream, seen: &mut String, needle: &str) -> Option<()> {
+pub(crate) async fn read_until(stream: &mut TcpStream, seen: &mut String, needle: &str) -> Option<()> {
     let reading = async {
         let mut buffer = [0; 4096];
         while !seen.contains(needle) {

@@ -23,6 +23,6 @@ pub(crate) use many::run_joined;
 pub use many::{Market, run_interleaved, run_markets};
 pub use recorded::{RecordedError, RecordedFacts, RecordedKind, RecordedProblem};
 pub use report::{Assumptions, Finding, Gap, OpenAtEnd, Report};
-pub use run::{BacktestError, Control, Progress, run, run_recorded};
+pub use run::{BacktestError, Control, Progress, run, run_recorded, unsupported};
 pub use spec::{DecisionFill, Fills, Funding, LimitUse, ProtectFrom, Spec, Unsupported};
 pub use text::text;

@@ -10,11 +10,11 @@ use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::problem::Problem;
 use keyhold_engine::report::{Course, Metrics, equity::Exposure};
 use keyhold_engine::settings::{Limits, Recording};
-use keyhold_engine::template::{Enabled, Role, Template};
+use keyhold_engine::template::{ComponentSpec, Enabled, Role, Template};
 use keyhold_engine::{BotPlan, Ids, Plan, State};
 
 use super::facts::{Besides, lacks};
-use super::recorded::RecordedKind;
+use super::recorded::{RecordedFacts, RecordedKind};
 use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
 use super::spec::{DecisionFill, Funding, LimitUse, Spec, Unsupported};
 use super::venue::{ACCOUNT, Loop};
@@ -157,26 +157,39 @@ pub(super) fn all(
     Ok(run.report(candles, first, findings, gaps))
 }
 
+/// The enabled components that need more than candles, this funding and these series, by their names in documents, in the
+/// order of the template.
+pub fn unsupported(template: &Template, recorded: &RecordedFacts, funding: &Funding) -> Vec<String> {
+    let lacks = |needs| lacks(recorded, funding, needs);
+    names(template, &|component| is_unsupported(component, &lacks))
+}
+
+fn names(template: &Template, wanted: &dyn Fn(&ComponentSpec) -> bool) -> Vec<String> {
+    template.components.iter().filter(|one| wanted(one)).map(|one| one.kind.clone()).collect()
+}
+
+fn is_unsupported(component: &ComponentSpec, lacks: &dyn Fn(DataNeeds) -> bool) -> bool {
+    let entry = keyhold_engine::catalog::component(&component.kind);
+    component.enabled == Enabled::Yes && entry.is_some_and(|entry| lacks(entry.needs))
+}
+
 /// The template without what cannot be simulated, when that was asked for.
 pub(super) fn supported(
     spec: &Spec,
     lacks: &dyn Fn(DataNeeds) -> bool,
     findings: &mut Vec<Finding>,
 ) -> Result<Template, BacktestError> {
-    let mut template = spec.template.clone();
-    let mut missing = Vec::new();
-    for component in &mut template.components {
-        let Some(entry) = keyhold_engine::catalog::component(&component.kind) else { continue };
-        if component.enabled == Enabled::Yes && lacks(entry.needs) {
-            missing.push(component.kind.clone());
-            // A signal without data stays and is neutral: leaving it out would move the threshold.
-            if component.role != Role::Signal {
-                component.enabled = Enabled::No;
-            }
-        }
-    }
+    let is_missing = |component: &ComponentSpec| is_unsupported(component, lacks);
+    let missing: Vec<String> = names(&spec.template, &is_missing);
     if missing.is_empty() {
-        return Ok(template);
+        return Ok(spec.template.clone());
+    }
+    let mut template = spec.template.clone();
+    for component in &mut template.components {
+        // A signal without data stays and is neutral: leaving it out would move the threshold.
+        if is_missing(component) && component.role != Role::Signal {
+            component.enabled = Enabled::No;
+        }
     }
     match spec.unsupported {
         Unsupported::Refuse => Err(BacktestError::ComponentUnsupported(missing)),

@@ -5,6 +5,7 @@
 mod assignment;
 mod deletion;
 mod figures;
+mod jobs;
 mod reports;
 mod separation;
 mod world;

@@ -108,15 +108,16 @@ export class Cache {
 
   /** Shown entries are asked again now, others when next shown. */
   invalidate(path: string): void {
-    for (const entry of this.matching(path)) this.#outdate(entry);
+    for (const entry of this.matching(path)) this.outdate(entry);
   }
 
   /** After a gap in the event stream nothing can be trusted. */
   invalidateAll(): void {
-    for (const entry of this.#entries.values()) this.#outdate(entry);
+    for (const entry of this.#entries.values()) this.outdate(entry);
   }
 
-  #outdate(entry: Entry<unknown>): void {
+  /** One entry is not current any more: asked again now if it is shown, else when it is next shown. */
+  outdate(entry: Entry<unknown>): void {
     entry.stale = true;
     if (entry.users > 0) void entry.refresh();
   }

@@ -1,15 +1,20 @@
 // Every call the pages make that changes something, one line each. The server's answer goes into the cache, so that the
 // page shows what the server confirmed even before its event arrives.
 
-import { upsert } from '../live/patch';
+import { prepend, upsert } from '../live/patch';
 import { address, read, remove, send } from './address';
 import { cache } from './cache.svelte';
 import type {
+  Backtest,
   Bot,
   BotChange,
+  CandleFetch,
   Key,
   KeyPlace,
+  NewBacktest,
   NewBot,
+  NewCandleFetch,
+  Page,
   SealedUpload,
   StopBody,
   Template,
@@ -25,6 +30,21 @@ function keep<T extends { id: string }>(base: string, object: T): T {
 function drop(base: string, id: string): void {
   for (const entry of cache.exactly<{ id: string }[]>(base)) {
     entry.patch((list) => list.filter((item) => item.id !== id));
+  }
+}
+
+/** The same for lists that come in pages, newest first. */
+function keepPaged<T extends { id: string }>(base: string, object: T): T {
+  for (const entry of cache.exactly<Page<T>>(base)) {
+    if (!entry.path.includes('before=')) entry.patch((page) => prepend(page, object, (item) => item.id));
+  }
+  cache.entry<T>(`${base}/${encodeURIComponent(object.id)}`).set(object);
+  return object;
+}
+
+function dropPaged(base: string, id: string): void {
+  for (const entry of cache.exactly<Page<{ id: string }>>(base)) {
+    entry.patch((page) => ({ ...page, items: page.items.filter((item) => item.id !== id) }));
   }
 }
 
@@ -87,5 +107,36 @@ export const templates = {
   remove: async ({ id, name }: Pick<Template, 'id' | 'name'>) => {
     await remove('/templates/{id}', { id }, { action: `Delete template ${name}` });
     drop('/templates', id);
+  },
+};
+
+export const backtests = {
+  run: async (run: NewBacktest) => {
+    const queued = keepPaged<Backtest>('/backtests', await send('post', '/backtests', {}, run));
+    // It may have moved on before this answer came; whoever shows it asks again.
+    cache.entry(`/backtests/${encodeURIComponent(queued.id)}`).stale = true;
+    return queued;
+  },
+  check: (run: NewBacktest, signal?: AbortSignal) =>
+    send('post', '/backtests/check', {}, run, signal ? { signal } : {}),
+  cancel: async (id: string) =>
+    keepPaged<Backtest>('/backtests', await send('post', '/backtests/{id}/cancel', { id }, {})),
+  remove: async (id: string) => {
+    await remove('/backtests/{id}', { id });
+    dropPaged('/backtests', id);
+  },
+};
+
+export const candles = {
+  fetch: async (wanted: NewCandleFetch) =>
+    keepPaged<CandleFetch>('/candles/fetches', await send('post', '/candles/fetches', {}, wanted)),
+  cancel: async (id: string) =>
+    keepPaged<CandleFetch>(
+      '/candles/fetches',
+      await send('post', '/candles/fetches/{id}/cancel', { id }, {}),
+    ),
+  remove: async (id: string) => {
+    await remove('/candles/fetches/{id}', { id });
+    dropPaged('/candles/fetches', id);
   },
 };

@@ -91,6 +91,22 @@ export type Candle = Schemas['CandleView'];
 export type ChartData = Schemas['Chart'];
 export type WhyStep = Schemas['WhyStep'];
 
+// Recorded candles and backtests
+
+export type RecordedCandles = Schemas['RecordedCandles'];
+export type CandleFetch = Schemas['CandleFetch'];
+export type NewCandleFetch = Schemas['NewCandleFetch'];
+export type JobState = Schemas['JobState'];
+export type Backtest = Schemas['Backtest'];
+export type BacktestMarket = Schemas['Place'];
+export type NewBacktest = Schemas['NewBacktest'];
+export type BacktestCheck = Schemas['BacktestCheck'];
+export type BacktestResult = Schemas['BacktestResult'];
+export type BacktestMetrics = Schemas['BacktestMetrics'];
+export type BacktestMonth = Schemas['ResultMonth'];
+export type BacktestTrade = Schemas['BacktestTrade'];
+export type BacktestComparison = Schemas['BacktestComparison'];
+
 // Trades, dashboard, feed
 
 export type Trade = Schemas['TradeView'];

@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { Cache } from '../api/cache.svelte';
-import type { Activity, Bot, Decision, Key, Page, Position, Trade } from '../api/types';
+import type {
+  Activity,
+  Backtest,
+  Bot,
+  CandleFetch,
+  Decision,
+  Key,
+  Page,
+  Position,
+  Trade,
+} from '../api/types';
 import { applyEvent, prepend, upsert } from './patch';
 import { backoff, StreamReader, StreamRefused } from './reader';
 import { createParser, type ServerEvent } from './sse';
@@ -219,6 +229,30 @@ describe('patches', () => {
     applyEvent(cache, 'key_check', { key_id: 'k', ...check, detail: 'again' });
     expect(cache.entry<Key>('/keys/k').data?.verification.checks).toHaveLength(1);
     expect(cache.entry<Key[]>('/keys').data?.[0]?.verification.checks[0]?.detail).toBe('again');
+  });
+  it('moves a backtest on and keeps the document that only the page asked for', () => {
+    const run = { id: 'r', state: 'queued', document: { name: 'Mine' } };
+    const cache = cacheOf({ '/backtests?limit=50': { items: [run], next: null }, '/backtests/r': run });
+    applyEvent(cache, 'backtest', { id: 'r', state: 'running' });
+    applyEvent(cache, 'backtest', { id: 'other', state: 'queued' });
+    expect(cache.entry<Backtest>('/backtests/r').data).toMatchObject({
+      state: 'running',
+      document: { name: 'Mine' },
+    });
+    const items = cache.entry<Page<Backtest>>('/backtests?limit=50').data?.items;
+    expect(items?.map(({ id, state }) => [id, state])).toEqual([
+      ['other', 'queued'],
+      ['r', 'running'],
+    ]);
+  });
+  it('knows of new candles when fetching has ended, not before', () => {
+    const cache = cacheOf({ '/candles': [], '/candles/fetches?limit=5': { items: [], next: null } });
+    applyEvent(cache, 'candle_fetch', { id: 'f', state: 'running', finished_at: null });
+    expect(cache.entry('/candles').stale).toBe(false);
+    applyEvent(cache, 'candle_fetch', { id: 'f', state: 'completed', finished_at: 1 });
+    expect(cache.entry('/candles').stale).toBe(true);
+    expect(cache.entry<Page<CandleFetch>>('/candles/fetches?limit=5').data?.items).toHaveLength(1);
+    expect(cache.entry('/candles/fetches?limit=5').stale).toBe(false);
   });
   it('puts activity in front and ignores what it does not know', () => {
     const cache = cacheOf({ '/events?limit=20': { items: [{ id: 'e1' }], next: null } });

@@ -4,8 +4,10 @@
 import type { Cache } from '../api/cache.svelte';
 import type {
   Activity,
+  Backtest,
   Bot,
   BotCommand,
+  CandleFetch,
   Decision,
   Fill,
   Key,
@@ -122,8 +124,26 @@ export function applyEvent(cache: Cache, name: string, data: unknown): void {
       const command = data as BotCommand;
       return cache.invalidate(`/bots/${command.bot_id}/commands`);
     }
+    case 'backtest':
+      return applyBacktest(cache, data as Backtest);
+    case 'candle_fetch': {
+      const fetch = data as CandleFetch;
+      prependEverywhere(cache, '/candles/fetches', fetch, ownId);
+      for (const entry of cache.exactly<CandleFetch>(`/candles/fetches/${fetch.id}`)) entry.set(fetch);
+      // Also what a canceled or failed one brought is there.
+      if (fetch.finished_at !== null) for (const entry of cache.exactly('/candles')) cache.outdate(entry);
+      return;
+    }
     default:
       return;
+  }
+}
+
+/** Events leave out the template's document; the one that is known stays. */
+function applyBacktest(cache: Cache, run: Backtest): void {
+  prependEverywhere(cache, '/backtests', run, ownId);
+  for (const entry of cache.exactly<Backtest>(`/backtests/${run.id}`)) {
+    entry.patch((known) => ({ ...known, ...run }));
   }
 }
 

@@ -1,3 +1,0 @@
-// The parts of the chart library that are used, so that the build leaves out the rest. Loaded only with a chart.
-
-export { CandlestickSeries, createChart, createSeriesMarkers, LineStyle } from 'lightweight-charts';
