@@ -7,7 +7,7 @@ use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 use keyhold_store::{Store, StoreOptions};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{Client, World};
 
 /// 2024-01-01.
 pub(crate) const START_MS: i64 = 1_704_067_200_000;
@@ -100,6 +100,18 @@ pub(crate) fn with(mut body: Value, fields: Value) -> Value {
         body[name] = value.clone();
     }
     body
+}
+
+/// Asks until the answer fits. Workers have the lowest priority, so on a loaded machine this may take long.
+pub(crate) async fn until(client: &mut Client, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..6_000 {
+        let found = client.get(path).await.ok();
+        if fits(&found) {
+            return found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{path} did not come to what was waited for within ten minutes");
 }
 
 /// A path of something with an id.
