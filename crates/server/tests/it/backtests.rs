@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::laboratory_world::{
     MINUTE_MS, START_MS, SYMBOL, back, body, candles, document_with_funding, list_markets, now, path, place,
-    record, record_as, with,
+    record, record_as, until, with,
 };
 use crate::world::{Client, World};
 
