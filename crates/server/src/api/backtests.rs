@@ -275,7 +275,7 @@ pub(crate) async fn get(
     Ok(Json(BacktestView::new(&app, row, Detail::Full).await?))
 }
 
-/// Stops a backtest that waits or runs, and answers when it has stopped.
+/// Stops a backtest that waits or runs, and answers when it has stopped; on a busy machine after ten seconds, before that.
 #[utoipa::path(post, path = "/backtests/{id}/cancel", params(("id" = String, Path)),
     responses((status = 200, body = BacktestView), (status = 404, body = ProblemDocument),
         (status = 409, body = ProblemDocument)))]

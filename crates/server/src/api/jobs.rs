@@ -19,8 +19,9 @@ use crate::random;
 const MOST_WAITING: u32 = 50;
 /// Jobs of a kind of one workspace that are kept, at most.
 const MOST_KEPT: u32 = 500;
-/// How long a worker may take to stop: it looks between chunks of candles.
-const STOPS_WITHIN: Duration = Duration::from_mins(1);
+/// How long an answer waits for a worker to stop. It looks between chunks of candles, and its priority is the lowest, so
+/// on a busy machine it may take longer.
+const STOPS_WITHIN: Duration = Duration::from_secs(10);
 /// Looks at a job that is between two states, and the pause between them.
 const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(20);
@@ -56,7 +57,7 @@ pub(crate) async fn queue(
     Ok(row)
 }
 
-/// Stops a job that waits or runs, and waits until it has stopped.
+/// Stops a job that waits or runs, and waits a while until it has stopped.
 pub(crate) async fn cancel(
     app: &App,
     store: &WorkspaceStore,

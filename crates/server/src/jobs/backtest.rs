@@ -231,7 +231,7 @@ mod tests {
                 ),
                 fees: None,
                 slippage_bps: Decimal::ONE,
-                funding: FundingChoice::Off,
+                funding: FundingChoice::Constant { rate: keyhold_domain::Rate::new(Decimal::new(1, 4)) },
                 limits: Switch::On,
                 unsupported: UnsupportedChoice::Refuse,
                 gaps: GapChoice::Refuse,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::laboratory_world::{
     MINUTE_MS, START_MS, SYMBOL, back, body, candles, document_with_funding, list_markets, now, path, place,
-    record, record_as, with,
+    record, record_as, until, with,
 };
 use crate::world::{Client, World};
 
@@ -21,16 +21,9 @@ async fn prepared(count: usize) -> (World, Client) {
     (world, owner)
 }
 
-/// Waits until a job has ended, however long that takes on a loaded machine.
+/// Waits until a job has ended.
 async fn ended(client: &mut Client, path: &str) -> Value {
-    for _ in 0..1_200 {
-        let found = client.get(path).await.ok();
-        if !["queued", "running"].contains(&found["state"].as_str().unwrap()) {
-            return found;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("{path} did not end within two minutes");
+    until(client, path, |found| found["finished_at"].is_i64()).await
 }
 
 async fn run(client: &mut Client, body: Value) -> Value {
@@ -207,20 +200,26 @@ async fn what_runs_and_what_waits_can_be_canceled() {
     for _ in 0..=workers {
         all.push(alice.post("/backtests", long.clone()).await.ok());
     }
-    let running = alice.wait_for(&path("backtests", &all[0], ""), |run| run["progress"].is_object()).await;
+    let first = path("backtests", &all[0], "");
+    let running = until(&mut alice, &first, |run| run["progress"].is_object()).await;
     assert_eq!(running["state"], "running");
     let progress = &running["progress"];
     let at = progress["at"].as_i64().unwrap();
     let range = START_MS..=START_MS + MANY * MINUTE_MS;
     assert!(range.contains(&at), "{progress}");
+    let mut seen = String::new();
+    crate::stream::read_until(&mut stream, &mut seen, "\"fraction\"").await.unwrap();
+    assert!(seen.contains("event: backtest"), "{seen}");
     let last = all.last().unwrap();
     let waiting = alice.get(&path("backtests", last, "")).await.ok();
     assert_eq!((waiting["state"].clone(), waiting["queue_position"].clone()), (json!("queued"), json!(1)));
     assert_eq!(alice.delete(&path("backtests", last, "")).await.code(), "JOB_ACTIVE");
     let canceled = alice.post(&path("backtests", last, "/cancel"), json!({})).await.ok();
     assert_eq!((canceled["state"].clone(), canceled["started_at"].clone()), (json!("canceled"), Value::Null));
+    crate::stream::read_until(&mut stream, &mut seen, "\"state\":\"canceled\"").await.unwrap();
     for run in &all[..workers] {
-        let canceled = alice.post(&path("backtests", run, "/cancel"), json!({})).await.ok();
+        alice.post(&path("backtests", run, "/cancel"), json!({})).await.ok();
+        let canceled = ended(&mut alice, &path("backtests", run, "")).await;
         assert_eq!(
             (canceled["state"].clone(), canceled["progress"].clone()),
             (json!("canceled"), Value::Null)
@@ -228,9 +227,6 @@ async fn what_runs_and_what_waits_can_be_canceled() {
         alice.get(&path("backtests", run, "/result")).await.refused(409, "BT_NO_RESULT");
         assert_eq!(alice.delete(&path("backtests", run, "")).await.status, 204);
     }
-    let mut seen = String::new();
-    crate::stream::read_until(&mut stream, &mut seen, "\"state\":\"canceled\"").await.unwrap();
-    assert!(seen.contains("event: backtest") && seen.contains("\"fraction\""), "{seen}");
     world.end().await;
 }
 

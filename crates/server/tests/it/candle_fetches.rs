@@ -9,7 +9,7 @@ use keyhold_fake_venues::config::{
 use keyhold_fake_venues::{FakeBybit, parse_instrument};
 use serde_json::{Value, json};
 
-use crate::laboratory_world::{MINUTE_MS, START_MS, SYMBOL, candles, path, place, record, with};
+use crate::laboratory_world::{MINUTE_MS, START_MS, SYMBOL, candles, path, place, record, until, with};
 use crate::world::{Client, World};
 
 const ACCOUNTS: &str = r#"
@@ -47,7 +47,7 @@ async fn venue(recorded: Vec<Candle>) -> FakeBybit {
 
 async fn ended(client: &mut Client, fetch: &Value) -> Value {
     let path = path("candles/fetches", fetch, "");
-    client.wait_for(&path, |fetch| fetch["finished_at"].is_i64()).await
+    until(client, &path, |fetch| fetch["finished_at"].is_i64()).await
 }
 
 fn wanted(until_minute: i64) -> Value {

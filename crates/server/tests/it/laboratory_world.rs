@@ -7,7 +7,7 @@ use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 use keyhold_store::{Store, StoreOptions};
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{Client, World};
 
 /// 2024-01-01.
 pub(crate) const START_MS: i64 = 1_704_067_200_000;
@@ -70,11 +70,16 @@ pub(crate) fn place(symbol: &str) -> Value {
     json!({"exchange": "bybit", "environment": "simulated", "contract_type": "linear", "symbol": symbol})
 }
 
-/// A built-in strategy as a document.
+/// A strategy that crosses two averages of five minutes and trades often.
 pub(crate) fn document() -> Value {
-    let built_in = keyhold_engine::system_templates::all();
-    let found = built_in.into_iter().find(|template| template.id == "mean-reversion").unwrap();
-    json!(found.template)
+    json!({
+        "format": 1, "name": "Crossing averages", "timeframe": "15m", "combination": {"mode": "any"},
+        "components": [{"kind": "ema_cross", "role": "signal", "parameters": {"fast": "5", "slow": "34", "trigger": "state"}}],
+        "exits": [
+            {"kind": "hard_stop", "parameters": {"basis": "percent", "pct": "1"}},
+            {"kind": "time_stop", "parameters": {"max_candles": "6"}},
+        ],
+    })
 }
 
 /// The same with a filter that needs to know the funding rate.
@@ -85,7 +90,7 @@ pub(crate) fn document_with_funding() -> Value {
     document
 }
 
-/// Mean reversion on five-minute candles, over candles `from` to `until` of the recorded minutes.
+/// Crossing averages on five-minute candles, over candles `from` to `until` of the recorded minutes.
 pub(crate) fn body(from: i64, until: i64) -> Value {
     json!({
         "document": document(), "timeframe": "5m", "markets": [place(SYMBOL)],
@@ -100,6 +105,18 @@ pub(crate) fn with(mut body: Value, fields: Value) -> Value {
         body[name] = value.clone();
     }
     body
+}
+
+/// Asks until the answer fits. Workers have the lowest priority, so on a loaded machine this may take long.
+pub(crate) async fn until(client: &mut Client, path: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..6_000 {
+        let found = client.get(path).await.ok();
+        if fits(&found) {
+            return found;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("{path} did not come to what was waited for within ten minutes");
 }
 
 /// A path of something with an id.

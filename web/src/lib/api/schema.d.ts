@@ -296,7 +296,7 @@ export interface paths {
     };
     get?: never;
     put?: never;
-    /** Stops a backtest that waits or runs, and answers when it has stopped. */
+    /** Stops a backtest that waits or runs, and answers when it has stopped; on a busy machine after ten seconds, before that. */
     post: {
       parameters: {
         query?: never;
