@@ -121,7 +121,8 @@ fn checks(decision: &Decision, role: Role, out: &mut Vec<WhyStep>) {
         let text = format!("{} {}.", title(reading), said(reading));
         // Missing data stand at the component that misses them, whatever its role.
         let missing = decision.blocks.iter().filter(|block| block.reason == ReasonCode::DataMissing);
-        let block = on(decision, place).chain(missing).find(|block| block.component == Some(reading.component));
+        let block =
+            on(decision, place).chain(missing).find(|block| block.component == Some(reading.component));
         let said = match (block, reading.reading.verdict) {
             (Some(block), _) => WhyStep::reason(step, block.reason, text),
             (None, Verdict::WarmingUp | Verdict::NoData) => WhyStep::unknown(step, text),
