@@ -32,9 +32,8 @@ pub(super) enum Use {
 
 /// Builds, counts, prints, and compares or records.
 pub(super) fn run(use_: Use) -> Result<(), TaskError> {
-    let profile = ["build", "--locked", "--release"];
-    let example = ["--package", "keyhold-simulator", "--example", "speed"];
-    demo::task("cargo", &[profile, example].concat(), "")?;
+    let build = ["build", "--locked", "--release", "--package", "keyhold-simulator", "--example", "speed"];
+    demo::task("cargo", &build, "")?;
     let counts = measure()?;
     for (strategy, count) in &counts {
         println!("{strategy:<24} {count:>8} instructions a candle");
