@@ -56,7 +56,8 @@ pub fn run(options: &Options) -> Result<(), TaskError> {
         return instructions::run(counts);
     }
     if options.instead.peers {
-        return peers::run(options.quick);
+        let extent = if options.quick { peers::Extent::Quick } else { peers::Extent::Whole };
+        return peers::run(extent);
     }
     if options.record && (options.quick || options.profile != Profile::Release) {
         return Err(TaskError::Failed("only whole runs of the release build are recorded".to_owned()));

@@ -162,6 +162,9 @@ fn trade_message(feed: &Feed, topic: &str, now: Timestamp) -> Option<String> {
     (!rows.is_empty()).then(|| envelope(topic, "snapshot", &Value::Array(rows), now))
 }
 
+/// A side's price and the size there.
+type Level = ((Side, Price), Decimal);
+
 /// Level 1 always sends snapshots; deeper books send what changed, size 0 for levels that are gone. Every message carries
 /// the number after the one before it.
 fn book_update(
@@ -177,7 +180,7 @@ fn book_update(
     levels.extend(asks.into_iter().map(|(price, size)| ((Side::Ask, price), size)));
     let number = before.map_or(feed.updates, |book| book.number) + 1;
     let before = before.filter(|_| depth > 1).map(|book| &book.levels);
-    let mut changed: Vec<((Side, Price), Decimal)> = Vec::new();
+    let mut changed: Vec<Level> = Vec::new();
     for (level, size) in &levels {
         if before.and_then(|book| book.get(level)) != Some(size) {
             changed.push((*level, *size));
@@ -196,7 +199,7 @@ fn book_message(
     feed: &Feed,
     topic: &str,
     kind: &str,
-    (changed, number): (&[((Side, Price), Decimal)], u64),
+    (changed, number): (&[Level], u64),
     now: Timestamp,
 ) -> String {
     let side = |wanted: Side| {

@@ -73,8 +73,27 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ("barter, nautilus_trader in Rust", "no packages: built by hand in ../shared/benchmarks"),
 ];
 
+/// How much is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// A tenth, once: to see that it works.
+    Quick,
+    /// Everything, several times.
+    Whole,
+}
+
+impl Extent {
+    /// Of so many candles those that are played.
+    fn of(self, candles: u32) -> u32 {
+        match self {
+            Self::Quick => candles / 10,
+            Self::Whole => candles,
+        }
+    }
+}
+
 /// Measures and prints everything; what failed is said at the end.
-pub(super) fn run(quick: bool) -> Result<(), TaskError> {
+pub(super) fn run(extent: Extent) -> Result<(), TaskError> {
     let scripts = scripts()?;
     build()?;
     let machine = Machine::here()?;
@@ -88,12 +107,12 @@ pub(super) fn run(quick: bool) -> Result<(), TaskError> {
     }
     absent.extend(LEFT_OUT.iter().map(|(name, why)| format!("{name}: not measured: {why}")));
     let maker = Environment::at(&home, "vectorbt", PEERS[0].packages).map_err(TaskError::Failed)?;
-    let rounds = if quick { 1 } else { 5 };
+    let rounds = if extent == Extent::Quick { 1 } else { 5 };
     let mut rows: Vec<Row> = Vec::new();
     for round in 1..=rounds {
         for (peer, environment) in &ready {
             println!("Round {round} of {rounds}: {} ...", peer.name);
-            let size = if quick { peer.candles / 10 } else { peer.candles };
+            let size = extent.of(peer.candles);
             let candles = maker.candles(&scripts, &home, size)?;
             let ours = ours(peer.ours, size, &home)?;
             let theirs = theirs(peer, environment, &scripts, (&candles, size), &home)?;
@@ -105,9 +124,11 @@ pub(super) fn run(quick: bool) -> Result<(), TaskError> {
         }
     }
     println!("\n{}\n\n{}", machine.line(), table::text(&rows));
-    absent.iter().for_each(|line| println!("{line}"));
+    for line in &absent {
+        println!("{line}");
+    }
     println!();
-    let own = own::measure(quick, &maker, &scripts, &home)?;
+    let own = own::measure(extent, &maker, &scripts, &home)?;
     let mut wrong: Vec<String> = rows.iter().filter_map(Row::complaint).collect();
     wrong.extend(own);
     if wrong.is_empty() { Ok(()) } else { Err(TaskError::Failed(wrong.join("\n"))) }
