@@ -220,6 +220,7 @@ fn take_profit(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
         return;
     }
     let side = holding.side().opposite();
+    let mut all_rest = true;
     for index in 0..holding.levels.targets.len() {
         let Some((price, quantity)) = wanted_target(plan, inner, index) else { continue };
         let number = u16::try_from(index).ok();
@@ -228,9 +229,7 @@ fn take_profit(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
             .with_purpose(OrderPurpose::TakeProfit)
             .find(|tracked| tracked.target == number && tracked.is_live())
             .copied();
-        if resting.is_some_and(|held| held.is_working()) {
-            inner.target_retry = crate::state::Retry::default();
-        }
+        all_rest &= resting.is_some_and(|held| held.is_working());
         match resting {
             Some(held) if held.open_quantity() == quantity.get() => {}
             Some(held) => {
@@ -249,6 +248,10 @@ fn take_profit(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
             }
             None => {}
         }
+    }
+    if all_rest {
+        // One that rests says nothing of another that the venue refuses again and again.
+        inner.target_retry = crate::state::Retry::default();
     }
 }
 
