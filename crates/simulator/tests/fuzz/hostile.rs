@@ -332,9 +332,13 @@ impl World<'_> {
         let mut work: VecDeque<BotAction> = actions.into();
         let mut stop = None;
         let mut turns = 0;
+        let mut last = Vec::new();
         while let Some(BotAction { action, .. }) = work.pop_front() {
             turns += 1;
-            assert!(turns < 500, "the bot does not come to rest");
+            if turns > 490 {
+                last.push(format!("{action:?}"));
+            }
+            assert!(turns < 500, "the bot does not come to rest: {}", last.join("\n"));
             let more = match action {
                 Action::Place(order) => {
                     demands::order(self.own(), self.state(), order.get());
