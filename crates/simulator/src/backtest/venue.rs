@@ -227,14 +227,7 @@ impl<'a> Loop<'a> {
                 }
                 self.spare = actions;
             } else if !self.news.is_empty() {
-                let mut news = std::mem::take(&mut self.news);
-                for event in &news {
-                    self.hear(event);
-                }
-                news.clear();
-                if self.news.is_empty() {
-                    self.news = news;
-                }
+                self.hear_all();
             } else {
                 return;
             }
@@ -266,6 +259,8 @@ impl<'a> Loop<'a> {
                 self.event(slot, &Event::OrderOutcome { client_id: id, request, outcome, at });
             }
             Action::Reconcile(_) => {
+                // The truth of now holds what was filled; told before the fills, it would look like somebody else's deed.
+                self.hear_all();
                 let truth = self.truth(slot, at);
                 self.event(slot, &Event::Reconciled(truth));
             }
@@ -314,6 +309,18 @@ impl<'a> Loop<'a> {
     fn moved(&mut self, slot: u16) {
         self.funds[usize::from(slot)] = Funds::Changed;
         self.all_funds = Funds::Changed;
+    }
+
+    /// Tells everything that the exchange has said.
+    fn hear_all(&mut self) {
+        let mut news = std::mem::take(&mut self.news);
+        for event in &news {
+            self.hear(event);
+        }
+        news.clear();
+        if self.news.is_empty() {
+            self.news = news;
+        }
     }
 
     fn hear(&mut self, news: &ExchangeEvent) {
