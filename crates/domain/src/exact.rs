@@ -91,7 +91,16 @@ pub fn add(a: Decimal, b: Decimal) -> Option<Decimal> {
     if b.is_zero() {
         return Some(a);
     }
-    add_short(a, b).or_else(|| a.checked_add(b))
+    match add_short(a, b) {
+        Some(sum) => Some(sum),
+        None => add_long(a, b),
+    }
+}
+
+/// Out of line, so that the short way stays short where it is used.
+#[inline(never)]
+fn add_long(a: Decimal, b: Decimal) -> Option<Decimal> {
+    a.checked_add(b)
 }
 
 /// The sum when everything on the way to it fits 63 bits. Numbers that are widened keep their value, so the scale is the
@@ -105,7 +114,9 @@ fn add_short(a: Decimal, b: Decimal) -> Option<Decimal> {
         Ordering::Less => left.checked_mul(power(down - up)?)?.checked_add(right)?,
         Ordering::Greater => right.checked_mul(power(up - down)?)?.checked_add(left)?,
     };
-    Some(Decimal::new(sum, up.max(down)))
+    let size = sum.unsigned_abs();
+    let word = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+    Some(Decimal::from_parts(word(size), word(size >> 32), 0, sum < 0, up.max(down)))
 }
 
 /// `size · multiplier · (exit − entry)`.

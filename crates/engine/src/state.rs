@@ -145,7 +145,9 @@ impl PastFacts {
     }
 }
 
-/// How many candles closed after `from`, up to `until`. Candles close on the grid of their timeframe.
+/// How many candles closed after `from`, up to `until`. Candles close on the grid of their timeframe. Few bots ask for
+/// it, so its divisions stand out of line.
+#[inline(never)]
 fn closes_between(from: Timestamp, until: Timestamp, timeframe: Timeframe) -> u32 {
     let closes = until.since_ms(timeframe.open_of(from)) / timeframe.ms();
     u32::try_from(closes.max(0)).unwrap_or(u32::MAX)

@@ -210,7 +210,8 @@ macro_rules! components {
             }
 
             /// The same into a place that the caller keeps.
-            #[inline]
+            #[allow(clippy::inline_always, reason = "a jump; a call would cost more than it does")]
+            #[inline(always)]
             pub(crate) fn read(&mut self, inputs: &Inputs<'_>, reading: &mut Reading) {
                 match self { $(Self::$variant(component) => read_one(component, inputs, reading)),+ }
             }

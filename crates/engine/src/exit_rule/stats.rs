@@ -25,6 +25,21 @@ struct Extremes {
     low: RollingLow,
 }
 
+impl Extremes {
+    #[inline(never)]
+    fn update(&mut self, candle: &Ohlcv) -> Option<(f64, f64, f64)> {
+        let atr = self.atr.update(candle);
+        let high = self.high.update(candle.high);
+        let low = self.low.update(candle.low);
+        Some((high?, low?, atr?))
+    }
+}
+
+#[inline(never)]
+fn update(atr: &mut Atr, candle: &Ohlcv) -> Option<f64> {
+    atr.update(candle)
+}
+
 /// Values on the newest candle; `None` while warming up or when no rule needs them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Now {
@@ -59,24 +74,19 @@ impl Stats {
         }
     }
 
-    /// Takes in a closed candle.
+    /// Takes in a closed candle. What most templates do not have stands out of line.
+    #[inline]
     pub fn update(&mut self, candle: &Ohlcv) {
         self.now.stop_atr = self.stop.as_mut().and_then(|atr| atr.update(candle));
         self.now.target_atr = match &mut self.target {
-            Some(atr) => atr.update(candle),
+            Some(atr) => update(atr, candle),
             None => self.now.stop_atr,
         };
         if let Some(atr) = &mut self.volatility {
-            self.now.volatility_atr = atr.update(candle);
+            self.now.volatility_atr = update(atr, candle);
         }
         if let Some(extremes) = &mut self.chandelier {
-            let atr = extremes.atr.update(candle);
-            let high = extremes.high.update(candle.high);
-            let low = extremes.low.update(candle.low);
-            self.now.chandelier = match (high, low, atr) {
-                (Some(high), Some(low), Some(atr)) => Some((high, low, atr)),
-                (None, _, _) | (_, None, _) | (_, _, None) => None,
-            };
+            self.now.chandelier = extremes.update(candle);
         }
     }
 

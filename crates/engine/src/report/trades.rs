@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use keyhold_domain::Decimal;
-use keyhold_domain::exact::{add, compare, is_negative, is_positive};
+use keyhold_domain::exact::{compare, is_negative, is_positive};
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
 use serde::{Deserialize, Serialize};
 
@@ -94,11 +94,6 @@ struct Sums {
     streaks: (u64, u64),
 }
 
-/// `sum += amount`, the short way for short numbers; as large as can be on overflow.
-fn grow(sum: &mut Decimal, amount: Decimal) {
-    *sum = add(*sum, amount).unwrap_or_else(|| sum.saturating_add(amount));
-}
-
 impl TradeStats {
     /// The figures of trades in the order in which they ended.
     pub fn of<'a>(trades: impl Iterator<Item = &'a Trade>) -> Self {
@@ -113,10 +108,10 @@ impl TradeStats {
 
     fn add(&mut self, trade: &Trade, sums: &mut Sums) {
         self.count += 1;
-        grow(&mut self.gross, trade.gross);
-        grow(&mut self.fees, trade.fees);
-        grow(&mut self.funding, trade.funding);
-        grow(&mut self.net, trade.net);
+        self.gross = self.gross.saturating_add(trade.gross);
+        self.fees = self.fees.saturating_add(trade.fees);
+        self.funding = self.funding.saturating_add(trade.funding);
+        self.net = self.net.saturating_add(trade.net);
         // Of equal amounts the one that comes later is kept as the best and the one that was there as the worst, as
         // `max` and `min` do.
         if self.best.is_none_or(|best| compare(best, trade.net) != Ordering::Greater) {
@@ -127,11 +122,11 @@ impl TradeStats {
         }
         if is_positive(trade.net) {
             self.wins += 1;
-            grow(&mut sums.wins, trade.net);
+            sums.wins = sums.wins.saturating_add(trade.net);
             sums.streaks = (sums.streaks.0 + 1, 0);
         } else if is_negative(trade.net) {
             self.losses += 1;
-            grow(&mut sums.losses, trade.net);
+            sums.losses = sums.losses.saturating_add(trade.net);
             sums.streaks = (0, sums.streaks.1 + 1);
         } else {
             self.even += 1;
@@ -139,7 +134,7 @@ impl TradeStats {
         }
         self.win_streak = self.win_streak.max(sums.streaks.0);
         self.loss_streak = self.loss_streak.max(sums.streaks.1);
-        grow(&mut sums.moved, trade.gross.abs());
+        sums.moved = sums.moved.saturating_add(trade.gross.abs());
         sums.holding_ms = sums.holding_ms.saturating_add(trade.exited_at.since_ms(trade.entered_at));
         sums.delay_ms = sums.delay_ms.saturating_add(trade.entered_at.since_ms(trade.decided_at));
         if let Some(r) = trade.r_multiple {
