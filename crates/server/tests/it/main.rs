@@ -3,7 +3,7 @@
 //! In place of `keyhold-bot` the server launches the example `parrot`. Tests that need the keeper run it when its
 //! program stands beside the tests (or is named by `KEYHOLD_TEST_KEEPER`) and say loudly when it does not.
 
-#![allow(clippy::unwrap_used, reason = "a failing helper of a test is a failing test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failing helper of a test is a failing test")]
 
 mod accounts;
 mod authorization;
