@@ -91,27 +91,27 @@ impl Worker {
         let line = |lane: &Market<'_>| {
             PriceLine::new(lane.instrument.symbol, lane.candles, assumed.from, assumed.until)
         };
-        let lines: Vec<PriceLine> = lanes.iter().map(line).collect();
+        let prices: Vec<PriceLine> = lanes.iter().map(line).collect();
         self.check()?;
-        Output::new(report, &lines).map_err(|error| Failure::new("BT_FAILED", error.to_string()))
+        Output::new(report, &prices).map_err(|error| Failure::new("BT_FAILED", error.to_string()))
     }
 
     /// The candles of one market, read month by month.
     fn history(&self, market: &RunMarket, timeframe: Timeframe) -> Result<History, Failure> {
         let library = self.recorded.library(market.place.environment);
-        let shelf = library.shelf(market.place.market(market.recorded));
+        let files = library.shelf(market.place.market(market.recorded));
         let (from, until) = (self.request.read_from(), self.request.until);
         let mut instrument = market.instrument;
         if let Some(fees) = self.request.assumed.fees {
             (instrument.maker_fee, instrument.taker_fee) = (fees.maker, fees.taker);
         }
         let mut candles: Vec<Candle> = Vec::new();
-        for month in shelf.months()? {
+        for month in files.months()? {
             self.check()?;
             if month < Month::of(from) || month > Month::of(until) {
                 continue;
             }
-            for candle in shelf.month(month)? {
+            for candle in files.month(month)? {
                 if candle.open_time >= from && candle.open_time < until {
                     let rounded = on_tick(candle, &instrument);
                     candles.push(rounded.ok_or_else(|| below_tick(candle.open_time))?);

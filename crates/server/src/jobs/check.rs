@@ -337,13 +337,13 @@ impl Found {
         &mut self,
         asked: &Asked,
         place: Place,
-        shelf: &ShelfFacts,
+        facts: &ShelfFacts,
         (number, warmup): (usize, u32),
     ) -> Coverage {
         let path = format!("markets[{number}]");
         let (wanted, from, until) = (asked.document.timeframe, asked.from, asked.until);
-        let Some((recorded, spans)) = &shelf.best else {
-            match shelf.too_coarse {
+        let Some((recorded, spans)) = &facts.best else {
+            match facts.too_coarse {
                 Some(coarse) => self.say(
                     path,
                     "BT_TOO_COARSE",

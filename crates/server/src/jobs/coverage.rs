@@ -29,12 +29,14 @@ impl Span {
 
 type Key = (Environment, Market, Month);
 type Stamp = (SystemTime, u64);
+/// What is known of months, each as its file was when it was read.
+type Known = BTreeMap<Key, (Stamp, Arc<[Span]>)>;
 
 /// The folders of candles, one per environment, and what is known about them.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     folder: PathBuf,
-    known: Mutex<BTreeMap<Key, (Stamp, Arc<[Span]>)>>,
+    known: Mutex<Known>,
 }
 
 impl Recorded {
@@ -48,7 +50,7 @@ impl Recorded {
         Library::new(self.folder.join(environment.as_str()))
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<Key, (Stamp, Arc<[Span]>)>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -57,10 +59,10 @@ impl Recorded {
     /// # Errors
     /// [`HistoryError`].
     pub(crate) fn spans(&self, environment: Environment, market: Market) -> Result<Vec<Span>, HistoryError> {
-        let shelf = self.library(environment).shelf(market);
+        let files = self.library(environment).shelf(market);
         let mut all: Vec<Span> = Vec::new();
-        for month in shelf.months()? {
-            for span in self.month(environment, &shelf, month)?.iter() {
+        for month in files.months()? {
+            for span in self.month(environment, &files, month)?.iter() {
                 match all.last_mut() {
                     Some(last) if last.until == span.from => last.until = span.until,
                     Some(_) | None => all.push(*span),
@@ -73,17 +75,17 @@ impl Recorded {
     fn month(
         &self,
         environment: Environment,
-        shelf: &Shelf,
+        files: &Shelf,
         month: Month,
     ) -> Result<Arc<[Span]>, HistoryError> {
-        let key = (environment, shelf.market(), month);
-        let stamp = shelf.stamp(month)?;
+        let key = (environment, files.market(), month);
+        let stamp = files.stamp(month)?;
         if let Some((_, spans)) = self.known().get(&key).filter(|(known, _)| *known == stamp) {
             return Ok(Arc::clone(spans));
         }
-        let timeframe = shelf.market().timeframe;
+        let timeframe = files.market().timeframe;
         let mut spans: Vec<Span> = Vec::new();
-        for candle in shelf.month(month)? {
+        for candle in files.month(month)? {
             let until = candle.close_time(timeframe);
             match spans.last_mut() {
                 Some(last) if last.until == candle.open_time => last.until = until,

@@ -67,7 +67,7 @@ impl Fetcher {
         let FetchRequest { place, timeframe, from, until } = self.request;
         let market = venues::market(&self.app, place.exchange, place.environment, place.contract_type)
             .map_err(|problem| FetchFailure::new("EXCHANGE_DOWN", problem.detail.clone()))?;
-        let shelf = self.recorded.library(place.environment).shelf(place.market(timeframe));
+        let files = self.recorded.library(place.environment).shelf(place.market(timeframe));
         let known = self.recorded.spans(place.environment, place.market(timeframe));
         let known = known.map_err(|error| unusable(&error.into()))?;
         let gaps = between(&known, from, self.end(until));
@@ -78,7 +78,7 @@ impl Fetcher {
         let mut told = |step: crate::candles::fetch::Step| {
             seen.send_replace(Some(Seen { done: number(step.done), all: number(step.all), at: step.until }));
         };
-        let added = fill(&market, &shelf, &wanted, &mut told).await.map_err(|error| unusable(&error))?;
+        let added = fill(&market, &files, &wanted, &mut told).await.map_err(|error| unusable(&error))?;
         let now = self.recorded.spans(place.environment, place.market(timeframe));
         let now = now.map_err(|error| unusable(&error.into()))?;
         let missing = count(&between(&now, from, self.end(until)), timeframe);

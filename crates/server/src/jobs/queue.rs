@@ -342,7 +342,7 @@ pub(crate) async fn tell(app: &App, store: &WorkspaceStore, job: &JobRow) {
     };
     match row.kind {
         JobKind::Backtest => {
-            publish(app, store, "backtest", BacktestView::new(app, row, Detail::Short).await)
+            publish(app, store, "backtest", BacktestView::new(app, row, Detail::Short).await);
         }
         JobKind::Candles => publish(app, store, "candle_fetch", FetchView::new(app, row).await),
     }

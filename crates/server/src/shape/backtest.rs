@@ -224,7 +224,7 @@ pub(crate) struct CourseSummary {
     calmar: Option<f64>,
     #[schema(required)]
     exposure_pct: Option<f64>,
-    months: Vec<Month>,
+    months: Vec<OneMonth>,
 }
 
 /// The greatest fall from a highest equity.
@@ -241,7 +241,7 @@ pub(crate) struct Drawdown {
 /// The course of one calendar month, UTC.
 #[derive(ToSchema)]
 #[schema(as = ResultMonth)]
-pub(crate) struct Month {
+pub(crate) struct OneMonth {
     /// `2022-01`.
     month: String,
     change: String,

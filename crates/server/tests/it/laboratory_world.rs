@@ -101,8 +101,9 @@ pub(crate) fn body(from: i64, until: i64) -> Value {
 
 /// The body with some fields replaced.
 pub(crate) fn with(mut body: Value, fields: Value) -> Value {
-    for (name, value) in fields.as_object().unwrap() {
-        body[name] = value.clone();
+    let Value::Object(fields) = fields else { panic!("the fields are an object") };
+    for (name, value) in fields {
+        body[name] = value;
     }
     body
 }
