@@ -75,7 +75,9 @@ fn main() -> Result<(), Failure> {
     match std::env::args().nth(1).as_deref() {
         Some("--list") => {
             println!("reference");
-            system_templates::all().iter().for_each(|template| println!("{}", template.id));
+            for template in system_templates::all() {
+                println!("{}", template.id);
+            }
             return Ok(());
         }
         Some("--template") => {

@@ -157,11 +157,14 @@ mod tests {
         })
     }
 
-    /// (kind, number, bids, asks, fault, book afterwards): one story from the first message to the last.
+    /// Kind, number, bids, asks, fault, book afterwards.
+    type Row = (BookKind, i64, &'static str, &'static str, Option<BookFault>, &'static str);
+
+    /// One story from the first message to the last.
     #[test]
     fn a_book_is_believed_only_while_it_is_whole() {
         use BookKind::{Delta, Snapshot};
-        let story: &[(BookKind, i64, &str, &str, Option<BookFault>, &str)] = &[
+        let story: &[Row] = &[
             (Delta, 4, "9x1", "", Some(BookFault::NoSnapshot), "none"),
             (Snapshot, 7, "9x1 8x2", "10x3 11x4", None, "9x1 8x2 | 10x3 11x4 @7"),
             (Delta, 8, "9x5 8x0 7x1", "10x0", None, "9x5 7x1 | 11x4 @8"),

@@ -316,8 +316,7 @@ mod tests {
         let mut recorded = RecordedFacts::default();
         let text = "time,open_interest\n300000,100\n600000,1.1e2\n900000,120\n2100000,130\n";
         recorded.read(RecordedKind::OpenInterest, text).unwrap();
-        let known =
-            |minute| facts(&recorded, minute, Timeframe::M1).open_interest().map(|value| value.round());
+        let known = |minute| facts(&recorded, minute, Timeframe::M1).open_interest().map(f64::round);
         // A candle of minute n closes at minute n + 1.
         assert_eq!(known(3), None, "nothing is known before the first row");
         assert_eq!(known(4), Some(100.0), "known at the close itself");
