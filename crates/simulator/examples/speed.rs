@@ -21,7 +21,7 @@ use keyhold_domain::{
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::settings::{BotSettings, Sizing};
 use keyhold_engine::system_templates;
-use keyhold_simulator::backtest::{Control, Fills, Funding, ProtectFrom, Report, Spec, run};
+use keyhold_simulator::backtest::{Control, Fills, Funding, ProtectFrom, Report, Spec, Unsupported, run};
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 
 #[path = "../tests/it/reference_market.rs"]
@@ -168,6 +168,8 @@ fn template(id: &str, count: usize) -> Result<(Spec, Vec<Candle>), Failure> {
     let settings = BotSettings::new(Sizing::FixedNotional { quote: Decimal::from(1000) }, Decimal::from(2));
     let mut spec = Spec::new(template, instrument()?, settings, Decimal::from(10_000));
     spec.fills.slippage_bps = Decimal::ONE;
+    // The market is candles and funding: what needs a book, trades or open interest is neutral.
+    spec.unsupported = Unsupported::Neutral;
     spec.funding = Funding::Constant(Rate::new(Decimal::new(1, 4)));
     Ok((spec, candles))
 }
