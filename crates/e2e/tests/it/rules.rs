@@ -31,14 +31,18 @@ struct Known<'a> {
     bot: Option<&'a Trader>,
     template: &'a str,
     trade: Option<&'a str>,
+    fetch: Option<&'a str>,
+    backtests: Option<[&'a str; 2]>,
 }
 
 /// Reads everything that can be read, with and without conditions, and answers how many addresses gave something.
 fn crawl(house: &mut House, known: &Known<'_>, secret: &str) -> usize {
     let description = house.owner.get("/api/openapi.json").ok();
     let bot = known.bot.map_or("", |bot| bot.id.as_str());
+    let ids = known.backtests.map_or_else(String::new, |ids| ids.join(","));
     let query = format!(
-        "exchange=bybit&environment=simulated&contract_type=linear&bot_id={bot}&symbol=BTCUSDT&timeframe=1m&limit=500"
+        "exchange=bybit&environment=simulated&contract_type=linear&bot_id={bot}&symbol=BTCUSDT&timeframe=1m&limit=500\
+         &ids={ids}"
     );
     let mut given = 0;
     for (path, methods) in description["paths"].as_object().unwrap() {
@@ -50,8 +54,13 @@ fn crawl(house: &mut House, known: &Known<'_>, secret: &str) -> usize {
             "bots" => known.bot.map(|bot| bot.id.as_str()),
             "templates" => Some(known.template),
             "trades" => known.trade,
+            "candles" => known.fetch,
+            "backtests" => known.backtests.map(|ids| ids[0]),
             _ => None,
         };
+        if path.ends_with("/backtests/compare") && known.backtests.is_none() {
+            continue;
+        }
         let address = match (path.contains('{'), id) {
             (false, _) => path.clone(),
             (true, Some(id)) => path.replace("{id}", id),
@@ -72,6 +81,40 @@ fn crawl(house: &mut House, known: &Known<'_>, secret: &str) -> usize {
     given
 }
 
+/// Candles around a trade, fetched from the exchange, and two backtests on them. Answers their ids.
+fn fetch_and_backtest(house: &mut House, template: &str, trade: &Value) -> (String, [String; 2]) {
+    const MINUTE_MS: i64 = 60_000;
+    let minute = |instant: &Value, apart: i64| (instant.as_i64().unwrap() / MINUTE_MS + apart) * MINUTE_MS;
+    let market = json!({
+        "exchange": "bybit", "environment": "simulated", "contract_type": "linear", "symbol": "BTCUSDT"
+    });
+    let mut fetch = market.clone();
+    fetch["timeframe"] = json!("1m");
+    fetch["from"] = json!(minute(&trade["entered_at"], -120));
+    fetch["until"] = json!(minute(&trade["exited_at"], 0));
+    let fetch = finished(house, "/api/v1/candles/fetches", &fetch);
+    let run = json!({
+        "template_id": template, "markets": [market], "equity": "10000", "gaps": "accept",
+        "from": minute(&trade["entered_at"], -30), "until": minute(&trade["exited_at"], 0),
+        "settings": { "format": 1, "sizing": { "mode": "fixed_notional", "quote": "500" }, "leverage": "2" }
+    });
+    (fetch, [(); 2].map(|()| finished(house, "/api/v1/backtests", &run)))
+}
+
+/// Asks for a job and waits until it is completed.
+fn finished(house: &mut House, list: &str, asked: &Value) -> String {
+    let id = house.owner.post(list, asked).ok()["id"].as_str().unwrap().to_owned();
+    eventually("the job's end", || {
+        let job = house.owner.get(&format!("{list}/{id}")).ok();
+        match job["state"].as_str() {
+            Some("queued" | "running") => None,
+            Some("completed") => Some(()),
+            _ => panic!("{job}"),
+        }
+    });
+    id
+}
+
 #[test]
 fn a_secret_is_shown_by_no_address_and_no_event() {
     // The control: the search does find what it looks for.
@@ -87,7 +130,7 @@ fn a_secret_is_shown_by_no_address_and_no_event() {
         &key.secret,
     );
     let id = stored.ok()["id"].as_str().unwrap().to_owned();
-    let known = Known { key: &id, bot: None, template: &template, trade: None };
+    let known = Known { key: &id, bot: None, template: &template, trade: None, fetch: None, backtests: None };
     let at_once = crawl(&mut house, &known, &key.secret);
     assert!(at_once >= 10, "{at_once} addresses");
     house.test_key(&id);
@@ -97,7 +140,15 @@ fn a_secret_is_shown_by_no_address_and_no_event() {
     house.play_to_exit(&bot);
     let trades = house.await_trades(1);
     let trade = trades[0]["id"].as_str().unwrap();
-    let known = Known { key: &id, bot: Some(&bot), template: &template, trade: Some(trade) };
+    let (fetch, backtests) = fetch_and_backtest(&mut house, &template, &trades[0]);
+    let known = Known {
+        key: &id,
+        bot: Some(&bot),
+        template: &template,
+        trade: Some(trade),
+        fetch: Some(&fetch),
+        backtests: Some(backtests.each_ref().map(String::as_str)),
+    };
     let later = crawl(&mut house, &known, &key.secret);
     assert!(later > at_once, "{later} addresses");
     eprintln!("{later} addresses show nothing of the secret");
