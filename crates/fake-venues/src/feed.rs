@@ -195,6 +195,11 @@ impl Feed {
         self.trades.range(self.trades.len().saturating_sub(self.untold)..)
     }
 
+    /// The newest trade before those.
+    pub(crate) fn last_told_trade(&self) -> Option<&PublicTrade> {
+        self.trades.len().checked_sub(self.untold + 1).and_then(|place| self.trades.get(place))
+    }
+
     /// Those who listen have heard of all trades.
     pub(crate) const fn trades_told(&mut self) {
         self.untold = 0;

@@ -151,6 +151,15 @@ fn kline_message(
 }
 
 fn trade_message(feed: &Feed, topic: &str, now: Timestamp) -> Option<String> {
+    trades_message(feed, topic, feed.untold_trades(), now)
+}
+
+fn trades_message<'a>(
+    feed: &Feed,
+    topic: &str,
+    trades: impl Iterator<Item = &'a PublicTrade>,
+    now: Timestamp,
+) -> Option<String> {
     let row = |trade: &PublicTrade| {
         json!({
             "T": trade.at.ms(), "s": feed.instrument.symbol, "S": trade_side(trade), "v": number(trade.size),
@@ -158,7 +167,7 @@ fn trade_message(feed: &Feed, topic: &str, now: Timestamp) -> Option<String> {
             "seq": trade.number,
         })
     };
-    let rows: Vec<Value> = feed.untold_trades().map(row).collect();
+    let rows: Vec<Value> = trades.map(row).collect();
     (!rows.is_empty()).then(|| envelope(topic, "snapshot", &Value::Array(rows), now))
 }
 
@@ -245,7 +254,8 @@ pub(crate) fn first_message(state: &mut State, kind: ContractType, topic: &str) 
             state.books.insert(topic.to_owned(), book);
             Some(message)
         }
-        // Trades of the past are not told.
+        // The newest that others have heard of; what comes is told to all.
+        ["publicTrade", _] => trades_message(feed, topic, feed.last_told_trade().into_iter(), now),
         _ => None,
     }
 }
