@@ -15,8 +15,6 @@ use crate::{TaskError, demo};
 
 /// Candles of the short and of the long run. The short one holds the longest warm-up.
 const CANDLES: [u32; 2] = [20_000, 60_000];
-/// By how much a count may rise: compilers, C libraries and processors differ by less.
-const MOST_RISE: f64 = 0.10;
 /// What records the counts.
 const RECORD: &str = "./x bench --instructions --record";
 
@@ -144,7 +142,8 @@ fn compare(recorded: &Counts, counts: &Counts) -> Vec<String> {
             None => complaints.push(format!("{strategy} has no recorded count: {RECORD}")),
             Some(before) => {
                 let rise = ratio(*count, *before) - 1.0;
-                if rise > MOST_RISE {
+                // In whole numbers: a tenth more is not more than a tenth.
+                if count.saturating_mul(10) > before.saturating_mul(11) {
                     complaints.push(format!(
                         "{strategy} takes {count} instructions a candle and took {before}: {:.0} % more; when that is \
                          wanted, {RECORD}",

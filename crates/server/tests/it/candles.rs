@@ -85,13 +85,22 @@ fn a_file_is_imported_listed_checked_and_exported() {
 #[test]
 fn a_backtest_reads_both_formats_and_says_the_same() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("a.csv"), csv(&candles(3_000))).unwrap();
+    std::fs::write(folder.path().join("a.csv"), csv(&candles(9_000))).unwrap();
     let import = [&["candles", "import", "a.csv"][..], &MARKET].concat();
     keyhold(folder.path(), &import).unwrap();
     let run = |file| {
         let report = keyhold(
             folder.path(),
-            &["backtest", "--template", "mean-reversion", "--candles", file, "--json"],
+            &[
+                "backtest",
+                "--template",
+                "mean-reversion",
+                "--candles",
+                file,
+                "--unsupported",
+                "neutral",
+                "--json",
+            ],
         );
         report.unwrap()
     };

@@ -245,11 +245,14 @@ fn templates_are_checked_explained_and_exported() {
         .collect();
     let expected = [
         ("timeframe", "WRONG_TYPE"),
-        ("components[0].kind", "UNKNOWN_KIND"),
         ("components[1].wait", "UNKNOWN_FIELD"),
+        ("name", "NAME_INVALID"),
+        ("components[0].kind", "UNKNOWN_KIND"),
+        ("exits", "NO_EXIT_RULE"),
+        ("exits", "NO_HARD_STOP"),
     ];
     assert_eq!(pairs, expected);
-    assert!(keyhold(folder.path(), "templates validate wrong.json", 3).starts_with("3 problems:"));
+    assert!(keyhold(folder.path(), "templates validate wrong.json", 3).starts_with("6 problems:"));
     std::fs::write(folder.path().join("broken.json"), "{\n  \"format\": 1,\n}").unwrap();
     assert!(
         keyhold(folder.path(), "templates validate broken.json", 3)
@@ -283,7 +286,7 @@ fn series_recorded_besides_candles_are_used_and_the_lack_of_one_is_named() {
         json!({"kind": "open_interest", "role": "filter",
                "parameters": {"lookback": 1, "min_change_pct": 0.5, "require": "not_falling"}}),
         json!({"kind": "max_spread", "role": "entry_guard", "parameters": {"max_bps": 5}}),
-        json!({"kind": "cvd", "role": "filter", "parameters": {"period": 2, "min_pct": 0}}),
+        json!({"kind": "cvd", "role": "signal", "parameters": {"period": 2, "min_pct": 0}}),
         json!({"kind": "basis_premium", "role": "risk_gate", "parameters": {"threshold_pct": 1}}),
     ]);
     std::fs::write(path.join("flow.json"), template.to_string()).unwrap();

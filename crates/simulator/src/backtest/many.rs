@@ -18,6 +18,7 @@ use super::recorded::{RecordedFacts, RecordedKind};
 use super::report::{Finding, Gap, REPORT_FORMAT, Report};
 use super::run::{self, BacktestError, Control, Listener, Progress};
 use super::spec::{DecisionFill, Funding, Spec};
+use super::support::supported;
 use super::venue::Loop;
 
 /// Candles between two reports of progress.
@@ -104,7 +105,7 @@ pub(super) fn interleaved(
     let mut findings = Vec::new();
     // A component has what it needs when every instrument has it.
     let lacking = |needs| markets.iter().any(|market| lacks(market.recorded, market.funding, needs));
-    let template = run::supported(spec, &lacking, &mut findings)?;
+    let template = supported(spec, &lacking, &mut findings)?;
     let mut exchange = run::market(spec);
     let (mut plans, mut lanes, mut gaps) = (Vec::new(), Vec::new(), Vec::new());
     for (slot, market) in (0_u16..).zip(markets) {

@@ -13,6 +13,7 @@ mod recorded;
 mod report;
 mod run;
 mod spec;
+mod support;
 mod text;
 mod venue;
 
@@ -23,6 +24,7 @@ pub(crate) use many::run_joined;
 pub use many::{Market, run_interleaved, run_markets};
 pub use recorded::{RecordedError, RecordedFacts, RecordedKind, RecordedProblem};
 pub use report::{Assumptions, Finding, Gap, OpenAtEnd, Report};
-pub use run::{BacktestError, Control, Progress, run, run_recorded, unsupported};
+pub use run::{BacktestError, Control, Progress, run, run_recorded};
 pub use spec::{DecisionFill, Fills, Funding, LimitUse, ProtectFrom, Spec, Unsupported};
+pub use support::unsupported;
 pub use text::text;

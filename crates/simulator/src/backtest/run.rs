@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use keyhold_domain::{BotId, Decimal, Instrument, Price, Rate, Timestamp};
-use keyhold_engine::catalog::DataNeeds;
 use keyhold_engine::decision::Decision;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::problem::Problem;
 use keyhold_engine::report::{Course, Metrics, equity::Exposure};
 use keyhold_engine::settings::{Limits, Recording};
-use keyhold_engine::template::{ComponentSpec, Enabled, Role, Template};
+use keyhold_engine::template::Template;
 use keyhold_engine::{BotPlan, Ids, Plan, State};
 
 use super::facts::{Besides, lacks};
-use super::recorded::{RecordedFacts, RecordedKind};
+use super::recorded::RecordedKind;
 use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
-use super::spec::{DecisionFill, Funding, LimitUse, Spec, Unsupported};
+use super::spec::{DecisionFill, Funding, LimitUse, Spec};
+use super::support::supported;
 use super::venue::{ACCOUNT, Loop};
 use crate::exchange::{AccountNews, Exchange, ExchangeConfig, FillRules, Slippage};
 
@@ -71,7 +71,11 @@ pub enum BacktestError {
         most: u64,
     },
     /// Components need more than candles.
-    #[error("these components cannot be simulated from candles: {}", .0.join(", "))]
+    #[error(
+        "these components cannot be simulated from what there is: {}; give the funding or the series they need, or have them \
+         counted as neutral",
+        .0.join(", ")
+    )]
     ComponentUnsupported(Vec<String>),
     /// Candles do not follow each other in time.
     #[error("the candle at {0} is not later than the one before it")]
@@ -155,52 +159,6 @@ pub(super) fn all(
     run.joined = joined;
     run.all(candles, first, watch, told)?;
     Ok(run.report(candles, first, findings, gaps))
-}
-
-/// The enabled components that need more than candles, this funding and these series, by their names in documents, in the
-/// order of the template.
-pub fn unsupported(template: &Template, recorded: &RecordedFacts, funding: &Funding) -> Vec<String> {
-    let lacks = |needs| lacks(recorded, funding, needs);
-    names(template, &|component| is_unsupported(component, &lacks))
-}
-
-fn names(template: &Template, wanted: &dyn Fn(&ComponentSpec) -> bool) -> Vec<String> {
-    template.components.iter().filter(|one| wanted(one)).map(|one| one.kind.clone()).collect()
-}
-
-fn is_unsupported(component: &ComponentSpec, lacks: &dyn Fn(DataNeeds) -> bool) -> bool {
-    let entry = keyhold_engine::catalog::component(&component.kind);
-    component.enabled == Enabled::Yes && entry.is_some_and(|entry| lacks(entry.needs))
-}
-
-/// The template without what cannot be simulated, when that was asked for.
-pub(super) fn supported(
-    spec: &Spec,
-    lacks: &dyn Fn(DataNeeds) -> bool,
-    findings: &mut Vec<Finding>,
-) -> Result<Template, BacktestError> {
-    let is_missing = |component: &ComponentSpec| is_unsupported(component, lacks);
-    let missing: Vec<String> = names(&spec.template, &is_missing);
-    if missing.is_empty() {
-        return Ok(spec.template.clone());
-    }
-    let mut template = spec.template.clone();
-    for component in &mut template.components {
-        // A signal without data stays and is neutral: leaving it out would move the threshold.
-        if is_missing(component) && component.role != Role::Signal {
-            component.enabled = Enabled::No;
-        }
-    }
-    match spec.unsupported {
-        Unsupported::Refuse => Err(BacktestError::ComponentUnsupported(missing)),
-        Unsupported::Neutral => {
-            findings.push(Finding {
-                code: "BT_COMPONENT_UNSUPPORTED",
-                message: format!("Not simulated, for lack of data: {}.", missing.join(", ")),
-            });
-            Ok(template)
-        }
-    }
 }
 
 pub(super) fn compile(
