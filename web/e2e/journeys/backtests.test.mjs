@@ -112,7 +112,7 @@ async function send(page) {
 
 async function refused(person) {
   const { page } = person;
-  await form(person, 'Mean Reversion', TORN);
+  await form(person, 'Momentum', TORN);
   await choose(page.getByLabel('Range', { exact: true }), 'All there is');
   await page.getByText('1 gap in the range.').waitFor();
   const gaps = page.getByLabel('Gaps', { exact: true });
