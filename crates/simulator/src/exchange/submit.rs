@@ -183,12 +183,12 @@ impl Exchange {
 
     /// Size of the position that an order of this side would reduce.
     pub(super) fn reducible(&self, a: usize, m: usize, side: Side) -> Decimal {
-        let size = self.accounts[a].positions[m].size;
+        let held = self.accounts[a].positions[m].size;
         let reduces = match side {
-            Side::Buy => is_negative(size),
-            Side::Sell => is_positive(size),
+            Side::Buy => is_negative(held),
+            Side::Sell => is_positive(held),
         };
-        if reduces { size.abs() } else { Decimal::ZERO }
+        if reduces { held.abs() } else { Decimal::ZERO }
     }
 
     /// The margin to set aside for the order, refused when it is not free.

@@ -97,12 +97,11 @@ pub(super) fn text(rows: &[Row]) -> String {
     );
     for row in rows {
         let (low, high) = spread(&row.ratios());
-        let trades = match row.difference {
-            None => format!("the same {}", row.trades),
-            Some(_) => {
-                let (candles, whole) = row.same;
-                format!("of {} in the same candles {candles}, at the same prices {whole}", row.trades)
-            }
+        let trades = if row.difference.is_none() {
+            format!("the same {}", row.trades)
+        } else {
+            let (candles, whole) = row.same;
+            format!("of {} in the same candles {candles}, at the same prices {whole}", row.trades)
         };
         let _ = writeln!(
             text,
