@@ -60,7 +60,7 @@ const PEERS: &[Peer] = &[
         packages: &["nautilus_trader==1.221.0"],
         script: "bt_nautilus.py",
         arguments: &["--mode=exact"],
-        ours: "reference",
+        ours: "reference-at-level",
         agreement: Agreement::Whole,
         candles: 100_000,
     },
