@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release -p keyhold-simulator --example speed -- [candles] [strategy] [--run n] [--once] [--trades file]`
 //! The strategy is `reference` (the reference backtests' strategy on their market), `reference-next-candle` (the same
-//! with protective orders from the candle after the entry's on) or a system template (on a seeded market). The markets
+//! with protective orders from the candle after the entry's on), `reference-at-level` (the same with stop and target
+//! filled at their level where the open jumps over it) or a system template (on a seeded market). The markets
 //! are the same on every machine. Candles are made and converted to floats before the clock starts, as in a service that
 //! keeps candles in memory; the same run with conversion is printed as well. `--run` plays only the first so many
 //! candles, `--once` a single time: the difference of two such runs under an instruction counter is the cost of the
@@ -22,6 +23,7 @@ use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::settings::{BotSettings, Sizing};
 use keyhold_engine::system_templates;
 use keyhold_simulator::backtest::{Control, Fills, Funding, ProtectFrom, Report, Spec, Unsupported, run};
+use keyhold_simulator::exchange::GapFill;
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 
 #[path = "../tests/it/reference_market.rs"]
@@ -89,10 +91,12 @@ fn main() -> Result<(), Failure> {
     }
     let options = Options::read()?;
     let fills = reference_strategy::next_open_fills();
+    let at_level = Fills { stop_gap: GapFill::AtOrder, target_gap: GapFill::AtOrder, ..fills };
     let late = Fills { protect_from: ProtectFrom::NextCandle, ..fills };
     let (spec, candles) = match options.strategy.as_str() {
         "reference" => reference(fills, options.candles)?,
         "reference-next-candle" => reference(late, options.candles)?,
+        "reference-at-level" => reference(at_level, options.candles)?,
         id => template(id, options.candles)?,
     };
     let started = now();
@@ -106,7 +110,7 @@ fn main() -> Result<(), Failure> {
         let took = now() - started;
         best = best.min(took);
         println!(
-            "{}: {} candles, {} trades, net {}: {took:.3} CPU seconds",
+            "{}: {} candles, {} trades, net {}: {took:.6} CPU seconds",
             options.strategy,
             played.len(),
             report.trades.len(),

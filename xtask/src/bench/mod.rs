@@ -56,8 +56,7 @@ pub fn run(options: &Options) -> Result<(), TaskError> {
         return instructions::run(counts);
     }
     if options.instead.peers {
-        let extent = if options.quick { peers::Extent::Quick } else { peers::Extent::Whole };
-        return peers::run(extent);
+        return peers::run(if options.quick { peers::Length::Quick } else { peers::Length::Whole });
     }
     if options.record && (options.quick || options.profile != Profile::Release) {
         return Err(TaskError::Failed("only whole runs of the release build are recorded".to_owned()));

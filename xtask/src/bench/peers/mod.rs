@@ -60,7 +60,7 @@ const PEERS: &[Peer] = &[
         packages: &["nautilus_trader==1.221.0"],
         script: "bt_nautilus.py",
         arguments: &["--mode=exact"],
-        ours: "reference",
+        ours: "reference-at-level",
         agreement: Agreement::Whole,
         candles: 100_000,
     },
@@ -75,27 +75,25 @@ const LEFT_OUT: &[(&str, &str)] = &[
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// A tenth, once: to see that it works.
+pub(super) enum Length {
+    /// One round of a tenth of the candles, to see that it works.
     Quick,
-    /// Everything, several times.
     Whole,
 }
 
-impl Extent {
-    /// Of so many candles those that are played.
-    fn of(self, candles: u32) -> u32 {
+impl Length {
+    const fn candles(self, whole: u32) -> u32 {
         match self {
-            Self::Quick => candles / 10,
-            Self::Whole => candles,
+            Self::Quick => whole / 10,
+            Self::Whole => whole,
         }
     }
 }
 
 /// Measures and prints everything; what failed is said at the end.
-pub(super) fn run(extent: Extent) -> Result<(), TaskError> {
+pub(super) fn run(length: Length) -> Result<(), TaskError> {
     let scripts = scripts()?;
-    build()?;
+    build(&["--package", "keyhold-simulator", "--example", "speed"])?;
     let machine = Machine::here()?;
     let home = std::env::var_os("PEERS_HOME").map_or_else(|| paths::target().join("peers"), PathBuf::from);
     let (mut ready, mut absent) = (Vec::new(), Vec::new());
@@ -107,12 +105,15 @@ pub(super) fn run(extent: Extent) -> Result<(), TaskError> {
     }
     absent.extend(LEFT_OUT.iter().map(|(name, why)| format!("{name}: not measured: {why}")));
     let maker = Environment::at(&home, "vectorbt", PEERS[0].packages).map_err(TaskError::Failed)?;
-    let rounds = if extent == Extent::Quick { 1 } else { 5 };
+    let rounds = match length {
+        Length::Quick => 1,
+        Length::Whole => 5,
+    };
     let mut rows: Vec<Row> = Vec::new();
     for round in 1..=rounds {
         for (peer, environment) in &ready {
             println!("Round {round} of {rounds}: {} ...", peer.name);
-            let size = extent.of(peer.candles);
+            let size = length.candles(peer.candles);
             let candles = maker.candles(&scripts, &home, size)?;
             let ours = ours(peer.ours, size, &home)?;
             let theirs = theirs(peer, environment, &scripts, (&candles, size), &home)?;
@@ -124,11 +125,12 @@ pub(super) fn run(extent: Extent) -> Result<(), TaskError> {
         }
     }
     println!("\n{}\n\n{}", machine.line(), table::text(&rows));
-    for line in &absent {
-        println!("{line}");
+    println!("{}\n", absent.join("\n"));
+    if !paths::root().join("web").join("dist").join("index.html").exists() {
+        demo::build_dashboard()?;
     }
-    println!();
-    let own = own::measure(extent, &maker, &scripts, &home)?;
+    build(&["--package", "keyhold-server", "--bin", "keyhold"])?;
+    let own = own::measure(length, &maker, &scripts, &home)?;
     let mut wrong: Vec<String> = rows.iter().filter_map(Row::complaint).collect();
     wrong.extend(own);
     if wrong.is_empty() { Ok(()) } else { Err(TaskError::Failed(wrong.join("\n"))) }
@@ -145,19 +147,8 @@ fn scripts() -> Result<PathBuf, TaskError> {
 }
 
 /// Whole programs in one unit, as they are distributed.
-fn build() -> Result<(), TaskError> {
-    if !paths::root().join("web").join("dist").join("index.html").exists() {
-        demo::build_dashboard()?;
-    }
-    let profile = ["build", "--locked", "--profile", "dist"];
-    let parts: [&[&str]; 2] = [
-        &["--package", "keyhold-simulator", "--example", "speed"],
-        &["--package", "keyhold-server", "--bin", "keyhold"],
-    ];
-    for part in parts {
-        demo::task("cargo", &[&profile, part].concat(), "")?;
-    }
-    Ok(())
+fn build(what: &[&str]) -> Result<(), TaskError> {
+    demo::task("cargo", &[&["build", "--locked", "--profile", "dist"], what].concat(), "")
 }
 
 /// One program's run.

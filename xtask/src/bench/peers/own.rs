@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::python::Environment;
-use super::{Extent, said};
+use super::{Length, said};
 use crate::bench::machine::Moment;
 use crate::{TaskError, paths};
 
@@ -23,14 +23,14 @@ const SWEEP_CANDLES: u32 = 100_000;
 
 /// Measures both and prints them; what misses its target.
 pub(super) fn measure(
-    extent: Extent,
+    length: Length,
     maker: &Environment,
     scripts: &Path,
     home: &Path,
 ) -> Result<Vec<String>, TaskError> {
     let template = template(home)?;
     let mut missed = Vec::new();
-    let (years, sweep) = (extent.of(TEN_YEARS), extent.of(SWEEP_CANDLES));
+    let (years, sweep) = (length.candles(TEN_YEARS), length.candles(SWEEP_CANDLES));
     match parquet(maker, scripts, home, years)? {
         Ok(candles) => {
             let mib = memory(&template, &candles)?;
@@ -55,7 +55,7 @@ pub(super) fn measure(
         "sweep: 1000 combinations of {sweep} candles, {one:.1} s on one thread, {two:.1} s on two: {ratio:.2} times as \
          fast (target: {LEAST_RATIO}), load {before} before and {after} after"
     );
-    if ratio < LEAST_RATIO && extent == Extent::Whole {
+    if ratio < LEAST_RATIO && length == Length::Whole {
         missed.push(format!(
             "two threads are {ratio:.2} times as fast as one, at a load of {before} to {after}"
         ));
