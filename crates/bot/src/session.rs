@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyhold_domain::{
-    BotId, Decimal, Environment, Exchange, Instrument, KeyFacts, KeyId, ReasonCode, Symbol, Timestamp,
+    BotId, Decimal, Environment, Instrument, KeyFacts, KeyId, ReasonCode, Symbol, Timestamp,
 };
 use keyhold_protocol::uplink::{AccountAssignment, Endpoints, SealedKey};
 use keyhold_venues::backoff::Backoff;
-use keyhold_venues::bybit::{Bybit, BybitMarket};
 use keyhold_venues::error::Asked;
-use keyhold_venues::hosts::{Addresses, HostError};
+use keyhold_venues::hosts::HostError;
 use keyhold_venues::signer::SetLeverage;
 use keyhold_venues::{
-    AnyVenue, MarketData as _, Settings, TokioDialer, TradingVenue as _, VenueError, hosts,
+    AnyMarket, AnyVenue, MarketData as _, Settings, TokioDialer, TradingVenue as _, VenueConfig, VenueError,
+    hosts,
 };
 
 use crate::clock::{Clock as _, SystemClock};
@@ -56,9 +56,6 @@ pub enum SessionError {
     /// Addresses of its own are for simulated venues.
     #[error("only a simulated venue may have an address of its own")]
     ForeignAddress,
-    /// No adapter for this exchange.
-    #[error("this program has no adapter for {0}")]
-    NoAdapter(Exchange),
 }
 
 /// Leases the key's data key, opens the envelope and makes the venue. Connects to no venue yet.
@@ -69,7 +66,7 @@ pub async fn open(
 ) -> Result<(Session, Lease), SessionError> {
     let sealed = &account.key;
     // Before the ticket is used up: what cannot work anyway fails here.
-    let hosts = addresses(sealed.exchange, sealed.environment, &account.endpoints)?;
+    let hosts = addresses(sealed, &account.endpoints)?;
     let (credential, lease) = keeper::open(keeper, bot, sealed).await?;
     let signer = Arc::new(KeySigner::new(credential, sealed.exchange, sealed.contract_type));
     let venue = Arc::new(venue(sealed, hosts, bot, &signer)?);
@@ -85,7 +82,7 @@ pub fn elsewhere(
     bot: BotId,
     signer: &Arc<KeySigner>,
 ) -> Result<Venue, SessionError> {
-    let hosts = hosts::Endpoints::standard(sealed.exchange, environment)?;
+    let hosts = hosts::Endpoints::standard(sealed.exchange, environment, sealed.contract_type)?;
     venue(sealed, hosts, bot, signer)
 }
 
@@ -99,35 +96,21 @@ fn venue(
     let seed = u64::try_from(jitter & u128::from(u64::MAX)).unwrap_or_default();
     let settings = Settings { seed, ..Settings::default() };
     let dialer = Arc::new(TokioDialer::default());
-    match sealed.exchange {
-        Exchange::Bybit => {
-            let market =
-                BybitMarket::new(sealed.contract_type, hosts, settings, dialer, Arc::new(SystemClock))?;
-            Ok(AnyVenue::Bybit(Bybit::new(market, Arc::<KeySigner>::clone(signer))))
-        }
-        other @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
-            Err(SessionError::NoAdapter(other))
-        }
-    }
+    let config = VenueConfig { contract_type: sealed.contract_type, endpoints: hosts, settings };
+    let market = AnyMarket::new(config, dialer, Arc::new(SystemClock))?;
+    Ok(market.with_key(Arc::<KeySigner>::clone(signer)))
 }
 
-fn addresses(
-    exchange: Exchange,
-    environment: Environment,
-    own: &Endpoints,
-) -> Result<hosts::Endpoints, SessionError> {
-    match (&own.rest, &own.stream) {
-        (None, None) => Ok(hosts::Endpoints::standard(exchange, environment)?),
-        _ if environment != Environment::Simulated => Err(SessionError::ForeignAddress),
-        (Some(rest), None) => Ok(hosts::Endpoints::simulated(exchange, rest)?),
-        (None, Some(_)) => Err(SessionError::Host(HostError::NotAnAddress)),
-        (Some(rest), Some(stream)) => {
-            let stream = stream.trim_end_matches('/');
-            let (public_ws, private_ws) = (format!("{stream}/v5/public"), format!("{stream}/v5/private"));
-            let given = Addresses { rest, public_ws: &public_ws, private_ws: &private_ws };
-            Ok(hosts::Endpoints::new(exchange, environment, given)?)
-        }
-    }
+fn addresses(sealed: &SealedKey, own: &Endpoints) -> Result<hosts::Endpoints, SessionError> {
+    let (exchange, product) = (sealed.exchange, sealed.contract_type);
+    let hosts = match (&own.rest, &own.stream) {
+        (None, None) => hosts::Endpoints::standard(exchange, sealed.environment, product),
+        _ if sealed.environment != Environment::Simulated => return Err(SessionError::ForeignAddress),
+        (Some(rest), None) => hosts::Endpoints::simulated(exchange, product, rest),
+        (None, Some(_)) => Err(HostError::NotAnAddress),
+        (Some(rest), Some(stream)) => hosts::Endpoints::simulated_at(exchange, product, rest, stream),
+    };
+    Ok(hosts?)
 }
 
 /// What the venue must be ready for.

@@ -46,10 +46,14 @@ impl KeySigner {
             Intent::SetLeverage(set) => known(&set.symbol),
             Intent::UseOneWayMode { symbol } => known(symbol),
             // Canceling never adds risk: an order of a former instrument may still rest.
-            Intent::Cancel(_) | Intent::Query(_) | Intent::StreamLogin => true,
-            // The bot cancels one by one: a sweep would take orders that are not its own. It leaves the account's
-            // margin mode alone.
-            Intent::CancelAll(_) | Intent::SetMarginMode(_) => false,
+            Intent::Cancel(_)
+            | Intent::Query(_)
+            | Intent::StreamLogin
+            | Intent::StreamChallenge(_)
+            | Intent::StreamToken(_) => true,
+            // The bot cancels one by one: a sweep would take orders that are not its own, and so would the venue's switch.
+            // It leaves the account's margin mode alone.
+            Intent::CancelAll(_) | Intent::SetMarginMode(_) | Intent::DeadMansSwitch { .. } => false,
         }
     }
 }
@@ -79,6 +83,10 @@ impl MacKey for Key<'_> {
         let mac = self.0.mac(MacAlgorithm::HmacSha256, message);
         let mac = mac.expect("only the algorithm with a base64 secret can fail");
         mac.try_into().expect("HMAC-SHA-256 gives 32 bytes")
+    }
+
+    fn mac_sha512_base64_secret(&self, message: &[u8]) -> Option<[u8; 64]> {
+        self.0.mac(MacAlgorithm::HmacSha512Base64Secret, message).ok()?.try_into().ok()
     }
 
     fn passphrase(&self) -> Option<&str> {

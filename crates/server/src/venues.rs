@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use keyhold_domain::{Candle, ContractType, Environment, Exchange, Instrument, Symbol, Timeframe, Timestamp};
 use keyhold_store::ApiKey;
-use keyhold_venues::bybit::BybitMarket;
 use keyhold_venues::port::CandleRange;
-use keyhold_venues::{AnyMarket, Endpoints, MarketData as _, Settings, TokioDialer};
+use keyhold_venues::{AnyMarket, Endpoints, MarketData as _, Settings, TokioDialer, VenueConfig};
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -40,24 +39,17 @@ pub(crate) fn market(
     contract_type: ContractType,
 ) -> Result<AnyMarket<TokioDialer>, Problem> {
     let endpoints = match environment {
-        Environment::Live | Environment::Testnet => Endpoints::standard(exchange, environment),
+        Environment::Live | Environment::Testnet => Endpoints::standard(exchange, environment, contract_type),
         Environment::Simulated => {
             let venue = app.config.simulated(exchange).ok_or_else(unreachable_venue)?;
-            Endpoints::simulated(exchange, &venue.rest)
+            Endpoints::simulated(exchange, contract_type, &venue.rest)
         }
     };
     let endpoints = endpoints.map_err(|_configuration| unreachable_venue())?;
     let dialer = Arc::new(TokioDialer::default());
     let clock: Arc<dyn keyhold_venues::Clock> = Arc::new(app.clock.clone());
-    match exchange {
-        Exchange::Bybit => {
-            let market = BybitMarket::new(contract_type, endpoints, Settings::default(), dialer, clock);
-            market.map(AnyMarket::Bybit).map_err(|_configuration| unreachable_venue())
-        }
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
-            Err(unreachable_venue())
-        }
-    }
+    let config = VenueConfig { contract_type, endpoints, settings: Settings::default() };
+    AnyMarket::new(config, dialer, clock).map_err(|_configuration| unreachable_venue())
 }
 
 /// Instruments of a market: as stored when fresh, else as the venue lists them now, else as last known.

@@ -37,6 +37,9 @@ impl MacKey for Key {
         mac.update(message);
         mac.finalize().into_bytes().into()
     }
+    fn mac_sha512_base64_secret(&self, _message: &[u8]) -> Option<[u8; 64]> {
+        None
+    }
     fn passphrase(&self) -> Option<&str> {
         None
     }
@@ -83,7 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let product: ContractType = rest.first().map_or(Ok(ContractType::Linear), |word| word.parse())?;
     let symbol: Symbol = rest.get(1).map_or("BTCUSDT", String::as_str).parse()?;
-    let endpoints = Endpoints::simulated(Exchange::Bybit, base)?;
+    let endpoints = Endpoints::simulated(Exchange::Bybit, ContractType::Linear, base)?;
     let config = VenueConfig { contract_type: product, endpoints, settings: Settings::default() };
     let market = AnyMarket::new(config, Arc::new(TokioDialer::default()), Arc::new(SystemClock))?;
     let venue = market.with_key(Arc::new(Key { name: name.clone(), secret: secret.clone(), product }));

@@ -3,6 +3,7 @@
 //! A new venue adds one arm to each enum and to each `match`, and nothing else here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyhold_domain::{
     AccountSnapshot, Candle, ClientOrderId, Exchange, Fill, KeyFacts, MarginMode, NewOrder, OpenOrder,
@@ -206,6 +207,9 @@ impl<D: Dialer> TradingVenue for AnyVenue<D> {
     }
     async fn resolve(&self, symbol: Symbol, id: ClientOrderId) -> Result<Resolution, VenueError> {
         each_arm!(AnyVenue, self, it => it.resolve(symbol, id).await)
+    }
+    async fn dead_mans_switch(&self, symbol: Symbol, after: Option<Duration>) -> Result<(), VenueError> {
+        each_arm!(AnyVenue, self, it => it.dead_mans_switch(symbol, after).await)
     }
     fn account_events(&self) -> EventStream<AccountEvent> {
         each_arm!(AnyVenue, self, it => it.account_events())

@@ -4,8 +4,12 @@
 //! adapter never reaches a live host, a live adapter never a foreign one, and only a simulated venue may be reached
 //! without TLS. Knows no paths (those are in each venue's `endpoints.rs`) and opens no connection.
 
-use keyhold_domain::{Environment, Exchange};
+use keyhold_domain::{ContractType, Environment, Exchange};
 use url::Url;
+
+mod table;
+
+use table::{LIVE_DOMAINS, Row, SHARED_HOSTS, STANDARD, TEST_HOSTS};
 
 /// How the bytes travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,74 +79,33 @@ pub enum HostError {
     NoSuchEnvironment(Environment),
 }
 
-/// The three addresses of a venue.
+/// The addresses of a venue. Most exchanges answer everything at one of them; then several are the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoints {
     exchange: Exchange,
     environment: Environment,
     rest: Base,
+    key_check: Base,
     public_ws: Base,
+    market_ws: Base,
     private_ws: Base,
 }
 
-/// The domains of the exchanges' live systems. Every host at or below one of them that is not a test host is live.
-const LIVE_DOMAINS: &[(Exchange, &[&str])] = &[
-    (
-        Exchange::Bybit,
-        &[
-            "bybit.com",
-            "bytick.com",
-            "bybit.nl",
-            "bybit.tr",
-            "bybit-tr.com",
-            "bybit.kz",
-            "bybit.ae",
-            "bybit.eu",
-            "bybit.id",
-            "bybitgeorgia.ge",
-            "manepa.jp",
-        ],
-    ),
-    (Exchange::Binance, &["binance.com", "binancefuture.com"]),
-    (Exchange::KrakenFutures, &["kraken.com"]),
-    (Exchange::Okx, &["okx.com"]),
-    (Exchange::Bitmex, &["bitmex.com"]),
-];
-
-/// The hosts of the exchanges' own test and demo systems.
-const TEST_HOSTS: &[(Exchange, &[&str])] = &[(
-    Exchange::Bybit,
-    &["api-testnet.bybit.com", "stream-testnet.bybit.com", "api-demo.bybit.com", "stream-demo.bybit.com"],
-)];
-
-/// The usual addresses: exchange, environment, REST, public and private stream.
-const STANDARD: &[(Exchange, Environment, &str, &str, &str)] = &[
-    (
-        Exchange::Bybit,
-        Environment::Live,
-        "https://api.bybit.com",
-        "wss://stream.bybit.com/v5/public",
-        "wss://stream.bybit.com/v5/private",
-    ),
-    (
-        Exchange::Bybit,
-        Environment::Testnet,
-        "https://api-testnet.bybit.com",
-        "wss://stream-testnet.bybit.com/v5/public",
-        "wss://stream-testnet.bybit.com/v5/private",
-    ),
-];
-
 impl Endpoints {
     /// The usual addresses of a live or test system.
-    pub fn standard(exchange: Exchange, environment: Environment) -> Result<Self, HostError> {
-        let row = STANDARD.iter().find(|row| row.0 == exchange && row.1 == environment);
-        let (_, _, rest, public_ws, private_ws) = row.ok_or(HostError::NoSuchEnvironment(environment))?;
-        Self::new(exchange, environment, Addresses { rest, public_ws, private_ws })
+    pub fn standard(
+        exchange: Exchange,
+        environment: Environment,
+        product: ContractType,
+    ) -> Result<Self, HostError> {
+        let fits =
+            |row: &&Row| row.exchange == exchange && row.environment == environment && row.serves(product);
+        let row = STANDARD.iter().find(fits).ok_or(HostError::NoSuchEnvironment(environment))?;
+        Self::new(exchange, environment, row.addresses)
     }
 
     /// A venue run by Keyhold behind one address, for example `http://127.0.0.1:7001`.
-    pub fn simulated(exchange: Exchange, base: &str) -> Result<Self, HostError> {
+    pub fn simulated(exchange: Exchange, product: ContractType, base: &str) -> Result<Self, HostError> {
         let base = base.trim_end_matches('/');
         let streams = if let Some(rest) = base.strip_prefix("https://") {
             format!("wss://{rest}")
@@ -151,8 +114,26 @@ impl Endpoints {
         } else {
             return Err(HostError::Scheme);
         };
-        let (public_ws, private_ws) = (format!("{streams}/v5/public"), format!("{streams}/v5/private"));
-        let addresses = Addresses { rest: base, public_ws: &public_ws, private_ws: &private_ws };
+        Self::simulated_at(exchange, product, base, &streams)
+    }
+
+    /// A venue run by Keyhold that answers requests and streams at two addresses.
+    pub fn simulated_at(
+        exchange: Exchange,
+        product: ContractType,
+        rest: &str,
+        streams: &str,
+    ) -> Result<Self, HostError> {
+        let streams = streams.trim_end_matches('/');
+        let [public_ws, market_ws, private_ws] =
+            table::stream_paths(exchange, product).map(|path| format!("{streams}{path}"));
+        let addresses = Addresses {
+            rest,
+            key_check: None,
+            public_ws: &public_ws,
+            market_ws: Some(&market_ws),
+            private_ws: &private_ws,
+        };
         Self::new(exchange, Environment::Simulated, addresses)
     }
 
@@ -163,12 +144,15 @@ impl Endpoints {
         addresses: Addresses<'_>,
     ) -> Result<Self, HostError> {
         let base = |text: &str, schemes| checked_base(exchange, environment, text, schemes);
+        let (requests, streams) = (("https", "http"), ("wss", "ws"));
         Ok(Self {
             exchange,
             environment,
-            rest: base(addresses.rest, ("https", "http"))?,
-            public_ws: base(addresses.public_ws, ("wss", "ws"))?,
-            private_ws: base(addresses.private_ws, ("wss", "ws"))?,
+            rest: base(addresses.rest, requests)?,
+            key_check: base(addresses.key_check.unwrap_or(addresses.rest), requests)?,
+            public_ws: base(addresses.public_ws, streams)?,
+            market_ws: base(addresses.market_ws.unwrap_or(addresses.public_ws), streams)?,
+            private_ws: base(addresses.private_ws, streams)?,
         })
     }
 
@@ -187,9 +171,19 @@ impl Endpoints {
         &self.rest
     }
 
-    /// Streams of market data.
+    /// Where the key's permissions are asked for; on Binance another host than that of orders.
+    pub const fn key_check(&self) -> &Base {
+        &self.key_check
+    }
+
+    /// Streams of books and trades, and of everything public where the exchange has one address for it.
     pub const fn public_ws(&self) -> &Base {
         &self.public_ws
+    }
+
+    /// Streams of candles and prices, where they have an address of their own.
+    pub const fn market_ws(&self) -> &Base {
+        &self.market_ws
     }
 
     /// The stream of the account.
@@ -198,13 +192,17 @@ impl Endpoints {
     }
 }
 
-/// Three addresses as text, not yet checked.
+/// Addresses as text, not yet checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Addresses<'a> {
     /// Requests and answers.
     pub rest: &'a str,
+    /// Key permissions, when not at `rest`.
+    pub key_check: Option<&'a str>,
     /// Streams of market data.
     pub public_ws: &'a str,
+    /// Streams of candles and prices, when not at `public_ws`.
+    pub market_ws: Option<&'a str>,
     /// The stream of the account.
     pub private_ws: &'a str,
 }
@@ -242,9 +240,11 @@ fn host_fits(exchange: Exchange, environment: Environment, host: &str) -> bool {
     let is_test = |of: Exchange| TEST_HOSTS.iter().any(|(name, hosts)| *name == of && hosts.contains(&host));
     let is_family =
         |of: Exchange| LIVE_DOMAINS.iter().any(|(name, all)| *name == of && all.iter().any(below));
+    // One host with two worlds: the adapter says by a header, or by its key, which one it means.
+    let is_shared = SHARED_HOSTS.iter().any(|(name, hosts)| *name == exchange && hosts.contains(&host));
     match environment {
         Environment::Live => is_family(exchange) && !is_test(exchange),
-        Environment::Testnet => is_test(exchange),
+        Environment::Testnet => is_test(exchange) || is_shared,
         Environment::Simulated => !Exchange::ALL.iter().any(|any| is_family(*any) || is_test(*any)),
     }
 }
@@ -261,7 +261,13 @@ mod tests {
             }
             Environment::Simulated => ("ws://127.0.0.1:1/v5/public", "ws://127.0.0.1:1/v5/private"),
         };
-        let addresses = Addresses { rest, public_ws: standard.0, private_ws: standard.1 };
+        let addresses = Addresses {
+            rest,
+            key_check: None,
+            public_ws: standard.0,
+            market_ws: None,
+            private_ws: standard.1,
+        };
         Endpoints::new(Exchange::Bybit, environment, addresses)
     }
 
@@ -303,7 +309,9 @@ mod tests {
     fn streams_are_checked_like_requests() {
         let addresses = Addresses {
             rest: "https://api-testnet.bybit.com",
+            key_check: None,
             public_ws: "wss://stream-testnet.bybit.com/v5/public",
+            market_ws: None,
             private_ws: "wss://stream.bybit.com/v5/private",
         };
         let refused = Endpoints::new(Exchange::Bybit, Environment::Testnet, addresses);
@@ -312,14 +320,46 @@ mod tests {
 
     #[test]
     fn the_usual_addresses_are_fit() {
-        for (exchange, environment, ..) in STANDARD {
-            let endpoints = Endpoints::standard(*exchange, *environment).unwrap();
-            assert_eq!(endpoints.rest().target().security, Security::Tls);
-            assert_eq!(endpoints.environment(), *environment);
+        for row in STANDARD {
+            let product = row.product.unwrap_or(ContractType::Linear);
+            let endpoints = Endpoints::standard(row.exchange, row.environment, product).unwrap();
+            for base in
+                [endpoints.rest(), endpoints.key_check(), endpoints.market_ws(), endpoints.private_ws()]
+            {
+                assert_eq!(base.target().security, Security::Tls);
+            }
+            assert_eq!(endpoints.environment(), row.environment);
         }
-        let simulated = Endpoints::simulated(Exchange::Bybit, "http://127.0.0.1:7001/").unwrap();
-        assert_eq!(simulated.public_ws().prefix(), "/v5/public");
-        assert_eq!(simulated.rest().authority(), "127.0.0.1:7001");
-        assert!(Endpoints::standard(Exchange::Bybit, Environment::Simulated).is_err());
+        let simulated =
+            |exchange, product| Endpoints::simulated(exchange, product, "http://127.0.0.1:7001/").unwrap();
+        let bybit = simulated(Exchange::Bybit, ContractType::Linear);
+        assert_eq!(bybit.public_ws().prefix(), "/v5/public");
+        assert_eq!(bybit.market_ws().prefix(), "/v5/public");
+        assert_eq!(bybit.rest().authority(), "127.0.0.1:7001");
+        let okx = simulated(Exchange::Okx, ContractType::Inverse);
+        assert_eq!(okx.market_ws().prefix(), "/ws/v5/business");
+        let none = Endpoints::standard(Exchange::Bybit, Environment::Simulated, ContractType::Linear);
+        assert!(none.is_err());
+        let closed = Endpoints::standard(Exchange::Bitmex, Environment::Live, ContractType::Linear);
+        assert_eq!(closed, Err(HostError::NoSuchEnvironment(Environment::Live)));
+    }
+
+    #[test]
+    fn a_shared_host_serves_test_keys_and_live_hosts_of_streams_do_not() {
+        let new = |environment, streams: &str| {
+            let addresses = Addresses {
+                rest: "https://www.okx.com",
+                key_check: None,
+                public_ws: streams,
+                market_ws: None,
+                private_ws: streams,
+            };
+            Endpoints::new(Exchange::Okx, environment, addresses).map(|_| ())
+        };
+        let (live, demo) = ("wss://ws.okx.com:8443/ws/v5/public", "wss://wspap.okx.com:8443/ws/v5/public");
+        assert_eq!(new(Environment::Testnet, demo), Ok(()));
+        assert_eq!(new(Environment::Live, live), Ok(()));
+        assert_eq!(new(Environment::Testnet, live), Err(HostError::WrongHost(Environment::Testnet)));
+        assert_eq!(new(Environment::Live, demo), Err(HostError::WrongHost(Environment::Live)));
     }
 }

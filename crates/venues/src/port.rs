@@ -4,6 +4,7 @@
 //! that moves money out or between accounts, and none that manages keys. The implementations: [`crate::bybit`].
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use keyhold_domain::{
     AccountSnapshot, Candle, ClientOrderId, ContractType, Decimal, Environment, Exchange, Fill, Instrument,
@@ -328,6 +329,10 @@ pub trait TradingVenue: MarketData {
     /// What became of an order whose outcome is unknown. Takes some seconds when the answer is "never arrived".
     /// Call it only after the sending call has returned. Every error is [`VenueError::Unknown`]: still not known.
     fn resolve(&self, symbol: Symbol, id: ClientOrderId) -> later!(Resolution);
+
+    /// Has the venue cancel this instrument's resting orders (or the account's, see [`Capabilities`]) when it has not
+    /// heard this call for so long; `None` switches it off. Not offered by every venue.
+    fn dead_mans_switch(&self, symbol: Symbol, after: Option<Duration>) -> later!(());
 
     /// News of the account. Must be called inside a tokio runtime.
     fn account_events(&self) -> EventStream<AccountEvent>;

@@ -6,10 +6,11 @@
 //! none for moving money, for keys or for sub-accounts, and [`crate::bybit::endpoints`] has no path for them either.
 
 use std::fmt;
+use std::time::Duration;
 
 use keyhold_domain::{
-    ClientOrderId, ContractType, Exchange, MarginMode, NewOrder, Price, Quantity, Symbol, Timestamp,
-    VenueOrderId,
+    ClientOrderId, ContractType, Exchange, MarginMode, NewOrder, Price, Quantity, ShortText, Symbol,
+    Timestamp, VenueOrderId,
 };
 use rust_decimal::Decimal;
 
@@ -169,6 +170,9 @@ pub enum Query {
 }
 
 /// Everything that can be signed.
+///
+/// Quantities are in the unit that the venue counts in: coins of a linear and dollars of an inverse contract on most,
+/// contracts on OKX and BitMEX. The adapter converts; who signs does not know instruments.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intent {
     /// Send an order.
@@ -192,6 +196,28 @@ pub enum Intent {
     Query(Query),
     /// Log in to the private stream.
     StreamLogin,
+    /// Sign the text that a venue gave us to sign before it opens its private stream (Kraken Futures).
+    StreamChallenge(ShortText<64>),
+    /// The token by which a venue knows a private stream (Binance).
+    StreamToken(StreamToken),
+    /// Have the venue cancel our resting orders when it has not heard from us for so long; `None` switches it off.
+    DeadMansSwitch {
+        /// The instrument, where the venue counts for each one.
+        symbol: Symbol,
+        /// How long, in whole seconds at least one.
+        after: Option<Duration>,
+    },
+}
+
+/// What to do with the token of a private stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamToken {
+    /// Make one, or get the present one.
+    Make,
+    /// Keep it alive.
+    Renew,
+    /// Give it up.
+    End,
 }
 
 /// The verb of an HTTP request.
@@ -201,6 +227,10 @@ pub enum Verb {
     Get,
     /// Write.
     Post,
+    /// Change.
+    Put,
+    /// End.
+    Delete,
 }
 
 impl Verb {
@@ -209,6 +239,8 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -265,6 +297,9 @@ pub enum SignerRefusal {
     /// The venue has no such request.
     #[error("the venue does not offer it")]
     NotOffered,
+    /// The secret or passphrase does not have the form that this venue gives out.
+    #[error("the secret or the passphrase does not have the form that this venue gives out")]
+    UnfitSecret,
 }
 
 /// Holds the right to sign for one key. Implemented by the program that holds the credential.
@@ -283,6 +318,9 @@ pub trait MacKey {
 
     /// HMAC-SHA-256 of the message under the secret.
     fn mac_sha256(&self, message: &[u8]) -> [u8; 32];
+
+    /// HMAC-SHA-512 of the message under the bytes that the secret stands for in base64; `None` when it is not base64.
+    fn mac_sha512_base64_secret(&self, message: &[u8]) -> Option<[u8; 64]>;
 
     /// The passphrase, for venues that have one.
     fn passphrase(&self) -> Option<&str>;

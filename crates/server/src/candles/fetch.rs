@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use keyhold_domain::{Environment, Timestamp};
 use keyhold_history::{Added, Gap, Shelf, missing};
-use keyhold_venues::bybit::BybitMarket;
 use keyhold_venues::port::CandleRange;
-use keyhold_venues::{Endpoints, MarketData, Settings, TokioDialer};
+use keyhold_venues::{AnyMarket, Endpoints, MarketData, Settings, TokioDialer, VenueConfig};
 
 use super::options::{Fetch, instant};
 use super::{CandlesError, say, show};
@@ -51,7 +50,7 @@ pub(super) async fn run(options: &Fetch, output: &mut impl Write) -> Result<(), 
     show::report(&shelf, output)
 }
 
-fn market(options: &Fetch, clock: Clock) -> Result<BybitMarket<TokioDialer>, CandlesError> {
+fn market(options: &Fetch, clock: Clock) -> Result<AnyMarket<TokioDialer>, CandlesError> {
     let exchange = options.market.exchange;
     let unsupported =
         |error: &dyn std::fmt::Display| CandlesError::Unsupported(format!("--exchange {exchange}: {error}"));
@@ -59,7 +58,9 @@ fn market(options: &Fetch, clock: Clock) -> Result<BybitMarket<TokioDialer>, Can
         return Err(unsupported(&"its history cannot be fetched yet; import a file"));
     }
     let endpoints = match (options.environment, &options.venue) {
-        (Environment::Simulated, Some(address)) => Endpoints::simulated(exchange, address),
+        (Environment::Simulated, Some(address)) => {
+            Endpoints::simulated(exchange, options.market.contract, address)
+        }
         (Environment::Simulated, None) => {
             return Err(CandlesError::Option {
                 option: "venue",
@@ -73,13 +74,14 @@ fn market(options: &Fetch, clock: Clock) -> Result<BybitMarket<TokioDialer>, Can
             });
         }
         (Environment::Live | Environment::Testnet, None) => {
-            Endpoints::standard(exchange, options.environment)
+            Endpoints::standard(exchange, options.environment, options.market.contract)
         }
     };
     let endpoints = endpoints.map_err(|error| unsupported(&error))?;
     let dialer = Arc::new(TokioDialer::default());
-    BybitMarket::new(options.market.contract, endpoints, Settings::default(), dialer, Arc::new(clock))
-        .map_err(|error| unsupported(&error))
+    let config =
+        VenueConfig { contract_type: options.market.contract, endpoints, settings: Settings::default() };
+    AnyMarket::new(config, dialer, Arc::new(clock)).map_err(|error| unsupported(&error))
 }
 
 /// How far a fetch is.

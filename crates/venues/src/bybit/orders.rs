@@ -3,6 +3,8 @@
 //! An acknowledgement only says that Bybit received the order; the truth comes on the account's stream. A change goes
 //! out once; when its outcome is unknown, [`TradingVenue::resolve`] asks three lists until a late arrival is impossible.
 
+use std::time::Duration;
+
 use keyhold_domain::{
     AccountSnapshot, ClientOrderId, Fill, KeyFacts, MarginMode, NewOrder, OpenOrder, Position,
     PositionEffect, RefusalCode, Symbol, Timestamp,
@@ -11,14 +13,14 @@ use keyhold_domain::{
 use super::wire::{self, WireAccepted};
 use super::{Bybit, account_stream, convert, endpoints, rest::unreadable};
 use crate::any::delegate_market_data;
-use crate::error::{UnknownCause, VenueError};
+use crate::error::{NotSentCause, UnknownCause, VenueError};
 use crate::event::{AccountEvent, EventStream};
 use crate::port::{
     AccountSettings, Fees, FundingPayment, MarketData, OrderReport, Placed, PositionMode, Resolution,
     TradingVenue,
 };
 use crate::rate_limit::Urgency;
-use crate::signer::{AmendOrder, CancelAll, CancelOrder, Intent, SetLeverage};
+use crate::signer::{AmendOrder, CancelAll, CancelOrder, Intent, SetLeverage, SignerRefusal};
 use crate::transport::Dialer;
 
 /// For error texts.
@@ -150,6 +152,11 @@ impl<D: Dialer> TradingVenue for Bybit<D> {
                 Err(VenueError::unknown(RESOLVING, UnknownCause::NotAsked))
             }
         }
+    }
+
+    async fn dead_mans_switch(&self, _symbol: Symbol, _after: Option<Duration>) -> Result<(), VenueError> {
+        // Bybit's own acts for institutional clients only.
+        Err(VenueError::not_sent(Duration::ZERO, NotSentCause::Signer(SignerRefusal::NotOffered)))
     }
 
     fn account_events(&self) -> EventStream<AccountEvent> {

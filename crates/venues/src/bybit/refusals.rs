@@ -160,7 +160,7 @@ fn meaning_of(endpoint: Endpoint, code: i64, message: &str) -> VenueError {
     let refused = |refusal| VenueError::refused(refusal, &code.to_string(), message);
     match (meaning, endpoint.verb) {
         (Refused(refusal), _) | (UnknownIfChange(refusal), Verb::Get) => refused(refusal),
-        (Unknown, _) | (UnknownIfChange(_), Verb::Post) => unknown(),
+        (Unknown, _) | (UnknownIfChange(_), Verb::Post | Verb::Put | Verb::Delete) => unknown(),
     }
 }
 

@@ -477,20 +477,26 @@ fn an_adapter_for_another_exchanges_addresses_cannot_be_made() {
     let clock = || Arc::new(StandingClock(NOW_MS));
     let dialer = || Arc::new(TokioDialer::default());
     for exchange in Exchange::ALL.iter().copied().filter(|exchange| *exchange != Exchange::Bybit) {
-        let config =
-            linear(Endpoints::simulated(exchange, "http://127.0.0.1:7001").unwrap(), Settings::default());
+        let config = linear(
+            Endpoints::simulated(exchange, ContractType::Linear, "http://127.0.0.1:7001").unwrap(),
+            Settings::default(),
+        );
         assert!(BybitMarket::from_config(config.clone(), dialer(), clock()).is_err());
         let error = AnyMarket::new(config, dialer(), clock()).unwrap_err();
         assert_eq!(error, HostError::NoAdapter(exchange));
     }
-    let ours =
-        linear(Endpoints::simulated(Exchange::Bybit, "http://127.0.0.1:7001").unwrap(), Settings::default());
+    let ours = linear(
+        Endpoints::simulated(Exchange::Bybit, ContractType::Linear, "http://127.0.0.1:7001").unwrap(),
+        Settings::default(),
+    );
     let venue = AnyMarket::new(ours, dialer(), clock()).unwrap().with_key(test_signer()).venue();
     assert_eq!((venue.exchange, venue.environment), (Exchange::Bybit, Environment::Simulated));
     for environment in [Environment::Testnet, Environment::Simulated] {
         let live = keyhold_venues::hosts::Addresses {
             rest: "https://api.bybit.com",
+            key_check: None,
             public_ws: "wss://stream.bybit.com/v5/public",
+            market_ws: None,
             private_ws: "wss://stream.bybit.com/v5/private",
         };
         assert!(Endpoints::new(Exchange::Bybit, environment, live).is_err(), "{environment}");

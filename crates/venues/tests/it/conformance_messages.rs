@@ -178,8 +178,12 @@ const MARKET_TOPICS: &[&str] = &["kline.", "tickers.", "orderbook.50.", "publicT
 fn our_frames_mean_what_another_clients_frames_mean() {
     let Some(file) = shared_json("conformance/venues/ws-client-frames/bybit.json") else { return };
     let (mut same, mut paths) = (0, 0);
-    let live =
-        Endpoints::standard(keyhold_domain::Exchange::Bybit, keyhold_domain::Environment::Live).unwrap();
+    let live = Endpoints::standard(
+        keyhold_domain::Exchange::Bybit,
+        keyhold_domain::Environment::Live,
+        ContractType::Linear,
+    )
+    .unwrap();
     let our_paths = [format!("{}/linear", live.public_ws().prefix()), live.private_ws().prefix().to_owned()];
     for step in file["steps"].as_array().unwrap() {
         for frame in step["frames"].as_array().unwrap() {

@@ -288,7 +288,13 @@ pub(crate) fn patient() -> Settings {
 pub(crate) fn endpoints(rest: SocketAddr, ws: SocketAddr) -> Endpoints {
     let (rest, public_ws) = (format!("http://{rest}"), format!("ws://{ws}/v5/public"));
     let private_ws = format!("ws://{ws}/v5/private");
-    let addresses = Addresses { rest: &rest, public_ws: &public_ws, private_ws: &private_ws };
+    let addresses = Addresses {
+        rest: &rest,
+        key_check: None,
+        public_ws: &public_ws,
+        market_ws: None,
+        private_ws: &private_ws,
+    };
     Endpoints::new(Exchange::Bybit, Environment::Simulated, addresses).unwrap()
 }
 

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use hmac::{Hmac, KeyInit, Mac};
 use keyhold_domain::{BotId, ClientOrderId, ContractType, Decimal, Exchange, OrderPurpose, Timestamp};
 use keyhold_venues::signer::{SignedRequest, SignerRefusal};
 use keyhold_venues::{Clock, Intent, MacKey, Signer, sign_with};
 use serde_json::Value;
-use sha2::Sha256;
+use sha2::{Sha256, Sha512};
 
 /// The folder with the specification's data; `None`, loudly, when it is absent.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
@@ -32,11 +33,12 @@ pub(crate) fn shared_json(path: &str) -> Option<Value> {
 pub(crate) struct TestKey {
     pub(crate) name: String,
     pub(crate) secret: String,
+    pub(crate) passphrase: Option<String>,
 }
 
 impl TestKey {
     pub(crate) fn new(name: &str, secret: &str) -> Self {
-        Self { name: name.to_owned(), secret: secret.to_owned() }
+        Self { name: name.to_owned(), secret: secret.to_owned(), passphrase: None }
     }
 }
 
@@ -49,8 +51,15 @@ impl MacKey for TestKey {
         hmac_sha256(self.secret.as_bytes(), message)
     }
 
+    fn mac_sha512_base64_secret(&self, message: &[u8]) -> Option<[u8; 64]> {
+        let secret = BASE64_STANDARD.decode(&self.secret).ok()?;
+        let mut mac = Hmac::<Sha512>::new_from_slice(&secret).unwrap();
+        mac.update(message);
+        Some(mac.finalize().into_bytes().into())
+    }
+
     fn passphrase(&self) -> Option<&str> {
-        None
+        self.passphrase.as_deref()
     }
 }
 
