@@ -5,11 +5,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::zone::{Leaving, Zones};
-use super::{Behavior, Context, Parameters, only_toward, sign};
+use super::{Behavior, Context, Parameters, both_ways, only_toward, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Rsi;
 use crate::input::Inputs;
-use crate::problem::Problem;
+use crate::problem::{Problem, code};
 use crate::reading::{Check, Reading};
 use crate::template::Role;
 
@@ -28,6 +28,8 @@ enum Mode {
     OutsideZone,
     /// Filter: longs above 50, shorts below.
     OnSide,
+    /// Filter: both directions between the zones.
+    Between,
 }
 
 /// Relative strength index.
@@ -54,7 +56,7 @@ impl Behavior for RsiComponent {
             RoleEntry {
                 role: Role::Filter,
                 help: "reversal: blocks longs in the high zone and shorts in the low zone; trend: lets longs pass above 50 \
-                       and shorts below.",
+                       and shorts below; between: lets both pass from low to high, the levels included.",
             },
         ],
         needs: DataNeeds::CANDLES,
@@ -65,34 +67,33 @@ impl Behavior for RsiComponent {
             ParameterEntry::number(
                 "low",
                 "Low zone",
-                "At or below it the market counts as oversold.",
+                "At or below it the market counts as oversold; not looked at by trend.",
                 decimals(Unit::Points, ["30", "1", "50", "1"]),
-            )
-            .only_if("mode", "reversal"),
+            ),
             ParameterEntry::number(
                 "high",
                 "High zone",
-                "At or above it the market counts as overbought.",
+                "At or above it the market counts as overbought; not looked at by trend.",
                 decimals(Unit::Points, ["70", "50", "99", "1"]),
-            )
-            .only_if("mode", "reversal"),
+            ),
             ParameterEntry::choice(
                 "mode",
                 "Mode",
-                "reversal trades against an exhausted move, trend with the stronger side.",
-                &["reversal", "trend"],
+                "reversal trades against an exhausted move, trend with the stronger side; between is for filters.",
+                &["reversal", "trend", "between"],
             ),
         ],
     };
 
     fn prepare(role: Role, parameters: &Parameters, _context: Context) -> Result<Self, Vec<Problem>> {
         let zones = Zones::from_parameters(parameters)?;
-        let trend = parameters.choice("mode") == "trend";
-        let mode = match role {
-            Role::Filter if trend => Mode::OnSide,
-            Role::Filter => Mode::OutsideZone,
-            Role::Signal | Role::EntryGuard | Role::RiskGate if trend => Mode::Side,
-            Role::Signal | Role::EntryGuard | Role::RiskGate => Mode::LeavingZone(Leaving::default()),
+        let mode = match (role, parameters.choice("mode")) {
+            (Role::Filter, "trend") => Mode::OnSide,
+            (Role::Filter, "between") => Mode::Between,
+            (Role::Filter, _) => Mode::OutsideZone,
+            (_, "trend") => Mode::Side,
+            (_, "between") => return Err(vec![between_is_for_filters()]),
+            (_, _) => Mode::LeavingZone(Leaving::default()),
         };
         let period = parameters.integer("period");
         Ok(Self { period, zones, mode, rsi: Rsi::new(period) })
@@ -101,14 +102,14 @@ impl Behavior for RsiComponent {
     fn role(&self) -> Role {
         match self.mode {
             Mode::LeavingZone(_) | Mode::Side => Role::Signal,
-            Mode::OutsideZone | Mode::OnSide => Role::Filter,
+            Mode::OutsideZone | Mode::OnSide | Mode::Between => Role::Filter,
         }
     }
 
     fn warmup_candles(&self) -> u32 {
         match self.mode {
             Mode::LeavingZone(_) => self.period + 2,
-            Mode::Side | Mode::OutsideZone | Mode::OnSide => self.period + 1,
+            Mode::Side | Mode::OutsideZone | Mode::OnSide | Mode::Between => self.period + 1,
         }
     }
 
@@ -127,12 +128,19 @@ impl Behavior for RsiComponent {
                 Reading::check(long, short, rsi, Some(zone))
             }
             Mode::OnSide => only_toward(sign(rsi - MIDDLE), rsi, Some(MIDDLE)),
+            Mode::Between => {
+                let inside = (self.zones.low..=self.zones.high).contains(&rsi);
+                both_ways(if inside { Check::Pass } else { Check::Block }, rsi, Some(zone))
+            }
         }
     }
 
     fn explain(role: Role, parameters: &Parameters) -> String {
         let name = format!("RSI({})", parameters.integer("period"));
         let (low, high) = (parameters.number("low"), parameters.number("high"));
+        if parameters.choice("mode") == "between" {
+            return format!("lets entries pass while {name} lies from {low} to {high}");
+        }
         match (parameters.choice("mode") == "trend", role == Role::Filter) {
             (true, true) => format!("lets longs pass while {name} is above 50 and shorts while it is below"),
             (true, false) => format!("bullish while {name} is above 50, bearish while it is below"),
@@ -144,4 +152,13 @@ impl Behavior for RsiComponent {
             ),
         }
     }
+}
+
+fn between_is_for_filters() -> Problem {
+    Problem::new(
+        "parameters.mode",
+        code::CONTRADICTION,
+        "Lying between two levels points in no direction.",
+        "Use it as filter, or choose reversal or trend.",
+    )
 }

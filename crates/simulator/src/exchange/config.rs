@@ -88,6 +88,16 @@ pub enum AccountNews {
     Silent,
 }
 
+/// How long the name of an order cannot be given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NameRule {
+    /// For ever, as on Bybit.
+    #[default]
+    UsedOnce,
+    /// As long as the order is open, as on Binance. Nothing is remembered.
+    FreeAfterwards,
+}
+
 /// How many orders of one instrument an account may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderLimits {
@@ -122,6 +132,8 @@ pub struct ExchangeConfig {
     pub refuse_per_mille: u16,
     /// Whether changes of positions and balances are told.
     pub account_news: AccountNews,
+    /// Whether an order's name can be given again.
+    pub names: NameRule,
 }
 
 impl Default for ExchangeConfig {
@@ -135,6 +147,7 @@ impl Default for ExchangeConfig {
             limits: OrderLimits::default(),
             refuse_per_mille: 0,
             account_news: AccountNews::Told,
+            names: NameRule::UsedOnce,
         }
     }
 }

@@ -29,7 +29,8 @@ use rust_decimal::RoundingStrategy;
 
 pub use account::{AccountId, PositionMode, PositionState};
 pub use config::{
-    AccountNews, ExchangeConfig, FillRules, GapFill, IntrabarRule, OrderLimits, ReduceOnlyExcess, Slippage,
+    AccountNews, ExchangeConfig, FillRules, GapFill, IntrabarRule, NameRule, OrderLimits, ReduceOnlyExcess,
+    Slippage,
 };
 pub use event::{ExchangeEvent, FillCause, FillReport, FundingPayment, Liquidation};
 pub use input::Input;
