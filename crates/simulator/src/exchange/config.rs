@@ -78,13 +78,13 @@ impl Slippage {
     }
 }
 
-/// Whether changes of positions and balances are told as events. Whoever asks when it needs to know saves them.
+/// Whether changes of orders, positions and balances are told as events. Whoever asks when it needs to know saves them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AccountNews {
     /// After every change.
     #[default]
     Told,
-    /// Never.
+    /// Only fills, funding, liquidations, and orders that end without being filled.
     Silent,
 }
 

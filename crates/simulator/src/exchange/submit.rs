@@ -42,7 +42,7 @@ impl Exchange {
             self.accounts[a].names.insert(name);
         }
         self.markets[m].orders.push(order);
-        out.push(ExchangeEvent::Order(order));
+        self.tell_order(&order, out);
         if self.markets[m].session == Session::Live && delay == 0 {
             let index = self.markets[m].orders.len() - 1;
             self.activate(a, m, index, out);
