@@ -61,6 +61,7 @@ impl Exchange {
         }
         new.updated_at = self.now;
         self.markets[m].orders[index] = new;
+        self.markets[m].calm = None;
         self.tell_order(&new, out);
         let market = &self.markets[m];
         if let (OrderKind::Limit { price, .. }, Some(last)) = (new.kind, market.last)

@@ -25,6 +25,7 @@ impl Exchange {
     /// Lets an order act for the first time, at the market's current price.
     pub(super) fn activate(&mut self, a: usize, m: usize, index: usize, out: &mut Vec<ExchangeEvent>) {
         let Some(last) = self.markets[m].last else { return };
+        self.markets[m].calm = None;
         let order = &mut self.markets[m].orders[index];
         order.phase = Phase::Working;
         let (side, quantity) = (order.side, order.quantity);
@@ -186,6 +187,7 @@ impl Exchange {
         refusal: Option<RefusalCode>,
         out: &mut Vec<ExchangeEvent>,
     ) {
+        self.markets[m].calm = None;
         let mut order = self.markets[m].orders.remove(index);
         order.status = status;
         order.refusal = refusal;

@@ -42,6 +42,7 @@ impl Exchange {
             self.accounts[a].names.insert(name);
         }
         self.markets[m].orders.push(order);
+        self.markets[m].calm = None;
         self.tell_order(&order, out);
         if self.markets[m].session == Session::Live && delay == 0 {
             let index = self.markets[m].orders.len() - 1;
