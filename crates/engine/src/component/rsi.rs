@@ -2,15 +2,16 @@
 //!
 //! The reading's value is the index, its limit the level it was compared with.
 
+use keyhold_domain::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::zone::{Leaving, Zones};
-use super::{Behavior, Context, Parameters, both_ways, only_toward, sign};
+use super::{Behavior, Context, Parameters, only_toward, sign};
 use crate::catalog::{ComponentEntry, DataNeeds, Family, ParameterEntry, RoleEntry, Unit, candles, decimals};
 use crate::indicator::Rsi;
 use crate::input::Inputs;
-use crate::problem::{Problem, code};
-use crate::reading::{Check, Reading};
+use crate::problem::Problem;
+use crate::reading::{Check, Direction, Reading};
 use crate::template::Role;
 
 /// The middle of the scale.
@@ -28,7 +29,9 @@ enum Mode {
     OutsideZone,
     /// Filter: longs above 50, shorts below.
     OnSide,
-    /// Filter: both directions between the zones.
+    /// Signal by the band the index lies in.
+    InBand,
+    /// Filter: longs inside the band, shorts inside its mirror image.
     Between,
 }
 
@@ -51,12 +54,14 @@ impl Behavior for RsiComponent {
             RoleEntry {
                 role: Role::Signal,
                 help: "reversal: bullish on the candle that leaves the low zone upward, bearish on the one that leaves the \
-                       high zone downward; trend: bullish above 50, bearish below.",
+                       high zone downward; trend: bullish above 50, bearish below; between: bullish from low to high, bearish \
+                       in the mirror image of that at 50, neither where both overlap.",
             },
             RoleEntry {
                 role: Role::Filter,
                 help: "reversal: blocks longs in the high zone and shorts in the low zone; trend: lets longs pass above 50 \
-                       and shorts below; between: lets both pass from low to high, the levels included.",
+                       and shorts below; between: lets longs pass from low to high, levels included, and shorts in the mirror \
+                       image of that at 50.",
             },
         ],
         needs: DataNeeds::CANDLES,
@@ -79,7 +84,8 @@ impl Behavior for RsiComponent {
             ParameterEntry::choice(
                 "mode",
                 "Mode",
-                "reversal trades against an exhausted move, trend with the stronger side; between is for filters.",
+                "reversal trades against an exhausted move, trend with the stronger side, between with a side that is not yet \
+                 exhausted.",
                 &["reversal", "trend", "between"],
             ),
         ],
@@ -92,7 +98,7 @@ impl Behavior for RsiComponent {
             (Role::Filter, "between") => Mode::Between,
             (Role::Filter, _) => Mode::OutsideZone,
             (_, "trend") => Mode::Side,
-            (_, "between") => return Err(vec![between_is_for_filters()]),
+            (_, "between") => Mode::InBand,
             (_, _) => Mode::LeavingZone(Leaving::default()),
         };
         let period = parameters.integer("period");
@@ -101,7 +107,7 @@ impl Behavior for RsiComponent {
 
     fn role(&self) -> Role {
         match self.mode {
-            Mode::LeavingZone(_) | Mode::Side => Role::Signal,
+            Mode::LeavingZone(_) | Mode::Side | Mode::InBand => Role::Signal,
             Mode::OutsideZone | Mode::OnSide | Mode::Between => Role::Filter,
         }
     }
@@ -109,7 +115,7 @@ impl Behavior for RsiComponent {
     fn warmup_candles(&self) -> u32 {
         match self.mode {
             Mode::LeavingZone(_) => self.period + 2,
-            Mode::Side | Mode::OutsideZone | Mode::OnSide | Mode::Between => self.period + 1,
+            Mode::Side | Mode::InBand | Mode::OutsideZone | Mode::OnSide | Mode::Between => self.period + 1,
         }
     }
 
@@ -128,9 +134,18 @@ impl Behavior for RsiComponent {
                 Reading::check(long, short, rsi, Some(zone))
             }
             Mode::OnSide => only_toward(sign(rsi - MIDDLE), rsi, Some(MIDDLE)),
+            Mode::InBand => {
+                let direction = match self.in_bands(rsi) {
+                    (true, false) => Direction::Long,
+                    (false, true) => Direction::Short,
+                    (true, true) | (false, false) => Direction::Neutral,
+                };
+                Reading::signal(direction, rsi, Some(zone))
+            }
             Mode::Between => {
-                let inside = (self.zones.low..=self.zones.high).contains(&rsi);
-                both_ways(if inside { Check::Pass } else { Check::Block }, rsi, Some(zone))
+                let check = |inside| if inside { Check::Pass } else { Check::Block };
+                let (long, short) = self.in_bands(rsi);
+                Reading::check(check(long), check(short), rsi, Some(zone))
             }
         }
     }
@@ -139,7 +154,16 @@ impl Behavior for RsiComponent {
         let name = format!("RSI({})", parameters.integer("period"));
         let (low, high) = (parameters.number("low"), parameters.number("high"));
         if parameters.choice("mode") == "between" {
-            return format!("lets entries pass while {name} lies from {low} to {high}");
+            let (from, to) = (Decimal::ONE_HUNDRED - high, Decimal::ONE_HUNDRED - low);
+            return if role == Role::Filter {
+                format!(
+                    "lets longs pass while {name} lies from {low} to {high} and shorts while it lies from {from} to {to}"
+                )
+            } else {
+                format!(
+                    "bullish while {name} lies from {low} to {high}, bearish while it lies from {from} to {to}"
+                )
+            };
         }
         match (parameters.choice("mode") == "trend", role == Role::Filter) {
             (true, true) => format!("lets longs pass while {name} is above 50 and shorts while it is below"),
@@ -154,11 +178,10 @@ impl Behavior for RsiComponent {
     }
 }
 
-fn between_is_for_filters() -> Problem {
-    Problem::new(
-        "parameters.mode",
-        code::CONTRADICTION,
-        "Lying between two levels points in no direction.",
-        "Use it as filter, or choose reversal or trend.",
-    )
+impl RsiComponent {
+    /// Whether the index lies in the band of longs and in that of shorts, which mirrors it at 50.
+    fn in_bands(&self, rsi: f64) -> (bool, bool) {
+        let band = self.zones.low..=self.zones.high;
+        (band.contains(&rsi), band.contains(&(2.0 * MIDDLE - rsi)))
+    }
 }
