@@ -128,7 +128,7 @@ fn trigger_source(field: &Field<'_>) -> Result<TriggerSource, WireError> {
 fn stop_status(row: &WireStop<'_>) -> Result<OrderStatus, WireError> {
     match row.state.text() {
         "live" | "pause" => Ok(OrderStatus::Untriggered),
-        "effective" | "partially_effective" | "order_placed" => Ok(OrderStatus::Open),
+        "effective" | "partially_effective" | "order_placed" | "filled" => Ok(OrderStatus::Open),
         "canceled" => Ok(OrderStatus::Canceled),
         "order_failed" | "partially_failed" => Ok(OrderStatus::Rejected),
         "" => Err(WireError::Missing { what: STOP, field: "state" }),
