@@ -113,7 +113,7 @@ pub fn read(text: &str, sizes: &Sizes, now: Timestamp) -> Vec<News> {
         BOOKS => book(text, &action, symbol, sizes, now),
         TRADES => trades(text, symbol, sizes, now)
             .unwrap_or_else(|error| vec![News::Unreadable(error, Harm::Trades)]),
-        _ if channel.starts_with(CANDLE) => candles(text, &channel[CANDLE.len()..], symbol, sizes, now),
+        _ if channel.starts_with(CANDLE) => candles(text, &channel[CANDLE.len()..], symbol, sizes),
         _ => match prices(text, &channel, symbol, sizes, now) {
             Ok(Some(ticker)) => vec![News::Heard(symbol, ticker.at), News::Ticker(ticker)],
             Ok(None) => vec![],
@@ -181,10 +181,10 @@ fn trades(text: &str, symbol: Symbol, sizes: &Sizes, now: Timestamp) -> Result<V
     Ok(vec![News::Heard(symbol, at), News::Trades { symbol, id, rows }])
 }
 
-/// Candles in order, up to the first that cannot be read.
-fn candles(text: &str, word: &str, symbol: Symbol, sizes: &Sizes, now: Timestamp) -> Vec<News> {
+/// Candles in order, up to the first that cannot be read. They do not tell when they were sent.
+fn candles(text: &str, word: &str, symbol: Symbol, sizes: &Sizes) -> Vec<News> {
     let Some(timeframe) = Timeframe::ALL.iter().copied().find(|one| bar(*one) == word) else { return vec![] };
-    let mut news = vec![News::Heard(symbol, now)];
+    let mut news = vec![];
     let read = || {
         let size = size_of(symbol, sizes)?;
         let rows: Vec<Vec<Field<'_>>> = wire::rows("candle message", text.as_bytes())?;

@@ -5,6 +5,7 @@ mod frames;
 mod messages;
 mod request_cases;
 mod requests;
+mod twin;
 
 use keyhold_domain::{BotId, ClientOrderId, Decimal, OrderPurpose};
 use keyhold_venues::okx::sizes::Sizes;
