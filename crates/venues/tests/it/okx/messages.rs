@@ -108,7 +108,7 @@ fn market_messages_say_what_they_say() {
     for news in snapshot.iter().chain(&read("ws_books_update").unwrap()) {
         if let News::Book(_, update) = news {
             // The two were recorded at different times; whether they fit is not the question.
-            drop(book.take(update));
+            let _fits = book.take(update);
             assert!(!update.bids.is_empty() && !update.asks.is_empty());
         }
     }
@@ -147,7 +147,7 @@ fn hear_noise(name: &str, read: impl Fn(&[u8]) -> Result<(), WireError>) -> usiz
     let Some(text) = recorded(name) else { return 0 };
     let message: Value = serde_json::from_str(&text).unwrap();
     let mut heard = 0;
-    for row in message["data"].as_array().unwrap().iter().flat_map(|row| spoilt(row)) {
+    for row in message["data"].as_array().unwrap().iter().flat_map(spoilt) {
         let text = serde_json::to_vec(&row).unwrap();
         if let Err(error) = read(&text) {
             // An error names a record and a field and repeats nothing of the message.
@@ -164,13 +164,13 @@ fn noise_is_refused_by_name_and_harms_nobody() {
     let heard = [
         hear_noise("ws_orders", |text| {
             let row: WireOrder<'_> = wire::json("order", text)?;
-            drop(convert::open_order(&row, &all));
-            drop(convert::order_update(&row, &all));
+            let _order = convert::open_order(&row, &all);
+            let _update = convert::order_update(&row, &all);
             convert::fill_of_order(&row, &all).map(drop)
         }),
         hear_noise("ws_orders_algo", |text| {
             let row: WireStop<'_> = wire::json("stop", text)?;
-            drop(convert::stop_update(&row));
+            let _update = convert::stop_update(&row);
             convert::open_stop(&row, &all).map(drop)
         }),
         hear_noise("http_get_positions", |text| {
@@ -181,7 +181,7 @@ fn noise_is_refused_by_name_and_harms_nobody() {
         }),
         hear_noise("http_get_instruments_swap", |text| {
             let row = wire::json("instrument", text)?;
-            drop(convert_market::instrument(keyhold_domain::ContractType::Inverse, &row));
+            let _inverse = convert_market::instrument(keyhold_domain::ContractType::Inverse, &row);
             convert_market::instrument(keyhold_domain::ContractType::Linear, &row).map(drop)
         }),
     ];

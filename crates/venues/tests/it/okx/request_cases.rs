@@ -63,8 +63,8 @@ fn count(value: &Value) -> Option<u32> {
     value.as_u64().map(|n| u32::try_from(n).unwrap())
 }
 
-fn ask(query: Query) -> Mapped {
-    Ok(Call::Private(Intent::Query(query)))
+const fn ask(query: Query) -> Call {
+    Call::Private(Intent::Query(query))
 }
 
 fn margin(parameters: &Value) -> MarginMode {
@@ -80,8 +80,8 @@ pub(crate) fn map(method: &str, input: &[Value], url: &url::Url) -> Option<Mappe
         return Some(Err(why));
     }
     let parameters = input.iter().rev().find(|value| value.is_object()).unwrap_or(&Value::Null);
-    let named = parameters.as_object().into_iter().flat_map(serde_json::Map::keys);
-    if let Some(why) = named.filter_map(|name| refused(NOT_OFFERED_PARAMETERS, name)).next() {
+    let mut named = parameters.as_object().into_iter().flat_map(serde_json::Map::keys);
+    if let Some(why) = named.find_map(|name| refused(NOT_OFFERED_PARAMETERS, name)) {
         return Some(Err(why));
     }
     orders(method, input, parameters)
@@ -172,7 +172,7 @@ fn time_in_force(parameters: &Value) -> TimeInForce {
     }
 }
 
-fn executions(symbol: &Value, kind: ExecutionKind, order: Option<OrderRef>) -> Mapped {
+fn executions(symbol: &Value, kind: ExecutionKind, order: Option<OrderRef>) -> Call {
     let symbol = symbol.as_str().map(|_| symbol_of(symbol));
     let (from, until, limit, cursor) = (None, None, None, None);
     ask(Query::Executions(ExecutionQuery { kind, symbol, order, from, until, limit, cursor }))
@@ -180,7 +180,7 @@ fn executions(symbol: &Value, kind: ExecutionKind, order: Option<OrderRef>) -> M
 
 fn account(method: &str, input: &[Value], parameters: &Value) -> Option<Mapped> {
     let symbol = at(input, 0);
-    Some(match method {
+    Some(Ok(match method {
         "fetchBalance" => ask(Query::Wallet),
         "fetchPositionMode" => ask(Query::AccountSettings),
         "fetchTradingFee" => ask(Query::Fees { symbol: symbol_of(symbol) }),
@@ -208,7 +208,7 @@ fn account(method: &str, input: &[Value], parameters: &Value) -> Option<Mapped> 
         }
         "fetchFundingHistory" => executions(symbol, ExecutionKind::Funding, None),
         _ => return None,
-    })
+    }))
 }
 
 fn market(method: &str, input: &[Value], url: &url::Url) -> Option<Mapped> {

@@ -62,7 +62,7 @@ fn wanted(method: &str, case: &Value) -> Meant {
     let body = if request["output"].is_string() { text("output") } else { text("body") };
     let mut meant = meant(text("httpMethod"), text("url"), body);
     if method == "createOrder" && meant.path == "/api/v5/trade/batch-orders" {
-        meant.path = endpoints::PLACE.path.to_owned();
+        endpoints::PLACE.path.clone_into(&mut meant.path);
     }
     for row in &mut meant.rows {
         row.remove("tag");
@@ -166,9 +166,8 @@ fn our_requests_mean_what_the_recorded_ones_mean() {
                     {
                         ours.query.remove(NARROWING.0);
                     }
-                    if !wanted.rows.iter().any(|row| row.contains_key("clOrdId")) && method == "createOrder" {
-                        panic!("{id}: an order without a name");
-                    }
+                    let named = wanted.rows.iter().any(|row| row.contains_key("clOrdId"));
+                    assert!(named || method != "createOrder", "{id}: an order without a name");
                     assert_eq!(ours, wanted, "{id}");
                     if matches!(call, Call::Private(_)) {
                         assert_signed(id, &request, &key);
