@@ -72,7 +72,7 @@ async fn session(venue: Exchange, script: &str) {
         run(Command::new(python).arg(session).arg(rest).arg(ws).arg(format!("http://{control}")))
     });
     let text = result.await.unwrap().unwrap_or_else(|text| panic!("{text}"));
-    println!("{text}");
+    eprintln!("{text}");
     assert!(text.contains("SESSION OK"), "{text}");
 }
 
