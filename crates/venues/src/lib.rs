@@ -12,6 +12,7 @@ pub mod clock;
 pub mod error;
 pub mod event;
 pub mod hosts;
+pub mod kraken;
 pub mod port;
 pub mod rate_limit;
 pub mod settings;
