@@ -162,8 +162,14 @@ pub fn render(intent: &Intent, at: Timestamp) -> Result<Rendered, SignerRefusal>
         Intent::Query(query) => render_query(query, at),
         Intent::StreamLogin => return Ok(Rendered::Challenge),
         Intent::StreamChallenge(text) => return Ok(Rendered::Answer(text.to_string())),
-        // Margin follows from an instrument's leverage, positions are always net, streams have no token.
-        Intent::SetMarginMode(_) | Intent::UseOneWayMode { .. } | Intent::StreamToken(_) => {
+        // Margin follows from an instrument's leverage, positions are always net, streams have no token, and orders are
+        // canceled singly or all.
+        Intent::SetMarginMode(_)
+        | Intent::PlaceIn(..)
+        | Intent::SetLeverageIn(..)
+        | Intent::CancelMany(_)
+        | Intent::UseOneWayMode { .. }
+        | Intent::StreamToken(_) => {
             return Err(SignerRefusal::NotOffered);
         }
     };
@@ -432,9 +438,8 @@ fn cancel_one(cancel: &CancelOrder) -> Pairs {
 /// Kraken ends all orders of an instrument or of the account, whatever their kind.
 fn cancel_all(cancel: &CancelAll) -> Result<Pairs, SignerRefusal> {
     match (cancel.scope, cancel.selection) {
-        (_, OrderSelection::StopOrders) | (Scope::Settle(_), OrderSelection::All) => {
-            Err(SignerRefusal::NotOffered)
-        }
+        (_, OrderSelection::StopOrders | OrderSelection::TriggerOrders)
+        | (Scope::Settle(_), OrderSelection::All) => Err(SignerRefusal::NotOffered),
         (Scope::Symbol(symbol), OrderSelection::All) => Ok(Pairs::default().with("symbol", symbol.as_str())),
         (Scope::Product, OrderSelection::All) => Ok(Pairs::default()),
     }
