@@ -14,7 +14,7 @@ use keyhold_domain::{
 use super::convert_market::{asset, settle_of, symbol};
 use super::refusals::{end_of, refusal_of_event};
 use super::wire::{
-    FeedFill, FeedOrder, FeedPosition, Field, WireBooking, WireFill, WireKey, WireLeverage, WireOpenOrder,
+    self, FeedFill, FeedOrder, FeedPosition, Field, WireBooking, WireFill, WireKey, WireLeverage, WireOpenOrder,
     WireOrder, WireOrderStatus, WirePosition, WireSendStatus,
 };
 use super::wire_market::{FeedAccount, FeedFlex, WireAccount};
@@ -38,14 +38,9 @@ fn side(field: &Field<'_>, what: &'static str, name: &'static str) -> Result<Sid
     if field.is_empty() {
         return Err(WireError::Missing { what, field: name });
     }
-    let word = match field {
-        Field::Number(digit) => digit,
-        Field::Text(text) => text.as_ref(),
-        Field::Absent | Field::True | Field::False | Field::Other => "",
-    };
-    match word {
-        "0" => Ok(Side::Buy),
-        "1" => Ok(Side::Sell),
+    match field.text() {
+        "" if *field == Field::Whole(0) => Ok(Side::Buy),
+        "" if *field == Field::Whole(1) => Ok(Side::Sell),
         word if word.eq_ignore_ascii_case("buy") => Ok(Side::Buy),
         word if word.eq_ignore_ascii_case("sell") => Ok(Side::Sell),
         _ => Err(WireError::Invalid { what, field: name, expected: "buy or sell" }),
@@ -53,7 +48,7 @@ fn side(field: &Field<'_>, what: &'static str, name: &'static str) -> Result<Sid
 }
 
 fn effect(field: &Field<'_>) -> Result<PositionEffect, WireError> {
-    Ok(match field.flag(ORDER, "reduceOnly")? {
+    Ok(match wire::flag(field, ORDER, "reduceOnly")? {
         true => PositionEffect::ReduceOnly,
         false => PositionEffect::Increase,
     })
@@ -306,7 +301,7 @@ pub fn feed_fill(row: &FeedFill<'_>) -> Result<(Fill, Option<ForcedBy>, Option<D
         Field::True => Side::Buy,
         Field::False => Side::Sell,
         Field::Absent => return Err(WireError::Missing { what: FILL, field: "buy" }),
-        Field::Text(_) | Field::Number(_) | Field::Other => {
+        Field::Text(_) | Field::Whole(_) | Field::Number(_) | Field::Other => {
             return Err(WireError::Invalid { what: FILL, field: "buy", expected: "true or false" });
         }
     };
@@ -517,7 +512,7 @@ fn level(field: &Field<'_>) -> Option<Level> {
         Field::True => return Some(Level::Full),
         Field::False | Field::Absent => return Some(Level::None),
         Field::Text(text) => text.to_ascii_lowercase(),
-        Field::Number(_) | Field::Other => return None,
+        Field::Whole(_) | Field::Number(_) | Field::Other => return None,
     };
     let word: String = word.chars().filter(char::is_ascii_lowercase).collect();
     match word.as_str() {

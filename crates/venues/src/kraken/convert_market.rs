@@ -11,7 +11,7 @@ use super::wire_market::{
     FeedBook, FeedBookChange, FeedLevel, FeedTicker, FeedTrade, WireCandle, WireFeeSchedule, WireInstrument,
     WireRate, WireTicker,
 };
-use crate::book::{BookKind, BookUpdate};
+use crate::book::{BookKind, BookUpdate, Depth, Follows};
 use crate::error::WireError;
 use crate::port::{Fees, FundingRate, Ticker};
 use crate::tape::PublicTrade;
@@ -120,7 +120,7 @@ pub fn instrument(product: ContractType, row: &WireInstrument<'_>) -> Result<Ins
             Field::True => InstrumentStatus::Trading,
             Field::False => InstrumentStatus::Halted,
             Field::Absent => return Err(WireError::Missing { what: INSTRUMENT, field: "tradeable" }),
-            Field::Text(_) | Field::Number(_) | Field::Other => {
+            Field::Text(_) | Field::Whole(_) | Field::Number(_) | Field::Other => {
                 return Err(invalid("tradeable", "true or false"));
             }
         },
@@ -172,21 +172,6 @@ pub fn put_together(parts: &[Candle], timeframe: Timeframe) -> Vec<Candle> {
     whole
 }
 
-const fn unknown_ticker(symbol: Symbol, at: Timestamp) -> Ticker {
-    Ticker {
-        symbol,
-        last: None,
-        mark: None,
-        index: None,
-        bid: None,
-        ask: None,
-        funding_rate: None,
-        next_funding: None,
-        open_interest: None,
-        at,
-    }
-}
-
 /// Prices over REST. The rate there is an amount: of dollars per coin (linear) or of coins per dollar (inverse); the
 /// share of a position's value is that amount divided by the price or times the price.
 pub fn ticker(row: &WireTicker<'_>, at: Timestamp) -> Result<Ticker, WireError> {
@@ -207,7 +192,7 @@ pub fn ticker(row: &WireTicker<'_>, at: Timestamp) -> Result<Ticker, WireError> 
         // The next full hour.
         next_funding: share.map(|_| Timeframe::H1.open_of(at).plus_ms(Timeframe::H1.ms())),
         open_interest: row.open_interest.maybe(TICKER, "openInterest")?,
-        ..unknown_ticker(symbol, at)
+        ..Ticker::empty(symbol, at)
     })
 }
 
@@ -224,7 +209,7 @@ pub fn feed_ticker(row: &FeedTicker<'_>) -> Result<Ticker, WireError> {
         funding_rate: rate.map(Rate::new),
         next_funding: row.next_funding.nonzero(TICKER, "next_funding_rate_time")?,
         open_interest: row.open_interest.maybe(TICKER, "openInterest")?,
-        ..unknown_ticker(symbol, row.at.get(TICKER, "time")?)
+        ..Ticker::empty(symbol, row.at.get(TICKER, "time")?)
     })
 }
 
@@ -253,6 +238,8 @@ pub fn book_snapshot(row: &FeedBook<'_>) -> Result<BookUpdate, WireError> {
     Ok(BookUpdate {
         kind: BookKind::Snapshot,
         number: row.seq.get(BOOK, "seq")?,
+        follows: Follows::Next,
+        depth: Depth::Whole,
         bids: levels(row.bids.as_ref(), "bids")?,
         asks: levels(row.asks.as_ref(), "asks")?,
         at: row.timestamp.get(BOOK, "timestamp")?,
@@ -269,6 +256,8 @@ pub fn book_change(row: &FeedBookChange<'_>) -> Result<BookUpdate, WireError> {
     Ok(BookUpdate {
         kind: BookKind::Delta,
         number: row.seq.get(BOOK, "seq")?,
+        follows: Follows::Next,
+        depth: Depth::Whole,
         bids,
         asks,
         at: row.at.get(BOOK, "timestamp")?,

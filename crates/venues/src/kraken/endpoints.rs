@@ -7,29 +7,90 @@
 
 use std::time::Duration;
 
-use crate::rate_limit::{Limit, LimitName};
+pub use crate::common::endpoint::Endpoint;
+use crate::common::endpoint::Host;
+use crate::rate_limit::{Cost, Limit, LimitName};
 use crate::signer::Verb;
 
-/// Which allowance pays for a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pool {
-    /// Nobody counts it but the address (100 requests per second).
-    Free,
-    /// 500 in ten seconds.
-    Trading,
-    /// 100 in ten minutes.
-    History,
+/// The allowance of calls below `/derivatives`.
+const TRADING: LimitName = "derivatives";
+/// The allowance of calls below `/api/history`.
+const HISTORY: LimitName = "history";
+
+const TWO: &[Cost] = &[Cost { name: TRADING, tokens: 2 }];
+const TEN: &[Cost] = &[Cost { name: TRADING, tokens: 10 }];
+const TWENTY_FIVE: &[Cost] = &[Cost { name: TRADING, tokens: 25 }];
+const PAST_ONE: &[Cost] = &[Cost { name: HISTORY, tokens: 1 }];
+const PAST_THREE: &[Cost] = &[Cost { name: HISTORY, tokens: 3 }];
+
+const fn public(path: &'static str, doing: &'static str) -> Endpoint {
+    Endpoint::new(Verb::Get, path, doing)
 }
 
-impl Pool {
-    /// Its name in the limiter.
-    pub const fn name(self) -> LimitName {
-        match self {
-            Self::Free => "free",
-            Self::Trading => "derivatives",
-            Self::History => "history",
-        }
-    }
+const fn ask(path: &'static str, doing: &'static str) -> Endpoint {
+    Endpoint::new(Verb::Get, path, doing).costing(TWO)
+}
+
+const fn post(path: &'static str, cost: &'static [Cost], doing: &'static str) -> Endpoint {
+    Endpoint::new(Verb::Post, path, doing).costing(cost)
+}
+
+macro_rules! endpoints {
+    ($($(#[$doc:meta])* $name:ident = $value:expr;)+) => {
+        $($(#[$doc])* pub const $name: Endpoint = $value;)+
+
+        /// The whole list.
+        pub const ALL: &[Endpoint] = &[$($name),+];
+    };
+}
+
+endpoints! {
+    /// Contracts and their grids.
+    INSTRUMENTS = public("/derivatives/api/v3/instruments", "reading instruments");
+    /// Which contracts are extremely volatile; an answer that carries the venue's clock and is about no instrument.
+    STATUS = public("/derivatives/api/v3/instruments/status", "reading the venue's clock");
+    /// Last, mark and index price, funding rate, open interest; of one instrument when its name is appended.
+    TICKERS = public("/derivatives/api/v3/tickers", "reading prices");
+    /// Past funding rates, all of them.
+    FUNDING = public("/derivatives/api/v4/historicalfundingrates", "reading funding rates");
+    /// Candles: price type, instrument and interval are appended.
+    CHARTS = public("/api/charts/v1", "reading candles");
+    /// Fees by volume.
+    FEE_SCHEDULES = public("/derivatives/api/v3/feeschedules", "reading fees");
+    /// What the key in use may do.
+    KEY = public("/api/auth/v1/api-keys/v3/check", "reading the key's permissions").at(Host::KeyCheck);
+    /// Volumes of the account, by which its fees are chosen.
+    FEE_VOLUMES = ask("/derivatives/api/v3/feeschedules/volumes", "reading fees");
+    /// Balances.
+    ACCOUNTS = ask("/derivatives/api/v3/accounts", "reading balances");
+    /// Positions.
+    POSITIONS = ask("/derivatives/api/v3/openpositions", "reading positions");
+    /// Orders that rest or wait.
+    OPEN_ORDERS = ask("/derivatives/api/v3/openorders", "reading open orders");
+    /// Orders by name that are open or ended within the last five seconds.
+    ORDER_STATUS = ask("/derivatives/api/v3/orders/status", "looking an order up");
+    /// Fills, newest first.
+    FILLS = ask("/derivatives/api/v3/fills", "reading fills");
+    /// Instruments with isolated margin and their leverage.
+    LEVERAGE = ask("/derivatives/api/v3/leveragepreferences", "reading the leverage");
+    /// What became of orders.
+    PAST_ORDERS = public("/api/history/v2/orders", "reading past orders").costing(PAST_ONE);
+    /// Bookings: trades with their fees, funding. Three for up to a thousand rows.
+    ACCOUNT_LOG = public("/api/history/v3/account-log", "reading the account's log").costing(PAST_THREE);
+    /// A new order.
+    PLACE = post("/derivatives/api/v3/sendorder", TEN, "placing an order");
+    /// A changed order.
+    AMEND = post("/derivatives/api/v3/editorder", TEN, "changing an order");
+    /// The end of an order.
+    CANCEL = post("/derivatives/api/v3/cancelorder", TEN, "canceling an order");
+    /// The end of many orders.
+    CANCEL_ALL = post("/derivatives/api/v3/cancelallorders", TWENTY_FIVE, "canceling all orders");
+    /// The venue's own watch over us.
+    CANCEL_ALL_AFTER =
+        post("/derivatives/api/v3/cancelallordersafter", TWENTY_FIVE, "setting the dead-man's switch");
+    /// Isolated margin with its leverage, or cross margin.
+    SET_LEVERAGE =
+        Endpoint::new(Verb::Put, "/derivatives/api/v3/leveragepreferences", "setting the leverage").costing(TEN);
 }
 
 /// How an answer says that all went well.
@@ -47,116 +108,32 @@ pub enum Envelope {
     Cancel,
 }
 
-/// One call of the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Read or write.
-    pub verb: Verb,
-    /// Path below the host; instruments and intervals are appended to some.
-    pub path: &'static str,
-    /// Who pays.
-    pub pool: Pool,
-    /// How much.
-    pub cost: u32,
-    /// The form of the answer.
-    pub envelope: Envelope,
-    /// What is being done, for error texts.
-    pub doing: &'static str,
-}
-
-const fn public(path: &'static str, envelope: Envelope, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Get, path, pool: Pool::Free, cost: 0, envelope, doing }
-}
-
-const fn ask(path: &'static str, cost: u32, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Get, path, pool: Pool::Trading, cost, envelope: Envelope::Result, doing }
-}
-
-const fn past(path: &'static str, cost: u32, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Get, path, pool: Pool::History, cost, envelope: Envelope::Bare, doing }
-}
-
-const fn change(
-    verb: Verb,
-    path: &'static str,
-    cost: u32,
-    envelope: Envelope,
-    doing: &'static str,
-) -> Endpoint {
-    Endpoint { verb, path, pool: Pool::Trading, cost, envelope, doing }
-}
-
-macro_rules! endpoints {
-    ($($(#[$doc:meta])* $name:ident = $value:expr;)+) => {
-        $($(#[$doc])* pub const $name: Endpoint = $value;)+
-
-        /// The whole list.
-        pub const ALL: &[Endpoint] = &[$($name),+];
-    };
-}
-
-endpoints! {
-    /// Contracts and their grids.
-    INSTRUMENTS = public("/derivatives/api/v3/instruments", Envelope::Result, "reading instruments");
-    /// Which contracts are extremely volatile; the shortest answer that carries the venue's clock.
-    STATUS = public("/derivatives/api/v3/instruments/status", Envelope::Result, "reading the venue's clock");
-    /// Last, mark and index price, funding rate, open interest; of one instrument when its name is appended.
-    TICKERS = public("/derivatives/api/v3/tickers", Envelope::Result, "reading prices");
-    /// Past funding rates, all of them.
-    FUNDING = public("/derivatives/api/v4/historicalfundingrates", Envelope::Result, "reading funding rates");
-    /// Candles: price type, instrument and interval are appended.
-    CHARTS = public("/api/charts/v1", Envelope::Bare, "reading candles");
-    /// Fees by volume.
-    FEE_SCHEDULES = public("/derivatives/api/v3/feeschedules", Envelope::Result, "reading fees");
-    /// What the key in use may do.
-    KEY = Endpoint {
-        verb: Verb::Get, path: "/api/auth/v1/api-keys/v3/check", pool: Pool::Free, cost: 0,
-        envelope: Envelope::Bare, doing: "reading the key's permissions",
-    };
-    /// Volumes of the account, by which its fees are chosen.
-    FEE_VOLUMES = ask("/derivatives/api/v3/feeschedules/volumes", 2, "reading fees");
-    /// Balances.
-    ACCOUNTS = ask("/derivatives/api/v3/accounts", 2, "reading balances");
-    /// Positions.
-    POSITIONS = ask("/derivatives/api/v3/openpositions", 2, "reading positions");
-    /// Orders that rest or wait.
-    OPEN_ORDERS = ask("/derivatives/api/v3/openorders", 2, "reading open orders");
-    /// Orders by name that are open or ended within the last five seconds.
-    ORDER_STATUS = ask("/derivatives/api/v3/orders/status", 2, "looking an order up");
-    /// Fills, newest first.
-    FILLS = ask("/derivatives/api/v3/fills", 2, "reading fills");
-    /// Instruments with isolated margin and their leverage.
-    LEVERAGE = ask("/derivatives/api/v3/leveragepreferences", 2, "reading the leverage");
-    /// What became of orders.
-    PAST_ORDERS = past("/api/history/v2/orders", 1, "reading past orders");
-    /// Bookings: trades with their fees, funding. Three for up to a thousand rows.
-    ACCOUNT_LOG = past("/api/history/v3/account-log", 3, "reading the account's log");
-    /// A new order.
-    PLACE = change(Verb::Post, "/derivatives/api/v3/sendorder", 10, Envelope::Send, "placing an order");
-    /// A changed order.
-    AMEND = change(Verb::Post, "/derivatives/api/v3/editorder", 10, Envelope::Edit, "changing an order");
-    /// The end of an order.
-    CANCEL = change(Verb::Post, "/derivatives/api/v3/cancelorder", 10, Envelope::Cancel, "canceling an order");
-    /// The end of many orders.
-    CANCEL_ALL =
-        change(Verb::Post, "/derivatives/api/v3/cancelallorders", 25, Envelope::Cancel, "canceling all orders");
-    /// The venue's own watch over us.
-    CANCEL_ALL_AFTER = change(
-        Verb::Post, "/derivatives/api/v3/cancelallordersafter", 25, Envelope::Result, "setting the dead-man's switch"
-    );
-    /// Isolated margin with its leverage, or cross margin.
-    SET_LEVERAGE =
-        change(Verb::Put, "/derivatives/api/v3/leveragepreferences", 10, Envelope::Result, "setting the leverage");
+/// The form of a call's answers.
+pub fn envelope(endpoint: Endpoint) -> Envelope {
+    const OTHERS: &[(Endpoint, Envelope)] = &[
+        (CHARTS, Envelope::Bare),
+        (KEY, Envelope::Bare),
+        (PAST_ORDERS, Envelope::Bare),
+        (ACCOUNT_LOG, Envelope::Bare),
+        (PLACE, Envelope::Send),
+        (AMEND, Envelope::Edit),
+        (CANCEL, Envelope::Cancel),
+        (CANCEL_ALL, Envelope::Cancel),
+    ];
+    OTHERS.iter().find(|(other, _)| *other == endpoint).map_or(Envelope::Result, |(_, envelope)| *envelope)
 }
 
 /// Documented limits. The answers carry none.
 pub fn limits() -> impl Iterator<Item = (LimitName, Limit)> {
     [
-        (Pool::Trading.name(), Limit { requests: 500, per: Duration::from_secs(10) }),
-        (Pool::History.name(), Limit { requests: 100, per: Duration::from_mins(10) }),
+        (TRADING, Limit { requests: 500, per: Duration::from_secs(10) }),
+        (HISTORY, Limit { requests: 100, per: Duration::from_mins(10) }),
     ]
     .into_iter()
 }
+
+/// How long we wait after a ban of our address; Kraken does not say.
+pub const BAN_PAUSE: Duration = Duration::from_mins(1);
 
 /// All requests of one address: 100 in a second.
 pub const ADDRESS_LIMIT: Limit = Limit { requests: 100, per: Duration::from_secs(1) };

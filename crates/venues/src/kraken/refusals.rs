@@ -6,7 +6,7 @@
 
 use keyhold_domain::{OrderStatus, RefusalCode};
 
-use super::endpoints::{Endpoint, Envelope};
+use super::endpoints::{Endpoint, Envelope, envelope};
 use super::wire::{self, Field, WireHead, WireStatus};
 use crate::error::{UnknownCause, VenueError};
 use crate::signer::Verb;
@@ -135,7 +135,7 @@ pub fn judge(endpoint: Endpoint, status: u16, body: &[u8]) -> Result<(), VenueEr
         return Err(by_status(endpoint, status));
     }
     let succeeded = head.result.text() == "success";
-    let told = match endpoint.envelope {
+    let told = match envelope(endpoint) {
         Envelope::Bare => return Ok(()),
         Envelope::Result if succeeded => return Ok(()),
         Envelope::Send if succeeded => head.send_status.as_ref(),
@@ -149,14 +149,15 @@ pub fn judge(endpoint: Endpoint, status: u16, body: &[u8]) -> Result<(), VenueEr
 
 fn judge_status(endpoint: Endpoint, told: &WireStatus<'_>) -> Result<(), VenueError> {
     let word = told.status.text();
-    let done = DONE.iter().find(|(envelope, _)| *envelope == endpoint.envelope);
+    let kind = envelope(endpoint);
+    let done = DONE.iter().find(|(envelope, _)| *envelope == kind);
     if done.is_some_and(|(_, words)| words.contains(&word)) {
         return Ok(());
     }
     if let Some((_, code)) = STATUSES.iter().find(|(known, _)| *known == word) {
         return Err(VenueError::refused(*code, word, ""));
     }
-    if word.is_empty() || (endpoint.envelope == Envelope::Send && !told.order_id.is_empty()) {
+    if word.is_empty() || (kind == Envelope::Send && !told.order_id.is_empty()) {
         return Err(VenueError::unknown(endpoint.doing, UnknownCause::ServerError));
     }
     Err(VenueError::refused(Code::Other, word, ""))

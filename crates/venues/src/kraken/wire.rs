@@ -1,192 +1,21 @@
 //! Kraken's messages as they stand on the wire: what is read and under which names, and nothing of what it means.
 //!
-//! Kraken writes most numbers as JSON numbers, some with exponents. They are kept as the text that stood there, so that
-//! none ever passes through binary floating point. Unknown fields are ignored; a missing one is a named error when it is
-//! asked for. Next: [`super::convert`].
+//! Kraken writes most numbers as JSON numbers, some with exponents and with more digits than they mean; they are read from
+//! their digits by [`crate::common::field`]. Next: [`super::convert`].
 
 use std::borrow::Cow;
 
-use keyhold_domain::{Decimal, Price, Quantity, ShortText, Timestamp};
-use serde::de::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
-
+pub use crate::common::field::{Field, json};
 use crate::error::WireError;
 
-/// A JSON value of which only plain ones are of use.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub enum Field<'a> {
-    /// Not there, or null.
-    #[default]
-    Absent,
-    /// A text.
-    Text(Cow<'a, str>),
-    /// A number, as it was written.
-    Number(&'a str),
-    /// True.
-    True,
-    /// False.
-    False,
-    /// A list, an object, a text that is none: nothing we take.
-    Other,
-}
-
-impl Field<'_> {
-    /// The text, or nothing.
-    pub fn text(&self) -> &str {
-        if let Self::Text(text) = self { text } else { "" }
-    }
-
-    /// Absent or an empty text.
-    pub fn is_empty(&self) -> bool {
-        match self {
-            Self::Absent => true,
-            Self::Text(text) => text.is_empty(),
-            Self::Number(_) | Self::True | Self::False | Self::Other => false,
+/// Yes or no; absent is no.
+pub fn flag(field: &Field<'_>, what: &'static str, name: &'static str) -> Result<bool, WireError> {
+    match field {
+        Field::True => Ok(true),
+        Field::False | Field::Absent => Ok(false),
+        Field::Text(_) | Field::Whole(_) | Field::Number(_) | Field::Other => {
+            Err(WireError::Invalid { what, field: name, expected: "true or false" })
         }
-    }
-
-    /// What was written as a text or as a number.
-    fn written(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            Self::Number(text) => Some(text),
-            Self::Absent | Self::True | Self::False | Self::Other => None,
-        }
-    }
-
-    /// A value that must be there.
-    pub fn get<T: FromField>(&self, what: &'static str, field: &'static str) -> Result<T, WireError> {
-        if self.is_empty() {
-            return Err(WireError::Missing { what, field });
-        }
-        T::from_field(self).ok_or(WireError::Invalid { what, field, expected: T::EXPECTED })
-    }
-
-    /// A value that may be absent or empty.
-    pub fn maybe<T: FromField>(
-        &self,
-        what: &'static str,
-        field: &'static str,
-    ) -> Result<Option<T>, WireError> {
-        if self.is_empty() { Ok(None) } else { self.get(what, field).map(Some) }
-    }
-
-    /// A value of which Kraken writes zero for "none", such as a price.
-    pub fn nonzero<T: FromField>(
-        &self,
-        what: &'static str,
-        field: &'static str,
-    ) -> Result<Option<T>, WireError> {
-        let zero = Decimal::from_field(self).is_some_and(|value| value.is_zero());
-        if zero { Ok(None) } else { self.maybe(what, field) }
-    }
-
-    /// Yes or no; absent is no.
-    pub fn flag(&self, what: &'static str, field: &'static str) -> Result<bool, WireError> {
-        match self {
-            Self::True => Ok(true),
-            Self::False | Self::Absent => Ok(false),
-            Self::Text(_) | Self::Number(_) | Self::Other => {
-                Err(WireError::Invalid { what, field, expected: "true or false" })
-            }
-        }
-    }
-}
-
-/// A decimal from plain or scientific notation. Digits beyond the 28th are rounded away: Kraken writes mark prices and
-/// funding rates with more digits than they mean.
-pub fn decimal(text: &str) -> Option<Decimal> {
-    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else { return text.parse().ok() };
-    let mantissa: Decimal = mantissa.parse().ok()?;
-    let exponent: i32 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
-    if exponent >= 0 {
-        let mut value = mantissa;
-        for _ in 0..exponent.min(60) {
-            value = value.checked_mul(Decimal::TEN)?;
-        }
-        return Some(value.normalize());
-    }
-    let shift = exponent.unsigned_abs();
-    let room = 28_u32.saturating_sub(shift);
-    let mut value = mantissa.round_dp(room);
-    // Rounded away entirely, or small enough to be shifted.
-    let scale = value.scale().checked_add(shift)?;
-    if scale > 28 {
-        return Some(Decimal::ZERO);
-    }
-    value.set_scale(scale).ok()?;
-    Some(value.normalize())
-}
-
-/// What a field can be read as.
-pub trait FromField: Sized {
-    /// For error texts: "is not ...".
-    const EXPECTED: &'static str;
-
-    /// The value, if the field holds one.
-    fn from_field(field: &Field<'_>) -> Option<Self>;
-}
-
-impl FromField for Decimal {
-    const EXPECTED: &'static str = "a decimal number";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        decimal(field.written()?)
-    }
-}
-
-impl FromField for Price {
-    const EXPECTED: &'static str = "a price";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        Decimal::from_field(field).and_then(|value| Self::new(value.normalize()).ok())
-    }
-}
-
-impl FromField for Quantity {
-    const EXPECTED: &'static str = "a positive quantity";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        Decimal::from_field(field).and_then(|value| Self::new(value.normalize()).ok())
-    }
-}
-
-/// Milliseconds as a number or a text of digits, or RFC 3339.
-impl FromField for Timestamp {
-    const EXPECTED: &'static str = "a time";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        let text = field.written()?;
-        let read = text.parse::<i64>().map(Self::from_ms).ok().or_else(|| text.parse().ok());
-        read.filter(|at| *at > Self::EPOCH)
-    }
-}
-
-impl FromField for i64 {
-    const EXPECTED: &'static str = "a whole number";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        field.written()?.parse().ok()
-    }
-}
-
-impl<const N: usize> FromField for ShortText<N> {
-    const EXPECTED: &'static str = "a short text of printable ASCII";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        if let Field::Text(text) = field { Self::new(text).ok() } else { None }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'de RawValue>::deserialize(deserializer)?.get();
-        Ok(match raw.as_bytes().first() {
-            Some(b'"') => match serde_json::from_str::<&'de str>(raw) {
-                Ok(text) => Field::Text(Cow::Borrowed(text)),
-                Err(_) => serde_json::from_str::<String>(raw)
-                    .map_or(Field::Other, |text| Field::Text(Cow::Owned(text))),
-            },
-            Some(b'-' | b'0'..=b'9') => Field::Number(raw),
-            Some(b't') => Field::True,
-            Some(b'f') => Field::False,
-            Some(b'n') => Field::Absent,
-            Some(_) | None => Field::Other,
-        })
     }
 }
 
@@ -496,52 +325,9 @@ pub struct WireKey<'a> {
     pub expires_at: Field<'a>,
 }
 
-/// Any JSON of ours to read.
-pub fn json<'a, T: Deserialize<'a>>(what: &'static str, text: &'a [u8]) -> Result<T, WireError> {
-    // The parser's own text may repeat what the message said; only the place is kept.
-    serde_json::from_slice(text).map_err(|error| WireError::Malformed {
-        what,
-        line: error.line(),
-        column: error.column(),
-    })
-}
-
 record! {
     /// The head of a message on a stream: of news (`feed`) or of talk (`event`).
     StreamHead {
         event = "event", feed = "feed", message = "message", symbol = "product_id", at = "timestamp" | "time",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_keep_their_digits() {
-        let cases = [
-            ("0.1", "0.1"),
-            ("-6.2604214e-11", "-0.000000000062604214"),
-            ("1E3", "1000"),
-            ("1.5e+2", "150"),
-            ("27937.5", "27937.5"),
-            ("1e-40", "0"),
-            ("0.123456789012345678901234567891", "0.1234567890123456789012345679"),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(decimal(text).map(|value| value.to_string()).as_deref(), Some(expected), "{text}");
-        }
-        for text in ["", "e5", "1e", "1e99", "x", "1e-99999999999"] {
-            assert_eq!(decimal(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn fields_are_what_stands_there() {
-        let text = br#"{"status":"pla\u0063ed","orderId":12.50,"receivedTime":null,"new":[1,{"a":"b"}]}"#;
-        let row: WireStatus<'_> = json("status", text).unwrap();
-        assert_eq!(row.status.text(), "placed");
-        assert_eq!(row.order_id, Field::Number("12.50"));
-        assert_eq!(row.received, Field::Absent);
     }
 }
