@@ -6,6 +6,7 @@ use keyhold_domain::{Asset, ContractType, Decimal, Exchange, Instrument, Price, 
 
 use crate::bybit;
 use crate::config::ConfigError;
+use crate::kraken;
 
 /// A coin as markets are made of it.
 #[derive(Debug, Clone, Copy)]
@@ -47,9 +48,8 @@ pub fn parse(text: &str) -> Result<Instrument, ConfigError> {
 pub fn parse_at(exchange: Exchange, text: &str) -> Result<Instrument, ConfigError> {
     let found = match exchange {
         Exchange::Bybit => bybit::instruments::parse(text),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
-            return Err(ConfigError::Venue(exchange));
-        }
+        Exchange::KrakenFutures => kraken::instruments::parse(text),
+        Exchange::Binance | Exchange::Okx | Exchange::Bitmex => return Err(ConfigError::Venue(exchange)),
     };
     found.ok_or_else(|| ConfigError::Instrument(text.to_owned()))
 }

@@ -13,6 +13,7 @@ use crate::bybit;
 use crate::config::AccountConfig;
 use crate::core::Core;
 use crate::hub::Channel;
+use crate::kraken;
 use crate::world::MarketNews;
 
 /// What a request wants to do.
@@ -173,6 +174,7 @@ pub(crate) trait Protocol: Send {
 pub(crate) fn of(exchange: Exchange, core: Core) -> Option<Box<dyn Protocol>> {
     match exchange {
         Exchange::Bybit => Some(Box::new(bybit::state::State::new(core))),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => None,
+        Exchange::KrakenFutures => Some(Box::new(kraken::state::State::new(core))),
+        Exchange::Binance | Exchange::Okx | Exchange::Bitmex => None,
     }
 }

@@ -99,9 +99,7 @@ impl FromField for Decimal {
         match field {
             Field::Text(text) => Self::from_str_exact(text).ok(),
             Field::Whole(value) => Some(Self::from(*value)),
-            Field::Number(text) => {
-                Self::from_str_exact(text).ok().or_else(|| rounded(text))
-            }
+            Field::Number(text) => Self::from_str_exact(text).ok().or_else(|| rounded(text)),
             Field::Absent | Field::True | Field::False | Field::Other => None,
         }
     }

@@ -14,8 +14,8 @@ use keyhold_domain::{
 use super::convert_market::{asset, settle_of, symbol};
 use super::refusals::{end_of, refusal_of_event};
 use super::wire::{
-    self, FeedFill, FeedOrder, FeedPosition, Field, WireBooking, WireFill, WireKey, WireLeverage, WireOpenOrder,
-    WireOrder, WireOrderStatus, WirePosition, WireSendStatus,
+    self, FeedFill, FeedOrder, FeedPosition, Field, WireBooking, WireFill, WireKey, WireLeverage,
+    WireOpenOrder, WireOrder, WireOrderStatus, WirePosition, WireSendStatus,
 };
 use super::wire_market::{FeedAccount, FeedFlex, WireAccount};
 use crate::error::WireError;
@@ -242,7 +242,8 @@ pub fn order_status(row: &WireOrderStatus<'_>) -> Result<Option<OrderUpdate>, Wi
     }))
 }
 
-/// What an accepted order met at once. Only for orders that cannot rest is it the end; the feed tells of others.
+/// The end of an accepted order that cannot rest, when the answer tells it: it was executed, wholly or in part, and nothing
+/// of it was placed. The feeds tell of all others.
 pub fn sent_update(
     order: &keyhold_domain::NewOrder,
     row: &WireSendStatus<'_>,
@@ -259,9 +260,18 @@ pub fn sent_update(
         return Ok(None);
     }
     let mut filled = Decimal::ZERO;
-    for event in row.order_events.iter().flatten().filter(|event| event.kind.text() == "EXECUTION") {
-        let amount: Decimal = event.amount.get("execution", "amount")?;
-        filled = filled.saturating_add(amount);
+    for event in row.order_events.iter().flatten() {
+        match event.kind.text() {
+            "EXECUTION" => {
+                let amount: Decimal = event.amount.get("execution", "amount")?;
+                filled = filled.saturating_add(amount);
+            }
+            "PLACE" => return Ok(None),
+            _ => {}
+        }
+    }
+    if filled.is_zero() {
+        return Ok(None);
     }
     let whole = filled >= order.quantity.get();
     Ok(Some(OrderUpdate {
