@@ -7,6 +7,7 @@ mod client;
 mod faults;
 mod flow;
 mod keys;
+mod kraken;
 mod oracle;
 mod program;
 mod replay;

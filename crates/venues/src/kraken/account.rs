@@ -31,6 +31,18 @@ const BOOKINGS_PER_PAGE: u32 = 1_000;
 /// Pages of fills at most: 20,000 fills.
 const MOST_FILL_PAGES: u32 = 200;
 
+/// Pages of fills among which one order's are looked for.
+const ORDER_FILL_PAGES: u32 = 10;
+
+/// How far back fills are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Back {
+    /// To an instant.
+    To(Timestamp),
+    /// Until those of an order make up so much, and not beyond its last thousand neighbors.
+    Until(Decimal),
+}
+
 /// Pages of the account's log at most. Each costs 3 of the 100 that ten minutes allow.
 const MOST_LOG_PAGES: u32 = 20;
 
@@ -108,17 +120,23 @@ impl<D: Dialer> Kraken<D> {
         Ok(orders)
     }
 
-    /// Fills since an instant that `wanted` wants, oldest first, each once.
+    /// The latest fills that `wanted` wants, oldest first, each once.
     pub(super) async fn read_fills(
         &self,
-        from: Timestamp,
+        back: Back,
         wanted: impl Fn(&Fill) -> bool,
     ) -> Result<Vec<Fill>, VenueError> {
         let wrong = |error| unreadable(endpoints::FILLS, error);
         let mut fills: BTreeMap<FillId, Fill> = BTreeMap::new();
         let mut without_fee: Vec<FillId> = vec![];
+        // Newest first, as Kraken tells them; fills of one instant have no other order.
+        let mut told_in_turn: Vec<FillId> = vec![];
         let mut until: Option<Timestamp> = None;
-        for _ in 0..MOST_FILL_PAGES {
+        let (from, pages) = match back {
+            Back::To(from) => (from, MOST_FILL_PAGES),
+            Back::Until(_) => (Timestamp::EPOCH, ORDER_FILL_PAGES),
+        };
+        for page in 1..=pages {
             let body = self.ask(executions(ExecutionKind::Trades, None, until, None)).await?;
             let answer: WireFills<'_> = wire::json("fill list", &body).map_err(wrong)?;
             let rows = wire::rows(answer.list, "fill list", "fills").map_err(wrong)?;
@@ -132,16 +150,22 @@ impl<D: Dialer> Kraken<D> {
                 let told = !row.fee.is_empty();
                 let none = (!told).then(|| unknown_fee(row.symbol.text())).transpose().map_err(wrong)?;
                 let fill = convert::fill(row, none).map_err(wrong)?;
-                if wanted(&fill) && fills.insert(fill.fill_id, fill).is_none() && !told {
-                    without_fee.push(fill.fill_id);
+                if wanted(&fill) && fills.insert(fill.fill_id, fill).is_none() {
+                    told_in_turn.push(fill.fill_id);
+                    without_fee.extend((!told).then_some(fill.fill_id));
                 }
             }
             // Kraken goes back from an instant and does not say whether it is inside: a page overlaps the one before.
             let next = oldest.map(|oldest| oldest.plus_ms(1)).filter(|oldest| *oldest > from);
-            if next.is_none() || next == until {
+            let enough = match back {
+                Back::To(_) => false,
+                Back::Until(sum) => page == pages || (!sum.is_zero() && sum_of(fills.values()) >= sum),
+            };
+            if next.is_none() || next == until || enough {
                 self.add_fees(&mut fills, &without_fee).await?;
-                let mut fills: Vec<Fill> = fills.into_values().collect();
-                fills.sort_by_key(|fill| (fill.at, fill.fill_id));
+                let mut fills: Vec<Fill> =
+                    told_in_turn.iter().rev().filter_map(|id| fills.get(id).copied()).collect();
+                fills.sort_by_key(|fill| fill.at);
                 return Ok(fills);
             }
             until = next;
@@ -244,6 +268,11 @@ impl<D: Dialer> Kraken<D> {
         let volume = volume.map(|field| field.get::<Decimal>("fee volumes", "usdVolume")).transpose();
         convert_market::fees(schedule, volume.map_err(wrong)?.unwrap_or_default()).map_err(wrong)
     }
+}
+
+/// What fills make up together.
+pub(super) fn sum_of<'a>(fills: impl Iterator<Item = &'a Fill>) -> Decimal {
+    fills.fold(Decimal::ZERO, |sum, fill| sum.saturating_add(fill.quantity.get()))
 }
 
 /// Stands for a fee until the log has told it.

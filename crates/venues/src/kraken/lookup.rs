@@ -6,6 +6,7 @@
 use keyhold_domain::{ClientOrderId, Decimal, Fill, OrderStatus, OrderUpdate, RefusalCode, Symbol};
 
 use super::Kraken;
+use super::account::{Back, sum_of};
 use super::convert;
 use super::endpoints;
 use super::wire::{self, Field, WireOrder, WireOrderStatuses};
@@ -14,12 +15,6 @@ use crate::error::{VenueError, WireError};
 use crate::port::OrderReport;
 use crate::signer::{OrderRef, Query};
 use crate::transport::Dialer;
-
-/// How far back fills of an order are looked for that nothing else knows, in milliseconds.
-const FILLS_BACK_MS: i64 = 86_400_000;
-
-/// An order was placed at most so long before the first news of it.
-const PLACED_EARLIER_MS: i64 = 60_000;
 
 /// An event of the history.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -160,9 +155,8 @@ impl<D: Dialer> Kraken<D> {
         id: ClientOrderId,
     ) -> Result<Option<OrderReport>, VenueError> {
         let recent = self.read_recent(symbol, id).await?;
-        let back = if recent.is_some() { PLACED_EARLIER_MS } else { 0 };
-        let from = self.market.rest.venue_now().plus_ms(-FILLS_BACK_MS - back);
-        let fills = self.read_fills(from, |fill| fill.client_id == Some(id)).await?;
+        let back = Back::Until(recent.as_ref().map_or(Decimal::ZERO, |update| update.filled));
+        let fills = self.read_fills(back, |fill| fill.client_id == Some(id)).await?;
         let update = match recent {
             Some(update) => Some(update),
             None => self.read_past(symbol, id).await?,
@@ -174,13 +168,9 @@ impl<D: Dialer> Kraken<D> {
     }
 }
 
-fn sum(fills: &[Fill]) -> Decimal {
-    fills.iter().fold(Decimal::ZERO, |sum, fill| sum.saturating_add(fill.quantity.get()))
-}
-
 /// The history may be older than the fills.
 fn report(mut update: OrderUpdate, fills: Vec<Fill>) -> OrderReport {
-    let filled = sum(&fills);
+    let filled = sum_of(fills.iter());
     if filled > update.filled {
         update.filled = filled;
         if update.status == OrderStatus::Open {
@@ -199,7 +189,7 @@ fn from_fills_alone(symbol: Symbol, id: ClientOrderId, fills: Vec<Fill>) -> Opti
         venue_id: Some(last.venue_order_id),
         symbol,
         status: OrderStatus::PartiallyFilled,
-        filled: sum(&fills),
+        filled: sum_of(fills.iter()),
         refusal: None,
         at: last.at,
     };

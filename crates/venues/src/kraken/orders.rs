@@ -10,6 +10,7 @@ use keyhold_domain::{
     Position, PositionEffect, Side, Symbol, Timestamp, TriggerDirection,
 };
 
+use super::account::Back;
 use super::wire::{self, WireSent};
 use super::{Kraken, account_stream, convert, endpoints};
 use crate::any::delegate_market_data;
@@ -82,7 +83,7 @@ impl<D: Dialer> TradingVenue for Kraken<D> {
     }
 
     async fn fills_since(&self, symbol: Option<Symbol>, from: Timestamp) -> Result<Vec<Fill>, VenueError> {
-        self.read_fills(from, |fill| symbol.is_none_or(|symbol| fill.symbol == symbol)).await
+        self.read_fills(Back::To(from), |fill| symbol.is_none_or(|symbol| fill.symbol == symbol)).await
     }
 
     async fn funding_since(

@@ -4,3 +4,4 @@ mod answers;
 mod messages;
 mod noise;
 mod requests;
+mod twin;
