@@ -48,10 +48,8 @@ fn side(field: &Field<'_>, what: &'static str, name: &'static str) -> Result<Sid
 }
 
 fn effect(field: &Field<'_>) -> Result<PositionEffect, WireError> {
-    Ok(match wire::flag(field, ORDER, "reduceOnly")? {
-        true => PositionEffect::ReduceOnly,
-        false => PositionEffect::Increase,
-    })
+    let reduces = wire::flag(field, ORDER, "reduceOnly")?;
+    Ok(if reduces { PositionEffect::ReduceOnly } else { PositionEffect::Increase })
 }
 
 /// What an order says about its kind.
@@ -71,12 +69,12 @@ fn kind(told: &Kind<'_, '_>) -> Result<OrderKind, WireError> {
     let word = told.word.text();
     if let Some(trigger) = told.stop.nonzero::<Price>(ORDER, "stopPrice")? {
         let takes_profit = word.starts_with("take_profit") || word.starts_with("takeProfit");
-        let direction = match (told.trigger_side.text(), told.side, takes_profit) {
-            ("trigger_above", ..) => TriggerDirection::Rises,
-            ("trigger_below", ..) => TriggerDirection::Falls,
-            (_, Side::Buy, false) | (_, Side::Sell, true) => TriggerDirection::Rises,
-            (_, Side::Sell, false) | (_, Side::Buy, true) => TriggerDirection::Falls,
+        let waits_above = match told.trigger_side.text() {
+            "trigger_above" => true,
+            "trigger_below" => false,
+            _ => (told.side == Side::Buy) != takes_profit,
         };
+        let direction = if waits_above { TriggerDirection::Rises } else { TriggerDirection::Falls };
         return Ok(OrderKind::StopMarket { trigger, direction, source: trigger_source(told.signal)? });
     }
     let time_in_force = match word {
@@ -395,8 +393,8 @@ fn signed(size: Decimal, word: &str) -> Result<SignedQuantity, WireError> {
     }
 }
 
-fn margin(leverage: Option<Decimal>) -> Option<MarginMode> {
-    Some(if leverage.is_some() { MarginMode::Isolated } else { MarginMode::Cross })
+const fn margin(leverage: Option<Decimal>) -> MarginMode {
+    if leverage.is_some() { MarginMode::Isolated } else { MarginMode::Cross }
 }
 
 /// A position over REST. Its size has no sign, and mark and liquidation price are told on the stream only.
@@ -412,7 +410,7 @@ pub fn position(row: &WirePosition<'_>) -> Result<Position, WireError> {
         liquidation: None,
         leverage,
         unrealized: row.unrealized.maybe(POSITION, "unrealizedPnl")?,
-        margin_mode: margin(leverage),
+        margin_mode: Some(margin(leverage)),
     })
 }
 
@@ -428,7 +426,7 @@ pub fn feed_position(row: &FeedPosition<'_>) -> Result<Position, WireError> {
         liquidation: row.liquidation.nonzero(POSITION, "liquidation_threshold")?,
         leverage,
         unrealized: row.unrealized.maybe(POSITION, "pnl")?,
-        margin_mode: margin(leverage),
+        margin_mode: Some(margin(leverage)),
     })
 }
 

@@ -92,9 +92,10 @@ pub fn instrument(product: ContractType, row: &WireInstrument<'_>) -> Result<Ins
     let initial: Quantity = level.initial.get(INSTRUMENT, "initialMargin")?;
     let maintenance: Decimal = level.maintenance.get(INSTRUMENT, "maintenanceMargin")?;
     let max_leverage = Decimal::ONE.checked_div(initial.get()).map(|most| most.trunc().max(Decimal::ONE));
-    let base = match row.base.is_empty() {
-        true => symbol.as_str().get(3..).and_then(|pair| asset(pair.strip_suffix("USD")?)),
-        false => asset(row.base.text()),
+    let base = if row.base.is_empty() {
+        symbol.as_str().get(3..).and_then(|pair| asset(pair.strip_suffix("USD")?))
+    } else {
+        asset(row.base.text())
     };
     let quote = if row.quote.is_empty() { asset("USD") } else { asset(row.quote.text()) };
     Ok(Instrument {

@@ -33,20 +33,20 @@ pub struct WirePastEvent<'a> {
 
 /// An element of the history: exactly one of the events is there.
 #[derive(Debug, Default, serde::Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
+#[serde(default)]
 pub struct WirePastEvents<'a> {
     /// `OrderPlaced`
-    #[serde(borrow)]
-    order_placed: Option<WirePastEvent<'a>>,
+    #[serde(borrow, rename = "OrderPlaced")]
+    placed: Option<WirePastEvent<'a>>,
     /// `OrderUpdated`
-    #[serde(borrow)]
-    order_updated: Option<WirePastEvent<'a>>,
+    #[serde(borrow, rename = "OrderUpdated")]
+    updated: Option<WirePastEvent<'a>>,
     /// `OrderCancelled`
-    #[serde(borrow)]
-    order_cancelled: Option<WirePastEvent<'a>>,
+    #[serde(borrow, rename = "OrderCancelled")]
+    canceled: Option<WirePastEvent<'a>>,
     /// `OrderRejected`
-    #[serde(borrow)]
-    order_rejected: Option<WirePastEvent<'a>>,
+    #[serde(borrow, rename = "OrderRejected")]
+    rejected: Option<WirePastEvent<'a>>,
 }
 
 /// A row of the history.
@@ -76,10 +76,10 @@ pub fn past_order(rows: &[WirePast<'_>], id: ClientOrderId) -> Result<Option<Ord
     for row in rows {
         let event = &row.event;
         let kinds = [
-            (&event.order_rejected, Some(OrderStatus::Rejected)),
-            (&event.order_cancelled, Some(OrderStatus::Canceled)),
-            (&event.order_updated, None),
-            (&event.order_placed, None),
+            (&event.rejected, Some(OrderStatus::Rejected)),
+            (&event.canceled, Some(OrderStatus::Canceled)),
+            (&event.updated, None),
+            (&event.placed, None),
         ];
         let Some((told, end)) = kinds.iter().find_map(|(told, end)| Some((told.as_ref()?, *end))) else {
             continue;

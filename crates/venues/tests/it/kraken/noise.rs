@@ -100,6 +100,15 @@ fn read_as_everything(text: &[u8]) -> Vec<WireError> {
         }
         convert::order_status(row).map(drop)
     });
+    read_one!(text, errors, WireKey, |row| convert::key_facts(&row).map(drop));
+    errors.extend(read_as_news(text));
+    errors.extend(read_as_market(text));
+    errors
+}
+
+/// Reads a text as everything of the market that it could be.
+fn read_as_market(text: &[u8]) -> Vec<WireError> {
+    let mut errors: Vec<WireError> = vec![];
     read_list!(text, errors, WireInstruments.list, |row| {
         convert_market::instrument(ContractType::Linear, row).map(drop)
     });
@@ -112,10 +121,15 @@ fn read_as_everything(text: &[u8]) -> Vec<WireError> {
     read_one!(text, errors, FeedBookChange, |row| convert_market::book_change(&row).map(drop));
     read_one!(text, errors, FeedTrade, |row| convert_market::trade(&row).map(drop));
     read_one!(text, errors, FeedTicker, |row| convert_market::feed_ticker(&row).map(drop));
-    read_one!(text, errors, WireKey, |row| convert::key_facts(&row).map(drop));
     read_one!(text, errors, WireTickerAnswer, |answer: WireTickerAnswer<'_>| {
         answer.ticker.map_or(Ok(()), |row| convert_market::ticker(&row, Timestamp::EPOCH).map(drop))
     });
+    errors
+}
+
+/// Reads a text as every answer and all news of the account that it could be.
+fn read_as_news(text: &[u8]) -> Vec<WireError> {
+    let mut errors: Vec<WireError> = vec![];
     read_one!(text, errors, FeedOrders, |news: FeedOrders<'_>| {
         news.order.map_or(Ok(()), |row| convert::feed_order(&row).map(drop))
     });

@@ -145,9 +145,12 @@ fn map(method: &str, input: &[Value], url: &url::Url) -> Option<Mapped> {
     if let Some((_, why)) = NOT_OFFERED.iter().find(|(name, _)| *name == method) {
         return Some(Mapped::NotOffered(why));
     }
-    let scope = Scope::Product;
+    change(method, input).or_else(|| question(method, input)).or_else(|| market(method, input, url))
+}
+
+/// What changes something.
+fn change(method: &str, input: &[Value]) -> Option<Mapped> {
     let private = |intent| Mapped::Offered(Call::Private(intent));
-    let public = |query| Mapped::Offered(Call::Public(query));
     Some(match method {
         "createOrder" => match new_order(input) {
             Ok(order) => private(Intent::Place(order)),
@@ -173,6 +176,18 @@ fn map(method: &str, input: &[Value], url: &url::Url) -> Option<Mapped> {
                 Some(Duration::from_millis(input[0].as_u64().unwrap())).filter(|after| !after.is_zero());
             private(Intent::DeadMansSwitch { symbol: "PF_XBTUSD".parse().unwrap(), after })
         }
+        "setLeverage" => private(Intent::SetLeverage(SetLeverage {
+            symbol: symbol_of(&input[1]),
+            leverage: decimal(&input[0]),
+        })),
+        _ => return None,
+    })
+}
+
+/// What is asked about the account.
+fn question(method: &str, input: &[Value]) -> Option<Mapped> {
+    let scope = Scope::Product;
+    Some(match method {
         "fetchOrder" => {
             let order = OrderRef::Venue(text(&input[0]).parse().unwrap());
             ask(Query::RecentOrder { order, symbol: symbol_of(&input[1]) })
@@ -187,10 +202,14 @@ fn map(method: &str, input: &[Value], url: &url::Url) -> Option<Mapped> {
         "fetchBalance" => ask(Query::Wallet),
         "fetchLeverages" => ask(Query::AccountSettings),
         "fetchTradingFee" => ask(Query::Fees { symbol: symbol_of(&input[0]) }),
-        "setLeverage" => private(Intent::SetLeverage(SetLeverage {
-            symbol: symbol_of(&input[1]),
-            leverage: decimal(&input[0]),
-        })),
+        _ => return None,
+    })
+}
+
+/// What is asked about the market.
+fn market(method: &str, input: &[Value], url: &url::Url) -> Option<Mapped> {
+    let public = |query| Mapped::Offered(Call::Public(query));
+    Some(match method {
         "fetchMarkets" | "fetchLeverageTiers" | "fetchMarketLeverageTiers" => {
             public(MarketQuery::Instruments)
         }

@@ -331,23 +331,41 @@ async fn trade(contract_type: ContractType, size: &str, half: &str) {
     until_state(&mut events, 1, OrderStatus::Canceled).await;
     assert_eq!(refusal(venue.cancel(&cancel).await), RefusalCode::OrderNotFound);
 
-    // What is refused.
+    refuse(&venue, contract_type, size).await;
+    hold(&bench, &venue, &mut events, (contract_type, size)).await;
+    let after = venue.account().await.unwrap();
+    assert!(after.balance(settle.parse().unwrap()).unwrap().wallet < wallet);
+    end_all(&bench, &venue, &mut events, (contract_type, size)).await;
+}
+
+/// What is refused by name.
+async fn refuse(venue: &AnyVenue<TokioDialer>, contract_type: ContractType, size: &str) {
     let crossing = order(contract_type, 2, Side::Buy, limit("60000", TimeInForce::PostOnly), size);
     assert_eq!(refusal(venue.place(&crossing).await), RefusalCode::PostOnlyWouldCross);
     let nothing = reducing(order(contract_type, 3, Side::Sell, OrderKind::Market, size));
     assert_eq!(refusal(venue.place(&nothing).await), RefusalCode::ReduceOnlyRejected);
-    let huge = if isolated { "900" } else { "20000000" };
+    let huge = if contract_type == ContractType::Linear { "900" } else { "20000000" };
     let huge = order(contract_type, 4, Side::Buy, OrderKind::Market, huge);
     assert_eq!(refusal(venue.place(&huge).await), RefusalCode::InsufficientMargin);
+}
 
-    // A position, its stop, and the end of both.
+/// A position, its stop, and the end of both.
+async fn hold(
+    bench: &Bench,
+    venue: &AnyVenue<TokioDialer>,
+    events: &mut EventStream<AccountEvent>,
+    (contract_type, size): (ContractType, &str),
+) {
+    let symbol = symbol(contract_type);
+    let isolated = contract_type == ContractType::Linear;
+    let settle = if isolated { "USD" } else { "BTC" };
     venue.place(&order(contract_type, 5, Side::Buy, OrderKind::Market, size)).await.unwrap();
-    assert_eq!(until_state(&mut events, 5, OrderStatus::Filled).await.to_string(), size);
+    assert_eq!(until_state(events, 5, OrderStatus::Filled).await.to_string(), size);
     let position = venue.positions().await.unwrap()[0];
     assert_eq!((position.symbol, position.size.to_string().as_str()), (symbol, size));
     assert_eq!(position.leverage, isolated.then(|| Decimal::from(5)));
     venue.place(&reducing(order(contract_type, 6, Side::Sell, stop("48500"), size))).await.unwrap();
-    until_state(&mut events, 6, OrderStatus::Untriggered).await;
+    until_state(events, 6, OrderStatus::Untriggered).await;
     let open = venue.open_orders(None).await.unwrap();
     assert_eq!((open.len(), open[0].kind, open[0].effect), (1, stop("48500"), PositionEffect::ReduceOnly));
     let moved = AmendOrder {
@@ -360,8 +378,8 @@ async fn trade(contract_type: ContractType, size: &str, half: &str) {
     venue.amend(&moved).await.unwrap();
     assert_eq!(venue.open_orders(None).await.unwrap()[0].kind, stop("49000"));
     bench.move_price(contract_type, "48990");
-    assert_eq!(until_state(&mut events, 6, OrderStatus::Filled).await.to_string(), size);
-    until(&mut events, "the flat position", |event| match event {
+    assert_eq!(until_state(events, 6, OrderStatus::Filled).await.to_string(), size);
+    until(events, "the flat position", |event| match event {
         AccountEvent::Position(position) => {
             (position.symbol == symbol && position.size.is_flat()).then_some(())
         }
@@ -378,17 +396,23 @@ async fn trade(contract_type: ContractType, size: &str, half: &str) {
     let report = venue.order(symbol, order_id(6)).await.unwrap().unwrap();
     assert_eq!((report.update.status, report.fills.len()), (OrderStatus::Filled, 1));
     assert_eq!(venue.order(symbol, order_id(99)).await.unwrap(), None);
-    let after = venue.account().await.unwrap();
-    assert!(after.balance(settle.parse().unwrap()).unwrap().wallet < wallet);
+}
 
-    // All at once, by us and by the venue itself.
+/// All at once, by us and by the venue itself.
+async fn end_all(
+    bench: &Bench,
+    venue: &AnyVenue<TokioDialer>,
+    events: &mut EventStream<AccountEvent>,
+    (contract_type, size): (ContractType, &str),
+) {
+    let symbol = symbol(contract_type);
     for sequence in [7, 8] {
         let kind = limit("30000", TimeInForce::Gtc);
         venue.place(&order(contract_type, sequence, Side::Buy, kind, size)).await.unwrap();
     }
     let all = CancelAll { scope: Scope::Symbol(symbol), selection: OrderSelection::All };
     venue.cancel_all(&all).await.unwrap();
-    until_state(&mut events, 8, OrderStatus::Canceled).await;
+    until_state(events, 8, OrderStatus::Canceled).await;
     venue.place(&order(contract_type, 9, Side::Buy, limit("30000", TimeInForce::Gtc), size)).await.unwrap();
     venue.dead_mans_switch(symbol, Some(Duration::from_secs(60))).await.unwrap();
     bench.wall.fetch_add(30_000, Ordering::SeqCst);
@@ -397,7 +421,7 @@ async fn trade(contract_type: ContractType, size: &str, half: &str) {
     assert_eq!(venue.open_orders(None).await.unwrap().len(), 1, "it was switched off");
     venue.dead_mans_switch(symbol, Some(Duration::from_secs(60))).await.unwrap();
     bench.wall.fetch_add(60_001, Ordering::SeqCst);
-    until_state(&mut events, 9, OrderStatus::Canceled).await;
+    until_state(events, 9, OrderStatus::Canceled).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
