@@ -283,10 +283,8 @@ pub(crate) fn tell_event(state: &mut State, event: &ExchangeEvent) {
             let text = balances(state, account);
             tell(state, account, "balances", &text);
         }
-        // A booking; Kraken streams it in the account's log, which nobody here listens to.
-        ExchangeEvent::Funding(..) => {}
-        // Told as a fill already.
-        ExchangeEvent::Liquidation(..) => {}
+        // Funding is a booking, which Kraken streams in the account's log; a liquidation is told as a fill already.
+        ExchangeEvent::Funding(..) | ExchangeEvent::Liquidation(..) => {}
     }
 }
 
@@ -311,8 +309,7 @@ fn tell_order(state: &mut State, order: &Order) {
     let is_stop = matches!(order.kind, OrderKind::StopMarket { .. });
     if order.status.is_final() {
         state.told.remove(&id);
-        let told = before.is_some() || state.triggered.contains(&id);
-        return tell_end(state, order, told);
+        return tell_end(state, order, before);
     }
     if is_stop && order.status != OrderStatus::Untriggered {
         return tell_trigger(state, order);
@@ -322,9 +319,8 @@ fn tell_order(state: &mut State, order: &Order) {
     }
     let reason = match before {
         None if order.filled.is_zero() => "new_placed_order_by_user",
-        None => "partial_fill",
         Some(filled) if filled == order.filled => "edited_by_user",
-        Some(_) => "partial_fill",
+        None | Some(_) => "partial_fill",
     };
     state.told.insert(id, order.filled);
     let message = json!({ "order": shapes::feed_order(order), "is_cancel": false, "reason": reason });
@@ -345,7 +341,9 @@ fn gone(order: &Order, reason: &str) -> Value {
     message
 }
 
-fn tell_end(state: &mut State, order: &Order, told: bool) {
+/// `before`: what was filled when the order was told as open.
+fn tell_end(state: &mut State, order: &Order, before: Option<Decimal>) {
+    let told = before.is_some() || state.triggered.contains(&order.venue_id);
     let is_stop = matches!(order.kind, OrderKind::StopMarket { .. });
     let given = state.reasons.remove(&order.venue_id);
     let reason = match (order.status, order.refusal) {

@@ -247,6 +247,7 @@ pub(crate) fn cancel_after(call: &mut Call<'_>) -> Result<Value, Failure> {
     Ok(json!({ "status": { "currentTime": call.wall.to_string(), "triggerTime": trigger } }))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "every call of the table has the same shape")]
 pub(crate) fn open_orders(call: &mut Call<'_>) -> Result<Value, Failure> {
     let list: Vec<Value> =
         call.state.core.world.exchange.open_orders(call.account).map(shapes::open_order).collect();

@@ -148,12 +148,12 @@ fn trade(text: &[u8]) {
 }
 
 fn canceled(text: &[u8]) {
-    refusals::judge(endpoints::CANCEL, 200, text).unwrap();
     #[derive(serde::Deserialize)]
     struct Canceled<'a> {
         #[serde(borrow, rename = "cancelStatus")]
         status: WireStatus<'a>,
     }
+    refusals::judge(endpoints::CANCEL, 200, text).unwrap();
     let answer: Canceled<'_> = wire::json("answer", text).unwrap();
     assert_eq!(answer.status.order_id.text(), "c8a35168-8d52-4609-944f-3f32bb0d5c77");
 }

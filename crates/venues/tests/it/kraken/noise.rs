@@ -133,7 +133,10 @@ fn read_as_news(text: &[u8]) -> Vec<WireError> {
     read_one!(text, errors, FeedOrders, |news: FeedOrders<'_>| {
         news.order.map_or(Ok(()), |row| convert::feed_order(&row).map(drop))
     });
-    read_one!(text, errors, WireSent, |sent: WireSent<'_>| sent.send_status.map_or(Ok(()), read_events));
+    read_one!(text, errors, WireSent, |sent: WireSent<'_>| sent
+        .send_status
+        .as_ref()
+        .map_or(Ok(()), read_events));
     read_one!(text, errors, WireAccounts, |answer: WireAccounts<'_>| {
         for account in answer.map.iter().flat_map(|all| all.values()) {
             convert::balance(ContractType::Linear, account)?;
@@ -150,7 +153,7 @@ fn read_as_news(text: &[u8]) -> Vec<WireError> {
     errors
 }
 
-fn read_events(status: wire::WireSendStatus<'_>) -> Result<(), WireError> {
+fn read_events(status: &wire::WireSendStatus<'_>) -> Result<(), WireError> {
     for event in status.order_events.iter().flatten() {
         if let Some(order) = &event.order {
             convert::whole_order(order, OrderStatus::Open)?;
@@ -165,7 +168,7 @@ fn read_events(status: wire::WireSendStatus<'_>) -> Result<(), WireError> {
         effect: keyhold_domain::PositionEffect::Increase,
         purpose: keyhold_domain::OrderPurpose::Entry,
     };
-    convert::sent_update(&order, &status).map(drop)
+    convert::sent_update(&order, status).map(drop)
 }
 
 fn assert_harmless(text: &[u8]) {

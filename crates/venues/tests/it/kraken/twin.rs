@@ -62,7 +62,7 @@ struct TwinSigner(TestKey);
 
 impl Signer for TwinSigner {
     fn api_key_hint(&self) -> &str {
-        "TE"
+        &self.0.name[..2]
     }
     fn sign(&self, intent: &Intent, at: Timestamp) -> Result<SignedRequest, SignerRefusal> {
         sign_with(Exchange::KrakenFutures, ContractType::Linear, intent, at, &self.0)
@@ -414,12 +414,12 @@ async fn end_all(
     venue.cancel_all(&all).await.unwrap();
     until_state(events, 8, OrderStatus::Canceled).await;
     venue.place(&order(contract_type, 9, Side::Buy, limit("30000", TimeInForce::Gtc), size)).await.unwrap();
-    venue.dead_mans_switch(symbol, Some(Duration::from_secs(60))).await.unwrap();
+    venue.dead_mans_switch(symbol, Some(Duration::from_mins(1))).await.unwrap();
     bench.wall.fetch_add(30_000, Ordering::SeqCst);
     venue.dead_mans_switch(symbol, None).await.unwrap();
     bench.wall.fetch_add(60_000, Ordering::SeqCst);
     assert_eq!(venue.open_orders(None).await.unwrap().len(), 1, "it was switched off");
-    venue.dead_mans_switch(symbol, Some(Duration::from_secs(60))).await.unwrap();
+    venue.dead_mans_switch(symbol, Some(Duration::from_mins(1))).await.unwrap();
     bench.wall.fetch_add(60_001, Ordering::SeqCst);
     until_state(events, 9, OrderStatus::Canceled).await;
 }
