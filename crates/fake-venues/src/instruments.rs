@@ -5,7 +5,7 @@
 use keyhold_domain::{Asset, ContractType, Decimal, Exchange, Instrument, Price, Symbol};
 
 use crate::config::ConfigError;
-use crate::{bybit, okx};
+use crate::{bybit, kraken, okx};
 
 /// A coin as markets are made of it.
 #[derive(Debug, Clone, Copy)]
@@ -48,9 +48,8 @@ pub fn parse_at(exchange: Exchange, text: &str) -> Result<Instrument, ConfigErro
     let found = match exchange {
         Exchange::Bybit => bybit::instruments::parse(text),
         Exchange::Okx => okx::instruments::parse(text),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Bitmex => {
-            return Err(ConfigError::Venue(exchange));
-        }
+        Exchange::KrakenFutures => kraken::instruments::parse(text),
+        Exchange::Binance | Exchange::Bitmex => return Err(ConfigError::Venue(exchange)),
     };
     found.ok_or_else(|| ConfigError::Instrument(text.to_owned()))
 }

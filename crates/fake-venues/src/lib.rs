@@ -20,6 +20,7 @@ mod core;
 mod feed;
 mod hub;
 mod instruments;
+mod kraken;
 mod latency;
 mod okx;
 mod protocol;

@@ -13,7 +13,7 @@ use crate::config::AccountConfig;
 use crate::core::Core;
 use crate::hub::Channel;
 use crate::world::MarketNews;
-use crate::{bybit, okx};
+use crate::{bybit, kraken, okx};
 
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -174,6 +174,7 @@ pub(crate) fn of(exchange: Exchange, core: Core) -> Option<Box<dyn Protocol>> {
     match exchange {
         Exchange::Bybit => Some(Box::new(bybit::state::State::new(core))),
         Exchange::Okx => Some(Box::new(okx::state::State::new(core))),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Bitmex => None,
+        Exchange::KrakenFutures => Some(Box::new(kraken::state::State::new(core))),
+        Exchange::Binance | Exchange::Bitmex => None,
     }
 }

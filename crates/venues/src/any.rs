@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::error::VenueError;
 use crate::event::{AccountEvent, EventStream, MarketEvent};
 use crate::hosts::HostError;
+use crate::kraken::{Kraken, KrakenMarket};
 use crate::okx::{Okx, OkxMarket};
 use crate::port::{
     AccountSettings, CandleRange, Capabilities, Fees, FundingPayment, FundingRate, Instruments, MarketData,
@@ -78,6 +79,8 @@ pub enum AnyMarket<D> {
     Bybit(BybitMarket<D>),
     /// OKX.
     Okx(OkxMarket<D>),
+    /// Kraken Futures.
+    Kraken(KrakenMarket<D>),
 }
 
 /// Any venue with a key.
@@ -87,6 +90,8 @@ pub enum AnyVenue<D> {
     Bybit(Bybit<D>),
     /// OKX.
     Okx(Okx<D>),
+    /// Kraken Futures.
+    Kraken(Kraken<D>),
 }
 
 impl<D: Dialer> AnyMarket<D> {
@@ -95,9 +100,8 @@ impl<D: Dialer> AnyMarket<D> {
         match config.endpoints.exchange() {
             Exchange::Bybit => BybitMarket::from_config(config, dialer, clock).map(Self::Bybit),
             Exchange::Okx => OkxMarket::from_config(config, dialer, clock).map(Self::Okx),
-            exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Bitmex) => {
-                Err(HostError::NoAdapter(exchange))
-            }
+            Exchange::KrakenFutures => KrakenMarket::from_config(config, dialer, clock).map(Self::Kraken),
+            exchange @ (Exchange::Binance | Exchange::Bitmex) => Err(HostError::NoAdapter(exchange)),
         }
     }
 
@@ -106,6 +110,7 @@ impl<D: Dialer> AnyMarket<D> {
         match self {
             Self::Bybit(market) => AnyVenue::Bybit(Bybit::new(market, signer)),
             Self::Okx(market) => AnyVenue::Okx(Okx::new(market, signer)),
+            Self::Kraken(market) => AnyVenue::Kraken(Kraken::new(market, signer)),
         }
     }
 }
@@ -116,6 +121,7 @@ macro_rules! each_arm {
         match $self {
             $enum::Bybit($inner) => $call,
             $enum::Okx($inner) => $call,
+            $enum::Kraken($inner) => $call,
         }
     };
 }

@@ -14,7 +14,7 @@ use keyhold_domain::{
 };
 use rust_decimal::Decimal;
 
-use crate::{bybit, okx};
+use crate::{bybit, kraken, okx};
 
 /// An order by one of its two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -354,6 +354,7 @@ pub fn sign_with(
     match exchange {
         Exchange::Bybit => bybit::render::sign(product, intent, at, key),
         Exchange::Okx => okx::render::sign(intent, at, key),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Bitmex => Err(SignerRefusal::NotOffered),
+        Exchange::KrakenFutures => kraken::render::sign(product, intent, at, key),
+        Exchange::Binance | Exchange::Bitmex => Err(SignerRefusal::NotOffered),
     }
 }

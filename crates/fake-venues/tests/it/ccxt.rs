@@ -16,7 +16,7 @@ use crate::client::{Bench, config};
 /// The version whose behavior the session was written against.
 const CCXT: &str = "ccxt==4.5.90";
 
-fn run(command: &mut Command) -> Result<String, String> {
+pub(crate) fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -24,7 +24,7 @@ fn run(command: &mut Command) -> Result<String, String> {
 }
 
 /// A Python with ccxt, made once per target folder.
-fn python() -> Result<PathBuf, String> {
+pub(crate) fn python() -> Result<PathBuf, String> {
     let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ccxt-venv");
     let python = home.join("bin/python");

@@ -7,6 +7,7 @@ mod client;
 mod faults;
 mod flow;
 mod keys;
+mod kraken;
 mod okx;
 mod oracle;
 mod program;

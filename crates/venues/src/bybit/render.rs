@@ -138,7 +138,9 @@ pub fn render(product: ContractType, intent: &Intent) -> Result<Rendered, Signer
         | Intent::CancelMany(_)
         | Intent::StreamChallenge(_)
         | Intent::StreamToken(_)
-        | Intent::DeadMansSwitch { .. } => return Err(SignerRefusal::NotOffered),
+        | Intent::DeadMansSwitch { .. } => {
+            return Err(SignerRefusal::NotOffered);
+        }
     };
     Ok(Rendered::Request(unsigned))
 }

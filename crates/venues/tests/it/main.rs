@@ -13,6 +13,7 @@ mod adapter;
 mod conformance_messages;
 mod conformance_requests;
 mod conformance_responses;
+mod kraken;
 mod noise;
 mod okx;
 mod request_cases;
