@@ -10,6 +10,7 @@ use keyhold_domain::{
     Position, Symbol, Timestamp,
 };
 
+use crate::binance::{Binance, BinanceMarket};
 use crate::bybit::{Bybit, BybitMarket};
 use crate::clock::Clock;
 use crate::error::VenueError;
@@ -75,6 +76,8 @@ pub(crate) use delegate_market_data;
 pub enum AnyMarket<D> {
     /// Bybit.
     Bybit(BybitMarket<D>),
+    /// Binance.
+    Binance(BinanceMarket<D>),
 }
 
 /// Any venue with a key.
@@ -82,6 +85,8 @@ pub enum AnyMarket<D> {
 pub enum AnyVenue<D> {
     /// Bybit.
     Bybit(Bybit<D>),
+    /// Binance.
+    Binance(Binance<D>),
 }
 
 impl<D: Dialer> AnyMarket<D> {
@@ -89,7 +94,8 @@ impl<D: Dialer> AnyMarket<D> {
     pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
         match config.endpoints.exchange() {
             Exchange::Bybit => BybitMarket::from_config(config, dialer, clock).map(Self::Bybit),
-            exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
+            Exchange::Binance => BinanceMarket::from_config(config, dialer, clock).map(Self::Binance),
+            exchange @ (Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
                 Err(HostError::NoAdapter(exchange))
             }
         }
@@ -99,6 +105,7 @@ impl<D: Dialer> AnyMarket<D> {
     pub fn with_key(self, signer: Arc<dyn Signer>) -> AnyVenue<D> {
         match self {
             Self::Bybit(market) => AnyVenue::Bybit(Bybit::new(market, signer)),
+            Self::Binance(market) => AnyVenue::Binance(Binance::new(market, signer)),
         }
     }
 }
@@ -108,6 +115,7 @@ macro_rules! each_arm {
     ($enum:ident, $self:ident, $inner:ident => $call:expr) => {
         match $self {
             $enum::Bybit($inner) => $call,
+            $enum::Binance($inner) => $call,
         }
     };
 }
@@ -198,6 +206,9 @@ impl<D: Dialer> TradingVenue for AnyVenue<D> {
     }
     async fn set_margin_mode(&self, mode: MarginMode) -> Result<(), VenueError> {
         each_arm!(AnyVenue, self, it => it.set_margin_mode(mode).await)
+    }
+    async fn set_margin_mode_of(&self, symbol: Symbol, mode: MarginMode) -> Result<(), VenueError> {
+        each_arm!(AnyVenue, self, it => it.set_margin_mode_of(symbol, mode).await)
     }
     async fn position_mode(&self, symbol: Symbol) -> Result<PositionMode, VenueError> {
         each_arm!(AnyVenue, self, it => it.position_mode(symbol).await)
