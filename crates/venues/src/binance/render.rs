@@ -404,7 +404,7 @@ pub fn sign_unsigned(unsigned: Unsigned, at: Timestamp, key: &impl MacKey) -> Ht
 }
 
 /// The MAC as Binance wants it: lower-case hexadecimal.
-fn signature(key: &impl MacKey, text: &str) -> String {
+pub fn signature(key: &impl MacKey, text: &str) -> String {
     let mut hex = String::with_capacity(64);
     for byte in key.mac_sha256(text.as_bytes()) {
         write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
