@@ -145,6 +145,12 @@ impl<D: Dialer> Binance<D> {
         convert_market::fees(&row).map_err(|error| self.market.unreadable(Call::Fees, error))
     }
 
+    /// The same, read first when the contract is newer than what is known.
+    async fn size_now(&self, symbol: &Field<'_>, call: Call) -> Result<Decimal, VenueError> {
+        self.market.ensure_sizes(symbol.text().parse().ok()).await?;
+        self.size(symbol, call)
+    }
+
     /// Units of ours in one contract of a row.
     pub(super) fn size(&self, symbol: &Field<'_>, call: Call) -> Result<Decimal, VenueError> {
         self.market.sizes.of(symbol.text()).map_err(|error| self.market.unreadable(call, error))
@@ -165,7 +171,7 @@ impl<D: Dialer> Binance<D> {
             {
                 continue;
             }
-            let size = self.size(&row.symbol, Call::Positions)?;
+            let size = self.size_now(&row.symbol, Call::Positions).await?;
             let (position, mode) = convert::position(row, size)
                 .map_err(|error| self.market.unreadable(Call::Positions, error))?;
             if mode == PositionMode::Hedge {
@@ -191,14 +197,14 @@ impl<D: Dialer> Binance<D> {
         let rows: Vec<WireOrder<'_>> = self.read(Call::OpenOrders, "order list", &body)?;
         let mut orders: Vec<OpenOrder> = vec![];
         for row in &rows {
-            let size = self.size(&row.symbol, Call::OpenOrders)?;
+            let size = self.size_now(&row.symbol, Call::OpenOrders).await?;
             let order = convert::open_order(row, size);
             orders.push(order.map_err(|error| self.market.unreadable(Call::OpenOrders, error))?);
         }
         let body = self.ask(query(OrderSelection::StopOrders)).await?;
         let rows: Vec<WireAlgo<'_>> = self.read(Call::OpenAlgoOrders, "conditional order list", &body)?;
         for row in rows.iter().filter(|row| !closes_position(row)) {
-            let size = self.size(&row.symbol, Call::OpenAlgoOrders)?;
+            let size = self.size_now(&row.symbol, Call::OpenAlgoOrders).await?;
             let order = convert::open_algo(row, size);
             orders.push(order.map_err(|error| self.market.unreadable(Call::OpenAlgoOrders, error))?);
         }
@@ -434,17 +440,38 @@ impl<D: Dialer> Binance<D> {
                 let doing = self.market.rest.dialect.endpoint(Call::ReadOrder).doing;
                 return Err(VenueError::unknown(doing, UnknownCause::TooManyPages));
             }
-            let query = Query::RecentOrder { order: OrderRef::Venue(order), symbol: fill.symbol };
-            let name = match self.one(query).await? {
-                Some(body) => convert::client_id(
-                    &self.read::<WireOrder<'_>>(Call::ReadOrder, "order", &body)?.client_id,
-                ),
-                None => None,
-            };
+            let name = self.look_up(fill.symbol, order).await?;
             self.names.learn(order, name);
             fill.client_id = name;
         }
         Ok(())
+    }
+
+    /// Our name of an order of the matching engine. One that was conditional may go by a name of the venue's there; ours
+    /// is that of the conditional order that it comes from.
+    async fn look_up(
+        &self,
+        symbol: Symbol,
+        order: VenueOrderId,
+    ) -> Result<Option<ClientOrderId>, VenueError> {
+        let by_number = OrderRef::Venue(order);
+        let Some(body) = self.one(Query::RecentOrder { order: by_number, symbol }).await? else {
+            return Ok(None);
+        };
+        let row: WireOrder<'_> = self.read(Call::ReadOrder, "order", &body)?;
+        let name = convert::client_id(&row.client_id);
+        if name.is_some() || !convert::was_conditional(&row) {
+            return Ok(name);
+        }
+        let Some(body) = self.one(Query::PastOrder { order: by_number, symbol }).await? else {
+            return Ok(None);
+        };
+        let rows: Vec<WireAlgo<'_>> = self.read(Call::PastAlgoOrders, "conditional order list", &body)?;
+        let is_it = |row: &&WireAlgo<'_>| {
+            convert::actual_order(&row.actual_order)
+                .is_some_and(|number| number.to_string() == order.as_str())
+        };
+        Ok(rows.iter().find(is_it).and_then(|row| convert::client_id(&row.client_id)))
     }
 
     pub(super) async fn read_funding(

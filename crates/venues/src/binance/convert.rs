@@ -198,6 +198,15 @@ pub fn algo_update(row: &WireAlgo<'_>, size: Decimal) -> Result<Option<OrderUpda
     }))
 }
 
+/// Whether an order of the matching engine was a conditional one before.
+pub fn was_conditional(row: &WireOrder<'_>) -> bool {
+    let kind = if row.original_kind.is_empty() { &row.kind } else { &row.original_kind };
+    matches!(
+        kind.text(),
+        "STOP" | "STOP_MARKET" | "TAKE_PROFIT" | "TAKE_PROFIT_MARKET" | "TRAILING_STOP_MARKET"
+    )
+}
+
 /// The order of the matching engine that a conditional order has become.
 pub fn actual_order(field: &Field<'_>) -> Option<i64> {
     field.whole().filter(|number| *number > 0)

@@ -121,6 +121,9 @@ calls! {
     ReadOrder: Get "/fapi/v1/order" "/dapi/v1/order" at Rest, W1, "reading an order";
     /// One conditional order.
     ReadAlgoOrder: Get "/fapi/v1/algoOrder" "/dapi/v1/algoOrder" at Rest, W1, "reading a conditional order";
+    /// Conditional orders of an instrument, ended ones, too, newest first.
+    PastAlgoOrders: Get "/fapi/v1/allAlgoOrders" "/dapi/v1/allAlgoOrders" at Rest, W5,
+        "reading past conditional orders";
     /// Fills of an instrument.
     Trades: Get "/fapi/v1/userTrades" "/dapi/v1/userTrades" at Rest, W20, "reading fills";
     /// Funding payments and commissions.

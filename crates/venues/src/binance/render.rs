@@ -346,8 +346,12 @@ fn render_query(product: ContractType, query: &Query) -> Result<Unsigned, Signer
             }
         }
         Query::RecentOrder { order, symbol } => one_order(Book::of(*order), *order, *symbol),
-        // The book that the order's name does not point to.
-        Query::PastOrder { order, symbol } => one_order(Book::of(*order).other(), *order, *symbol),
+        // The book that our name does not point to.
+        Query::PastOrder { order: order @ OrderRef::Client(_), symbol } => {
+            one_order(Book::of(*order).other(), *order, *symbol)
+        }
+        // Which conditional order became an order of the matching engine shows in the list of all of them.
+        Query::PastOrder { order: OrderRef::Venue(_), symbol } => (Call::PastAlgoOrders, Form::of(*symbol)),
         Query::Executions(query) => executions(query)?,
     };
     Ok(Unsigned { endpoint: endpoint(product, call), form: form.text, security: Security::Signed })

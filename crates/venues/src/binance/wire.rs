@@ -127,7 +127,7 @@ record! {
         symbol = "symbol", order_id = "orderId", client_id = "clientOrderId", side = "side", kind = "type",
         status = "status", price = "price", quantity = "origQty", filled = "executedQty",
         time_in_force = "timeInForce", reduce_only = "reduceOnly", position_side = "positionSide",
-        stop_price = "stopPrice", updated = "updateTime", at = "time",
+        original_kind = "origType", updated = "updateTime", at = "time",
     }
 }
 
