@@ -6,6 +6,7 @@ use keyhold_domain::{Asset, ContractType, Decimal, Exchange, Instrument, Price, 
 
 use crate::config::ConfigError;
 use crate::{bybit, kraken, okx};
+use crate::{binance, bybit};
 
 /// A coin as markets are made of it.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +51,10 @@ pub fn parse_at(exchange: Exchange, text: &str) -> Result<Instrument, ConfigErro
         Exchange::Okx => okx::instruments::parse(text),
         Exchange::KrakenFutures => kraken::instruments::parse(text),
         Exchange::Binance | Exchange::Bitmex => return Err(ConfigError::Venue(exchange)),
+        Exchange::Binance => binance::instruments::parse(text),
+        Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
+            return Err(ConfigError::Venue(exchange));
+        }
     };
     found.ok_or_else(|| ConfigError::Instrument(text.to_owned()))
 }

@@ -14,6 +14,7 @@ use crate::core::Core;
 use crate::hub::Channel;
 use crate::world::MarketNews;
 use crate::{bybit, kraken, okx};
+use crate::{binance, bybit};
 
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,5 +177,7 @@ pub(crate) fn of(exchange: Exchange, core: Core) -> Option<Box<dyn Protocol>> {
         Exchange::Okx => Some(Box::new(okx::state::State::new(core))),
         Exchange::KrakenFutures => Some(Box::new(kraken::state::State::new(core))),
         Exchange::Binance | Exchange::Bitmex => None,
+        Exchange::Binance => Some(Box::new(binance::state::State::new(core))),
+        Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => None,
     }
 }

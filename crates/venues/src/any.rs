@@ -10,6 +10,7 @@ use keyhold_domain::{
     Position, Symbol, Timestamp,
 };
 
+use crate::binance::{Binance, BinanceMarket};
 use crate::bybit::{Bybit, BybitMarket};
 use crate::clock::Clock;
 use crate::error::VenueError;
@@ -81,6 +82,8 @@ pub enum AnyMarket<D> {
     Okx(OkxMarket<D>),
     /// Kraken Futures.
     Kraken(KrakenMarket<D>),
+    /// Binance.
+    Binance(BinanceMarket<D>),
 }
 
 /// Any venue with a key.
@@ -92,6 +95,8 @@ pub enum AnyVenue<D> {
     Okx(Okx<D>),
     /// Kraken Futures.
     Kraken(Kraken<D>),
+    /// Binance.
+    Binance(Binance<D>),
 }
 
 impl<D: Dialer> AnyMarket<D> {
@@ -102,6 +107,10 @@ impl<D: Dialer> AnyMarket<D> {
             Exchange::Okx => OkxMarket::from_config(config, dialer, clock).map(Self::Okx),
             Exchange::KrakenFutures => KrakenMarket::from_config(config, dialer, clock).map(Self::Kraken),
             exchange @ (Exchange::Binance | Exchange::Bitmex) => Err(HostError::NoAdapter(exchange)),
+            Exchange::Binance => BinanceMarket::from_config(config, dialer, clock).map(Self::Binance),
+            exchange @ (Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
+                Err(HostError::NoAdapter(exchange))
+            }
         }
     }
 
@@ -111,6 +120,7 @@ impl<D: Dialer> AnyMarket<D> {
             Self::Bybit(market) => AnyVenue::Bybit(Bybit::new(market, signer)),
             Self::Okx(market) => AnyVenue::Okx(Okx::new(market, signer)),
             Self::Kraken(market) => AnyVenue::Kraken(Kraken::new(market, signer)),
+            Self::Binance(market) => AnyVenue::Binance(Binance::new(market, signer)),
         }
     }
 }
@@ -122,6 +132,7 @@ macro_rules! each_arm {
             $enum::Bybit($inner) => $call,
             $enum::Okx($inner) => $call,
             $enum::Kraken($inner) => $call,
+            $enum::Binance($inner) => $call,
         }
     };
 }
@@ -212,6 +223,9 @@ impl<D: Dialer> TradingVenue for AnyVenue<D> {
     }
     async fn set_margin_mode(&self, mode: MarginMode) -> Result<(), VenueError> {
         each_arm!(AnyVenue, self, it => it.set_margin_mode(mode).await)
+    }
+    async fn set_margin_mode_of(&self, symbol: Symbol, mode: MarginMode) -> Result<(), VenueError> {
+        each_arm!(AnyVenue, self, it => it.set_margin_mode_of(symbol, mode).await)
     }
     async fn position_mode(&self, symbol: Symbol) -> Result<PositionMode, VenueError> {
         each_arm!(AnyVenue, self, it => it.position_mode(symbol).await)

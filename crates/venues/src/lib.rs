@@ -7,6 +7,7 @@
 
 pub mod any;
 pub mod backoff;
+pub mod binance;
 pub mod book;
 pub mod bybit;
 pub mod clock;

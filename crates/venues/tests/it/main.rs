@@ -1,4 +1,5 @@
 //! The venues' adapters against recorded data, against servers that misbehave, and against noise.
+//! The adapters against recorded data, against servers that misbehave, and against noise.
 //!
 //! Nothing here leaves the loopback interface.
 
@@ -10,6 +11,7 @@
 )]
 
 mod adapter;
+mod binance;
 mod conformance_messages;
 mod conformance_requests;
 mod conformance_responses;
