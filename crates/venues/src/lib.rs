@@ -6,6 +6,7 @@
 
 pub mod any;
 pub mod backoff;
+pub mod bitmex;
 pub mod book;
 pub mod bybit;
 pub mod clock;
