@@ -160,7 +160,7 @@ impl Stack {
         let accounts = self.folder.join("venue.toml");
         write_private(&accounts, &accounts_file(&self.keys))?;
         let mut command = Command::new(self.program("keyhold-fake-venue"));
-        command.arg("bybit").arg("--accounts").arg(&accounts).args([
+        command.arg("--venue").arg("bybit").arg("--accounts").arg(&accounts).args([
             "--control",
             "127.0.0.1:0",
             "--print-address",

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyhold_domain::{
-    BotId, Decimal, Environment, Instrument, KeyFacts, KeyId, ReasonCode, Symbol, Timestamp,
+    BotId, ContractType, Decimal, Environment, Exchange, Instrument, KeyFacts, KeyId, ReasonCode, Symbol,
+    Timestamp,
 };
 use keyhold_protocol::uplink::{AccountAssignment, Endpoints, SealedKey};
 use keyhold_venues::backoff::Backoff;
@@ -66,7 +67,7 @@ pub async fn open(
 ) -> Result<(Session, Lease), SessionError> {
     let sealed = &account.key;
     // Before the ticket is used up: what cannot work anyway fails here.
-    let hosts = addresses(sealed, &account.endpoints)?;
+    let hosts = addresses(sealed.exchange, sealed.environment, sealed.contract_type, &account.endpoints)?;
     let (credential, lease) = keeper::open(keeper, bot, sealed).await?;
     let signer = Arc::new(KeySigner::new(credential, sealed.exchange, sealed.contract_type));
     let venue = Arc::new(venue(sealed, hosts, bot, &signer)?);
@@ -101,11 +102,15 @@ fn venue(
     Ok(market.with_key(Arc::<KeySigner>::clone(signer)))
 }
 
-fn addresses(sealed: &SealedKey, own: &Endpoints) -> Result<hosts::Endpoints, SessionError> {
-    let (exchange, product) = (sealed.exchange, sealed.contract_type);
+fn addresses(
+    exchange: Exchange,
+    environment: Environment,
+    product: ContractType,
+    own: &Endpoints,
+) -> Result<hosts::Endpoints, SessionError> {
     let hosts = match (&own.rest, &own.stream) {
-        (None, None) => hosts::Endpoints::standard(exchange, sealed.environment, product),
-        _ if sealed.environment != Environment::Simulated => return Err(SessionError::ForeignAddress),
+        (None, None) => hosts::Endpoints::standard(exchange, environment, product),
+        _ if environment != Environment::Simulated => return Err(SessionError::ForeignAddress),
         (Some(rest), None) => hosts::Endpoints::simulated(exchange, product, rest),
         (None, Some(_)) => Err(HostError::NotAnAddress),
         (Some(rest), Some(stream)) => hosts::Endpoints::simulated_at(exchange, product, rest, stream),
@@ -265,8 +270,9 @@ mod tests {
             rest: rest.map(str::to_owned),
             stream: stream.map(str::to_owned),
         };
-        let check =
-            |environment, endpoints: &Endpoints| addresses(Exchange::Bybit, environment, endpoints).is_ok();
+        let check = |environment, endpoints: &Endpoints| {
+            addresses(Exchange::Bybit, environment, ContractType::Linear, endpoints).is_ok()
+        };
         let local = own(Some("http://127.0.0.1:7001"), Some("ws://127.0.0.1:7002"));
         assert!(check(Environment::Simulated, &local));
         assert!(check(Environment::Simulated, &own(Some("http://127.0.0.1:7001"), None)));

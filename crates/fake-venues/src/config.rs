@@ -6,8 +6,10 @@ use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use keyhold_domain::{Candle, Decimal, Instrument, MarginMode, Money, Price, Rounding, Timeframe, Timestamp};
-use keyhold_simulator::exchange::{ExchangeConfig, PositionMode};
+use keyhold_domain::{
+    Candle, Decimal, Exchange, Instrument, MarginMode, Money, Price, Rounding, Timeframe, Timestamp,
+};
+use keyhold_simulator::exchange::{AccountId, ExchangeConfig, PositionMode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -80,6 +82,8 @@ pub enum RateLimits {
 /// Everything a fake venue needs.
 #[derive(Clone)]
 pub struct VenueConfig {
+    /// Whose protocol it speaks.
+    pub venue: Exchange,
     /// Where the venue listens; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Where the control interface listens.
@@ -182,10 +186,13 @@ pub struct KeyConfig {
     pub key: String,
     /// The made-up secret.
     pub secret: String,
+    /// The made-up passphrase, at venues that have one.
+    #[serde(default)]
+    pub passphrase: Option<String>,
     /// May only read.
     #[serde(default)]
     pub read_only: bool,
-    /// Permission words by group, as the venue's key query shows them.
+    /// Permission words by group, in the words of Bybit's key query. Other venues say them in their own: [`Right`].
     #[serde(default = "trading")]
     pub permissions: BTreeMap<String, Vec<String>>,
     /// Addresses from which it may be used; empty or `*` means any.
@@ -201,7 +208,33 @@ fn trading() -> BTreeMap<String, Vec<String>> {
     BTreeMap::from([("ContractTrade".to_owned(), words(&["Order", "Position"]))])
 }
 
+/// What a key may do, in words of no venue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Place, change and cancel orders.
+    Order,
+    /// Change positions: leverage, margin.
+    Position,
+    /// Send money out.
+    Withdraw,
+    /// Move money between own accounts.
+    Transfer,
+}
+
 impl KeyConfig {
+    /// Whether the key has a right. Reading is never denied to a key.
+    pub fn has(&self, right: Right) -> bool {
+        let granted = match right {
+            Right::Order => self.may("ContractTrade", "Order"),
+            Right::Position => self.may("ContractTrade", "Position"),
+            Right::Withdraw => self.may("Wallet", "Withdraw"),
+            Right::Transfer => {
+                self.may("Wallet", "AccountTransfer") || self.may("Wallet", "SubMemberTransfer")
+            }
+        };
+        granted && !self.read_only
+    }
+
     /// Whether a permission word of a group is granted.
     pub fn may(&self, group: &str, word: &str) -> bool {
         self.permissions.get(group).is_some_and(|words| words.iter().any(|granted| granted == word))
@@ -251,6 +284,9 @@ pub enum ConfigError {
     /// The instrument's name or kind is not understood.
     #[error("an instrument is given as NAME=linear or NAME=inverse, not {0:?}")]
     Instrument(String),
+    /// There is no such fake venue.
+    #[error("there is no fake {}", .0.display_name())]
+    Venue(Exchange),
     /// Nothing to trade.
     #[error("at least one instrument is needed")]
     NoMarket,
@@ -262,6 +298,14 @@ pub enum ConfigError {
         /// What is wrong.
         what: String,
     },
+}
+
+/// The key of this name and whose it is.
+pub(crate) fn find_key<'a>(accounts: &'a [AccountConfig], key: &str) -> Option<(AccountId, &'a KeyConfig)> {
+    accounts.iter().find_map(|account| {
+        let found = account.keys.iter().find(|candidate| candidate.key == key)?;
+        Some((AccountId(account.id), found))
+    })
 }
 
 /// Reads an accounts file.

@@ -19,7 +19,7 @@
 //! | `freeze` | | every open socket goes silent and stays open |
 //! | `cut` | | closes every connection |
 //! | `down`, `up` | | refuses connections; accepts them again on the same port |
-//! | `maintenance` | `{"on": true}` | answers 10016 |
+//! | `maintenance` | `{"on": true}` | answers as the venue does in maintenance |
 //! | `clock` | `{"skew_ms": 3000}` | moves the venue's wall clock |
 //! | `peer` | `{"address": "198.51.100.7"}` | the address every client is taken to have (null: its own) |
 //! | `imbalance` | | money that appeared or vanished, per asset: always zero |
@@ -43,9 +43,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 
-use crate::bybit::shapes;
-use crate::bybit::state::State;
 use crate::config::{ControlAddress, Pace};
+use crate::core::{Core, number};
+use crate::protocol::Protocol;
 use crate::server::{Reach, Shared};
 use crate::trouble::{Scripted, Service};
 use crate::venue::StartError;
@@ -175,39 +175,41 @@ pub(crate) fn act(shared: &Shared, name: &str, body: &Value) -> Result<Value, St
     }
     let mut state = shared.lock();
     match name {
-        "status" => return Ok(status(&state)),
-        "truth" => return truth(&state, read(body)?),
-        "tally" => return tally(&state, read(body)?),
-        "imbalance" => return Ok(imbalance(&state)),
-        "pause" => set_pace(&mut state, shared, Pace::Lockstep),
+        "status" => return Ok(status(state.core())),
+        "truth" => return truth(&**state, read(body)?),
+        "tally" => return tally(state.core(), read(body)?),
+        "imbalance" => return Ok(imbalance(state.core())),
+        "pause" => set_pace(state.core_mut(), shared, Pace::Lockstep),
         "resume" => {
             let pace = read::<PaceBody>(body)?.pace.parse::<Pace>().map_err(|error| error.to_string())?;
-            set_pace(&mut state, shared, pace);
+            set_pace(state.core_mut(), shared, pace);
         }
         "step" => {
             let candles = if body.is_null() { 1 } else { read::<StepBody>(body)?.candles.min(MAX_STEPS) };
             for _ in 0..candles {
-                let news = state.world.step();
+                let news = state.core_mut().world.step();
                 state.publish(&news);
             }
-            return Ok(status(&state));
+            return Ok(status(state.core()));
         }
         "cut" => shared.cuts.send_modify(|cuts| *cuts += 1),
         "down" => drop(shared.reach.send_replace(Reach::Down)),
         "up" => drop(shared.reach.send_replace(Reach::Up)),
-        "freeze" => state.hub.freeze(),
-        _ => trouble(&mut state, name, body)?,
+        "freeze" => state.core_mut().hub.freeze(),
+        _ => trouble(&mut **state, name, body)?,
     }
     Ok(json!({ "ok": true }))
 }
 
-fn trouble(state: &mut State, name: &str, body: &Value) -> Result<(), String> {
+fn trouble(state: &mut dyn Protocol, name: &str, body: &Value) -> Result<(), String> {
+    if name == "price" {
+        let PriceBody { symbol, price } = read(body)?;
+        let moved = state.core_mut().world.move_price(symbol, price);
+        state.publish(&[moved.map_err(|refusal| refusal.to_string())?]);
+        return Ok(());
+    }
+    let state = state.core_mut();
     match name {
-        "price" => {
-            let PriceBody { symbol, price } = read(body)?;
-            let news = state.world.move_price(symbol, price).map_err(|refusal| refusal.to_string())?;
-            state.publish(&[news]);
-        }
         "funding" => {
             let FundingBody { symbol, rate } = read(body)?;
             state.world.exchange.set_funding_rate(symbol, rate).map_err(|refusal| refusal.to_string())?;
@@ -240,12 +242,12 @@ fn trouble(state: &mut State, name: &str, body: &Value) -> Result<(), String> {
     Ok(())
 }
 
-fn set_pace(state: &mut State, shared: &Shared, pace: Pace) {
+fn set_pace(state: &mut Core, shared: &Shared, pace: Pace) {
     state.pace = pace;
     shared.pace_changed.notify_waiters();
 }
 
-fn status(state: &State) -> Value {
+fn status(state: &Core) -> Value {
     let world = &state.world;
     let prices: serde_json::Map<String, Value> = world
         .feeds
@@ -258,9 +260,9 @@ fn status(state: &State) -> Value {
     })
 }
 
-fn truth(state: &State, body: AccountBody) -> Result<Value, String> {
+fn truth(state: &dyn Protocol, body: AccountBody) -> Result<Value, String> {
     let account = AccountId(body.account);
-    let world = &state.world;
+    let world = &state.core().world;
     let records = world.records.get(&account).ok_or("no such account")?;
     let mut positions = Vec::new();
     for feed in &world.feeds {
@@ -281,8 +283,8 @@ fn truth(state: &State, body: AccountBody) -> Result<Value, String> {
         .iter()
         .map(|report| {
             json!({
-                "fill": report.fill, "realized": shapes::number(report.realized),
-                "closed": shapes::number(report.closed),
+                "fill": report.fill, "realized": number(report.realized),
+                "closed": number(report.closed),
             })
         })
         .collect();
@@ -292,7 +294,7 @@ fn truth(state: &State, body: AccountBody) -> Result<Value, String> {
     }))
 }
 
-fn tally(state: &State, body: AccountBody) -> Result<Value, String> {
+fn tally(state: &Core, body: AccountBody) -> Result<Value, String> {
     let account = AccountId(body.account);
     let world = &state.world;
     let records = world.records.get(&account).ok_or("no such account")?;
@@ -306,29 +308,29 @@ fn tally(state: &State, body: AccountBody) -> Result<Value, String> {
     let balances = world.exchange.balances(account).map_err(|refusal| refusal.to_string())?;
     let wallets: serde_json::Map<String, Value> = balances
         .into_iter()
-        .map(|balance| (balance.asset.to_string(), json!(shapes::number(balance.wallet))))
+        .map(|balance| (balance.asset.to_string(), json!(number(balance.wallet))))
         .collect();
     Ok(json!({
         "fills": records.filled, "resting_orders": resting, "market_orders": waiting, "wallets": wallets,
     }))
 }
 
-fn order_truth(state: &State, order: &keyhold_simulator::exchange::Order) -> Value {
+fn order_truth(state: &dyn Protocol, order: &keyhold_simulator::exchange::Order) -> Value {
     let mut value = json!(order.open_order());
     let link = order.name.map_or_else(String::new, |name| name.to_string());
     value["link_id"] = json!(link);
-    value["tagged"] = json!(state.tag(&order.venue_id).is_some());
+    value["tagged"] = json!(state.is_tagged(&order.venue_id));
     value
 }
 
-fn imbalance(state: &State) -> Value {
+fn imbalance(state: &Core) -> Value {
     let mut assets: Vec<Asset> = state.world.exchange.ledgers().iter().map(|ledger| ledger.asset).collect();
     assets.sort();
     let sums: serde_json::Map<String, Value> = assets
         .into_iter()
         .map(|asset| {
             let sum = state.world.exchange.imbalance(asset).amount;
-            (asset.to_string(), json!(shapes::number(sum)))
+            (asset.to_string(), json!(number(sum)))
         })
         .collect();
     json!(sums)

@@ -10,6 +10,7 @@ use keyhold_simulator::faults::MessageFate;
 use tokio::sync::mpsc;
 
 use crate::latency::CandleClose;
+use crate::protocol::Line;
 use crate::trouble::Trouble;
 
 /// The most messages that may wait for one socket.
@@ -33,14 +34,9 @@ pub(crate) struct Frame {
     pub(crate) closes: Option<CandleClose>,
 }
 
-/// Which kind of stream a socket is.
+/// Which of a venue's streams a socket is, in the protocol's own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Channel {
-    /// Market data of one category.
-    Public(keyhold_domain::ContractType),
-    /// Account news.
-    Private,
-}
+pub(crate) struct Channel(pub(crate) &'static str);
 
 /// One open socket.
 #[derive(Debug)]
@@ -64,14 +60,16 @@ pub(crate) struct Hub {
 
 impl Hub {
     /// Registers a socket and gives it a number.
-    pub(crate) fn open(&mut self, channel: Channel, sender: mpsc::Sender<Outgoing>) -> u64 {
+    pub(crate) fn open(&mut self, line: Line, sender: mpsc::Sender<Outgoing>) -> u64 {
         self.opened += 1;
-        let socket = Socket { channel, account: None, topics: BTreeSet::new(), sender, held: None };
+        let Line { channel, account, topics } = line;
+        let topics = topics.into_iter().collect();
+        let socket = Socket { channel, account, topics, sender, held: None };
         self.sockets.insert(self.opened, socket);
         self.opened
     }
 
-    /// Forgets a socket.
+    /// Forgets a socket. What waits for it is still sent; then it is closed.
     pub(crate) fn close(&mut self, number: u64) {
         self.sockets.remove(&number);
     }
@@ -122,7 +120,13 @@ impl Hub {
         });
     }
 
-    fn send_where(&mut self, frame: &Frame, trouble: &mut Trouble, wanted: impl Fn(&Socket) -> bool) {
+    /// Sends to every socket for which the test holds.
+    pub(crate) fn send_where(
+        &mut self,
+        frame: &Frame,
+        trouble: &mut Trouble,
+        wanted: impl Fn(&Socket) -> bool,
+    ) {
         let mut lagging = Vec::new();
         for (number, socket) in &mut self.sockets {
             if wanted(socket) && socket.send(frame, trouble.message()).is_err() {

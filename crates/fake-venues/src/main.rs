@@ -7,29 +7,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
-use keyhold_domain::{Instrument, Timeframe, Timestamp};
+use clap::Parser;
+use keyhold_domain::{Exchange, Instrument, Timeframe, Timestamp};
 use keyhold_fake_venues::clock::system_clock;
 use keyhold_fake_venues::config::{
     CandleSource, ConfigError, ControlAddress, MarketConfig, Pace, RateLimits, VenueConfig, parse_accounts,
     read_candles,
 };
-use keyhold_fake_venues::{FakeBybit, StartError, parse_instrument, start_price};
+use keyhold_fake_venues::{FakeVenue, StartError, parse_instrument_at, start_price, usual_instruments};
 use keyhold_simulator::exchange::{ExchangeConfig, Slippage};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Venue {
-    /// Bybit v5.
-    Bybit,
-}
 
 /// A made-up exchange for development, demos and tests. It knows no real money.
 #[derive(Debug, Parser)]
 #[command(name = "keyhold-fake-venue", version)]
 struct Options {
-    /// Which exchange's protocol.
-    #[arg(value_enum)]
-    venue: Venue,
+    /// Which exchange's protocol: bybit, binance, kraken_futures, okx or bitmex.
+    #[arg(long, default_value = "bybit")]
+    venue: Exchange,
     /// Where to listen; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
@@ -45,8 +39,8 @@ struct Options {
     /// Candles per second (`10`), times real time (`60x`), or 0: only when the control interface says `step`.
     #[arg(long, default_value = "1x")]
     speed: Pace,
-    /// Instruments, NAME=linear or NAME=inverse.
-    #[arg(long = "symbol", default_values = ["BTCUSDT=linear", "BTCUSD=inverse"])]
+    /// Instruments, NAME=linear or NAME=inverse, by the exchange's own names. Default: bitcoin, one of each.
+    #[arg(long = "symbol")]
     symbols: Vec<String>,
     /// Accounts file (TOML).
     #[arg(long)]
@@ -90,7 +84,7 @@ enum MainError {
 }
 
 fn market(options: &Options, text: &str) -> Result<MarketConfig, ConfigError> {
-    let instrument = parse_instrument(text)?;
+    let instrument = parse_instrument_at(options.venue, text)?;
     Ok(MarketConfig { instrument, source: source(options, &instrument)? })
 }
 
@@ -111,9 +105,12 @@ fn source(options: &Options, instrument: &Instrument) -> Result<CandleSource, Co
 fn configure(options: &Options) -> Result<VenueConfig, MainError> {
     let read = |source| ConfigError::Read { path: options.accounts.clone(), source };
     let accounts = parse_accounts(&std::fs::read_to_string(&options.accounts).map_err(read)?)?;
-    let markets: Result<Vec<_>, _> = options.symbols.iter().map(|text| market(options, text)).collect();
+    let usual = usual_instruments(options.venue).map(str::to_owned);
+    let symbols = if options.symbols.is_empty() { usual.as_slice() } else { options.symbols.as_slice() };
+    let markets: Result<Vec<_>, _> = symbols.iter().map(|text| market(options, text)).collect();
     let slippage = options.slippage_bps.parse().map_err(|_| MainError::Slippage)?;
     Ok(VenueConfig {
+        venue: options.venue,
         listen: options.listen,
         control: options.control.clone(),
         markets: markets?,
@@ -130,7 +127,7 @@ fn configure(options: &Options) -> Result<VenueConfig, MainError> {
 }
 
 #[allow(clippy::print_stdout, reason = "--print-address asks for it; the line is this program's interface")]
-fn print_address(venue: &FakeBybit) {
+fn print_address(venue: &FakeVenue) {
     let control = match venue.control_address() {
         None => serde_json::Value::Null,
         Some(ControlAddress::Tcp(address)) => address.to_string().into(),
@@ -152,7 +149,7 @@ async fn parent_gone() {
 async fn run(options: Options) -> Result<(), MainError> {
     // Before anybody can know that the venue is open, and so before anybody asks it to end.
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let venue = FakeBybit::start(configure(&options)?).await?;
+    let venue = FakeVenue::start(configure(&options)?).await?;
     tracing::info!(rest = venue.rest_url(), ws = venue.ws_url(), "the fake venue is open");
     if options.print_address {
         print_address(&venue);

@@ -33,7 +33,7 @@ pub(crate) async fn play(shared: Arc<Shared>) {
     loop {
         let (pace, base) = {
             let state = shared.lock();
-            (state.pace, state.world.feeds.first().map_or(Timeframe::M1, |feed| feed.base))
+            (state.core().pace, state.core().world.feeds.first().map_or(Timeframe::M1, |feed| feed.base))
         };
         let changed = shared.pace_changed.notified();
         let Some((wait, parts)) = rhythm(pace, base) else {
@@ -50,7 +50,7 @@ pub(crate) async fn play(shared: Arc<Shared>) {
                 gone = reach.wait_for(|reach| *reach == Reach::Gone) => { drop(gone); return }
                 _ = beat.tick() => {
                     let mut state = shared.lock();
-                    let news = state.world.tick(parts);
+                    let news = state.core_mut().world.tick(parts);
                     state.publish(&news);
                 }
             }

@@ -10,13 +10,12 @@ use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use keyhold_domain::Timestamp;
 use keyhold_simulator::faults::RequestFate;
-use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
@@ -24,15 +23,11 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use crate::bybit::auth::Credentials;
-use crate::bybit::call::{self, LimitNews, Verb};
-use crate::bybit::failure::Failure;
-use crate::bybit::socket::{self, Sender};
-use crate::bybit::state::State;
 use crate::clock::{self, Clock};
 use crate::config::AccountConfig;
-use crate::hub::{Channel, MAX_WAITING, Outgoing};
+use crate::hub::{MAX_WAITING, Outgoing};
 use crate::latency::Latency;
+use crate::protocol::{self, Line, Protocol, Sender, Verb};
 
 /// The largest request body.
 const MAX_BODY: usize = 64 * 1024;
@@ -49,7 +44,7 @@ pub(crate) enum Reach {
 
 /// What all tasks share.
 pub(crate) struct Shared {
-    state: Mutex<State>,
+    state: Mutex<Box<dyn Protocol>>,
     latency: Mutex<Latency>,
     pub(crate) accounts: Vec<AccountConfig>,
     pub(crate) clock: Clock,
@@ -61,7 +56,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, accounts: Vec<AccountConfig>, clock: Clock) -> Arc<Self> {
+    pub(crate) fn new(state: Box<dyn Protocol>, accounts: Vec<AccountConfig>, clock: Clock) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(state),
             latency: Mutex::default(),
@@ -74,7 +69,7 @@ impl Shared {
     }
 
     /// The venue's state. A panic of another task does not make it unusable: every deed leaves it whole.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Box<dyn Protocol>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -84,8 +79,8 @@ impl Shared {
     }
 
     /// The wall clock as the venue sees it.
-    fn wall(&self, state: &State) -> Timestamp {
-        (self.clock)().plus_ms(state.trouble.skew_ms)
+    fn wall(&self, state: &dyn Protocol) -> Timestamp {
+        (self.clock)().plus_ms(state.core().trouble.skew_ms)
     }
 }
 
@@ -116,6 +111,20 @@ pub(crate) async fn listen(mut listener: TcpListener, address: SocketAddr, share
                 };
             }
         }
+    }
+}
+
+/// How often timers of the protocol are looked at.
+const BEAT: Duration = Duration::from_millis(100);
+
+/// Tells the protocol that time passes, until the end.
+pub(crate) async fn beat(shared: Arc<Shared>) {
+    let mut beat = tokio::time::interval(BEAT);
+    while *shared.reach.borrow() != Reach::Gone {
+        beat.tick().await;
+        let mut state = shared.lock();
+        let wall = shared.wall(&**state);
+        state.beat(wall);
     }
 }
 
@@ -169,15 +178,16 @@ type Answer = Response<Full<Bytes>>;
 
 async fn handle(request: Request<Incoming>, peer: IpAddr, shared: Arc<Shared>) -> Result<Answer, Cut> {
     let path = request.uri().path().to_owned();
-    if let Some(channel) = socket::channel_of(&path) {
-        return Ok(upgrade(request, channel, peer, shared));
+    let line = shared.lock().line_of(&path, request.uri().query().unwrap_or(""));
+    if let Some(line) = line {
+        return Ok(upgrade(request, line, peer, shared));
     }
-    let (fate, delay) = shared.lock().trouble.request(&path);
+    let (fate, delay) = shared.lock().core_mut().trouble.request(&path);
     if fate == RequestFate::LostRequest {
         return Err(Cut);
     }
     let answer = match fate {
-        RequestFate::Status(status) => status_answer(status),
+        RequestFate::Status(status) => gateway(&shared, status),
         RequestFate::Served | RequestFate::LostAnswer | RequestFate::LostRequest => {
             rest(request, peer, &shared).await
         }
@@ -188,95 +198,64 @@ async fn handle(request: Request<Incoming>, peer: IpAddr, shared: Arc<Shared>) -
     if fate == RequestFate::LostAnswer { Err(Cut) } else { Ok(answer) }
 }
 
-fn status_answer(status: u16) -> Answer {
-    let text = match status {
-        403 => "403, access too frequent",
-        429 => "System level frequency protection",
-        _ => "Service Unavailable",
-    };
-    let mut answer = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
-    answer
+fn gateway(shared: &Shared, status: u16) -> Answer {
+    let answer = shared.lock().gateway(status);
+    response(answer)
+}
+
+/// The verb of a method; `None` for those that no venue knows.
+const fn verb(method: &Method) -> Option<Verb> {
+    match *method {
+        Method::GET => Some(Verb::Get),
+        Method::POST => Some(Verb::Post),
+        Method::PUT => Some(Verb::Put),
+        Method::DELETE => Some(Verb::Delete),
+        _ => None,
+    }
 }
 
 async fn rest(request: Request<Incoming>, peer: IpAddr, shared: &Shared) -> Answer {
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else { return status_answer(413) };
+    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else { return gateway(shared, 413) };
     let body = body.to_bytes();
     let read = clock::monotonic();
-    let verb = match head.method {
-        Method::GET => Verb::Get,
-        Method::POST => Verb::Post,
-        _ => return status_answer(405),
-    };
+    let Some(verb) = verb(&head.method) else { return gateway(shared, 405) };
     let mut state = shared.lock();
-    let wall = shared.wall(&state);
-    let request = call::Request {
+    let wall = shared.wall(&**state);
+    state.beat(wall);
+    let request = protocol::Request {
         verb,
         path: head.uri.path(),
         query: head.uri.query().unwrap_or(""),
+        headers: &head.headers,
         body: &body,
-        credentials: credentials(&head.headers),
-        peer: state.trouble.peer.unwrap_or(peer),
+        peer: state.core().trouble.peer.unwrap_or(peer),
         wall,
     };
-    let (result, limit) = call::serve(&mut state, &shared.accounts, &request);
+    let answer = state.serve(&shared.accounts, &request);
     drop(state);
-    if let (Ok(_), Some(symbol)) = (&result, call::ordered_symbol(&request)) {
+    if let Some(symbol) = answer.ordered {
         shared.latency().ordered(symbol, read);
     }
-    let time = wall.ms();
-    match result {
-        Ok(result) => json_answer(
-            200,
-            &json!({ "retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": time }),
-            limit,
-        ),
-        Err(Failure { status: 403, text, .. }) => {
-            let mut answer = Response::new(Full::new(Bytes::from(text)));
-            *answer.status_mut() = StatusCode::FORBIDDEN;
-            answer
+    response(answer)
+}
+
+fn response(answer: protocol::Answer) -> Answer {
+    let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
         }
-        Err(Failure { status, code, text }) => json_answer(
-            status,
-            &json!({ "retCode": code, "retMsg": text, "result": {}, "retExtInfo": {}, "time": time }),
-            limit,
-        ),
     }
+    response
 }
 
-fn json_answer(status: u16, body: &serde_json::Value, limit: Option<LimitNews>) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(body.to_string())));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(limit) = limit {
-        let mut put = |name: &'static str, value: String| {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        };
-        put("x-bapi-limit", limit.limit.to_string());
-        put("x-bapi-limit-status", limit.left.to_string());
-        put("x-bapi-limit-reset-timestamp", limit.reset.ms().to_string());
-    }
-    answer
-}
-
-fn credentials(headers: &HeaderMap) -> Credentials {
-    let text =
-        |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    Credentials {
-        key: text("x-bapi-api-key"),
-        timestamp: text("x-bapi-timestamp"),
-        window: text("x-bapi-recv-window"),
-        signature: text("x-bapi-sign"),
-    }
-}
-
-fn upgrade(mut request: Request<Incoming>, channel: Channel, peer: IpAddr, shared: Arc<Shared>) -> Answer {
+fn upgrade(mut request: Request<Incoming>, line: Line, peer: IpAddr, shared: Arc<Shared>) -> Answer {
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY).cloned() else {
-        return status_answer(426);
+        return gateway(&shared, 426);
     };
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -284,7 +263,7 @@ fn upgrade(mut request: Request<Incoming>, channel: Channel, peer: IpAddr, share
             Ok(upgraded) => {
                 let io = TokioIo::new(upgraded);
                 let stream = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
-                talk(stream, channel, peer, shared).await;
+                talk(stream, line, peer, shared).await;
             }
             Err(error) => tracing::debug!(%error, "a socket did not open"),
         }
@@ -302,9 +281,15 @@ fn upgrade(mut request: Request<Incoming>, channel: Channel, peer: IpAddr, share
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
-async fn talk(mut stream: Socket, channel: Channel, peer: IpAddr, shared: Arc<Shared>) {
+async fn talk(mut stream: Socket, line: Line, peer: IpAddr, shared: Arc<Shared>) {
     let (sender, mut receiver) = mpsc::channel(MAX_WAITING);
-    let number = shared.lock().hub.open(channel, sender);
+    let number = shared.lock().core_mut().hub.open(line, sender);
+    let greetings = {
+        let mut state = shared.lock();
+        let sender = sender_of(&shared, &**state, (number, peer));
+        state.greet(sender)
+    };
+    say(&mut stream, greetings).await;
     let mut cut = std::pin::pin!(cut(&shared));
     loop {
         let incoming = tokio::select! {
@@ -334,15 +319,28 @@ async fn talk(mut stream: Socket, channel: Channel, peer: IpAddr, shared: Arc<Sh
         let Message::Text(text) = message else { continue };
         let answers = {
             let mut state = shared.lock();
-            let wall = shared.wall(&state);
-            let peer = state.trouble.peer.unwrap_or(peer);
-            socket::answer(&mut state, &shared.accounts, Sender { number, peer, wall }, &text)
+            let sender = sender_of(&shared, &**state, (number, peer));
+            state.beat(sender.wall);
+            state.hear(&shared.accounts, sender, &text)
         };
-        for answer in answers {
-            if stream.send(Message::text(answer)).await.is_err() {
-                break;
-            }
+        say(&mut stream, answers).await;
+    }
+    let mut state = shared.lock();
+    state.core_mut().hub.close(number);
+    state.closed(number);
+}
+
+fn sender_of(shared: &Shared, state: &dyn Protocol, (number, peer): (u64, IpAddr)) -> Sender {
+    let peer = state.core().trouble.peer.unwrap_or(peer);
+    Sender { number, peer, wall: shared.wall(state) }
+}
+
+/// Sends texts in order. A socket that cannot be written to ends at its next turn.
+async fn say(stream: &mut Socket, texts: Vec<String>) {
+    for text in texts {
+        if let Err(error) = stream.send(Message::text(text)).await {
+            tracing::debug!(%error, "a socket did not take an answer");
+            return;
         }
     }
-    shared.lock().hub.close(number);
 }

@@ -64,7 +64,7 @@ pub(crate) struct Trouble {
     pub(crate) plan: FaultPlan,
     /// Maintenance or not.
     pub(crate) service: Service,
-    /// Added to the wall clock for time checks and `/v5/market/time`, in milliseconds.
+    /// Added to the wall clock for time checks and what the venue tells of the time, in milliseconds.
     pub(crate) skew_ms: i64,
     /// The address that every client is taken to have, for tests of address lists.
     pub(crate) peer: Option<IpAddr>,

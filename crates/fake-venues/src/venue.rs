@@ -7,12 +7,12 @@ use keyhold_domain::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::bybit::state::State;
 use crate::config::{ConfigError, ControlAddress, Pace, VenueConfig};
+use crate::core::Core;
 use crate::server::{Reach, Shared};
 use crate::trouble::Trouble;
 use crate::world::{Part, World};
-use crate::{control, replay, server};
+use crate::{control, protocol, replay, server};
 
 /// Why a venue did not start.
 #[derive(Debug, thiserror::Error)]
@@ -30,17 +30,20 @@ pub enum StartError {
     },
 }
 
-/// A running fake Bybit. Dropping it ends every task and closes every connection.
-pub struct FakeBybit {
+/// A running fake exchange, of the kind [`VenueConfig::venue`] says. Dropping it ends every task and closes every connection.
+pub struct FakeVenue {
     shared: Arc<Shared>,
     address: SocketAddr,
     control: Option<ControlAddress>,
     tasks: JoinSet<()>,
 }
 
-impl std::fmt::Debug for FakeBybit {
+/// The same by the name of the first exchange it could be.
+pub type FakeBybit = FakeVenue;
+
+impl std::fmt::Debug for FakeVenue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("FakeBybit").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("FakeVenue").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
@@ -57,7 +60,7 @@ fn catch_up(world: &mut World, now: Timestamp) {
     let _told_to_nobody = world.take_events();
 }
 
-impl FakeBybit {
+impl FakeVenue {
     /// Starts a venue. Needs a running tokio runtime.
     pub async fn start(mut config: VenueConfig) -> Result<Self, StartError> {
         config.exchange.seed = config.seed;
@@ -65,7 +68,8 @@ impl FakeBybit {
         if config.pace == Pace::TimesRealTime(1.0) && config.start.is_none() {
             catch_up(&mut world, (config.clock)());
         }
-        let state = State::new(world, Trouble::new(config.seed), config.pace, config.rate_limits);
+        let core = Core::new(world, Trouble::new(config.seed), config.pace, config.rate_limits);
+        let state = protocol::of(config.venue, core).ok_or(ConfigError::Venue(config.venue))?;
         let shared = Shared::new(state, config.accounts, config.clock);
         let failed = |address: String| move |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed(config.listen.to_string()))?;
@@ -76,6 +80,7 @@ impl FakeBybit {
             Some(wanted) => Some(control::start(wanted, shared.clone(), &mut tasks).await?),
         };
         tasks.spawn(server::listen(listener, address, shared.clone()));
+        tasks.spawn(server::beat(shared.clone()));
         tasks.spawn(replay::play(shared.clone()));
         Ok(Self { shared, address, control, tasks })
     }
@@ -90,7 +95,7 @@ impl FakeBybit {
         format!("http://{}", self.address)
     }
 
-    /// Base URL of the streams, without a trailing slash; append `/v5/public/linear`, `/v5/private` and so on.
+    /// Base URL of the streams, without a trailing slash; append `/v5/public/linear` and so on, as the venue names them.
     pub fn ws_url(&self) -> String {
         format!("ws://{}", self.address)
     }
@@ -108,7 +113,7 @@ impl FakeBybit {
     /// Plays exactly one base candle of every instrument.
     pub fn step(&self) {
         let mut state = self.shared.lock();
-        let news = state.world.step();
+        let news = state.core_mut().world.step();
         state.publish(&news);
     }
 
@@ -117,8 +122,8 @@ impl FakeBybit {
     /// nothing. Answers how many things have happened to accounts.
     pub fn play(&self, part: Part) -> usize {
         let mut state = self.shared.lock();
-        let news = state.world.play(part);
-        let happened = state.world.happened();
+        let news = state.core_mut().world.play(part);
+        let happened = state.core().world.happened();
         state.publish(&news);
         happened
     }
@@ -130,7 +135,7 @@ impl FakeBybit {
     }
 }
 
-impl Drop for FakeBybit {
+impl Drop for FakeVenue {
     fn drop(&mut self) {
         self.shared.reach.send_replace(Reach::Gone);
     }

@@ -387,6 +387,7 @@ mod tests {
         let first = Candle { open_time: Timestamp::EPOCH, open, high, low, close, volume: Decimal::TEN };
         let second = Candle { open_time: Timestamp::from_ms(60_000), ..first };
         let config = VenueConfig {
+            venue: keyhold_domain::Exchange::Bybit,
             listen: "127.0.0.1:0".parse().unwrap(),
             control: None,
             markets: vec![MarketConfig {

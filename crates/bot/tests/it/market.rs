@@ -101,6 +101,7 @@ pub(crate) fn venue(seed: u64) -> VenueConfig {
         source: CandleSource::Recorded(wave(600)),
     };
     VenueConfig {
+        venue: keyhold_domain::Exchange::Bybit,
         listen: "127.0.0.1:0".parse().unwrap(),
         control: None,
         markets: vec![market],

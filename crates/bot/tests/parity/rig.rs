@@ -96,6 +96,7 @@ fn venue(case: &Case) -> VenueConfig {
     );
     let source = CandleSource::Recorded(case.candles.clone());
     VenueConfig {
+        venue: Exchange::Bybit,
         listen: "127.0.0.1:0".parse().unwrap(),
         control: None,
         markets: vec![MarketConfig { instrument: case.instrument, source }],

@@ -52,7 +52,7 @@ pub(crate) fn key_facts(call: &mut Call<'_>) -> Result<Value, Failure> {
 }
 
 pub(crate) fn info(call: &mut Call<'_>) -> Result<Value, Failure> {
-    let mode = match call.state.world.exchange.margin_mode(call.account)? {
+    let mode = match call.state.core.world.exchange.margin_mode(call.account)? {
         MarginMode::Isolated => "ISOLATED_MARGIN",
         MarginMode::Cross => "REGULAR_MARGIN",
     };
@@ -77,7 +77,7 @@ pub(crate) fn fee_rate(call: &mut Call<'_>) -> Result<Value, Failure> {
     let symbols = call.wanted_symbols()?;
     let list: Vec<Value> = symbols
         .iter()
-        .filter_map(|symbol| call.state.world.feed(*symbol))
+        .filter_map(|symbol| call.state.core.world.feed(*symbol))
         .map(|feed| {
             let instrument = &feed.instrument;
             json!({
@@ -93,7 +93,7 @@ pub(crate) fn fee_rate(call: &mut Call<'_>) -> Result<Value, Failure> {
 #[expect(clippy::unnecessary_wraps, reason = "every call of the table has the same shape")]
 pub(crate) fn coins(call: &mut Call<'_>) -> Result<Value, Failure> {
     let mut names: Vec<String> = Vec::new();
-    for feed in &call.state.world.feeds {
+    for feed in &call.state.core.world.feeds {
         for asset in [feed.instrument.base, feed.instrument.settle] {
             if !names.iter().any(|name| name == asset.as_str()) {
                 names.push(asset.to_string());
@@ -115,7 +115,7 @@ pub(crate) fn coins(call: &mut Call<'_>) -> Result<Value, Failure> {
 pub(crate) fn positions(call: &mut Call<'_>) -> Result<Value, Failure> {
     let one = call.params.symbol()?.is_some();
     let symbols = call.wanted_symbols()?;
-    let feeds = symbols.iter().filter_map(|symbol| call.state.world.feed(*symbol));
+    let feeds = symbols.iter().filter_map(|symbol| call.state.core.world.feed(*symbol));
     let mut list = Vec::new();
     for feed in feeds {
         let value = shapes::position(call.state, call.account, feed)?;
@@ -137,7 +137,7 @@ pub(crate) fn set_leverage(call: &mut Call<'_>) -> Result<Value, Failure> {
     }
     let account = call.account;
     let input = Input::SetLeverage { account, symbol, leverage: buy };
-    call.state.world.apply(&input).map_err(|refusal| match refusal {
+    call.state.core.world.apply(&input).map_err(|refusal| match refusal {
         Refusal::NoChange => Failure::new(110_043, "Set leverage has not been modified."),
         other => other.into(),
     })?;
@@ -154,10 +154,12 @@ pub(crate) fn switch_mode(call: &mut Call<'_>) -> Result<Value, Failure> {
         _ => return Err(Failure::params("mode invalid")),
     };
     let account = call.account;
-    call.state.world.apply(&Input::SetPositionMode { account, mode }).map_err(|refusal| match refusal {
-        Refusal::NoChange => Failure::new(110_025, "Position mode has not been modified."),
-        other => other.into(),
-    })?;
+    call.state.core.world.apply(&Input::SetPositionMode { account, mode }).map_err(
+        |refusal| match refusal {
+            Refusal::NoChange => Failure::new(110_025, "Position mode has not been modified."),
+            other => other.into(),
+        },
+    )?;
     Ok(json!({}))
 }
 
@@ -168,7 +170,7 @@ pub(crate) fn set_margin_mode(call: &mut Call<'_>) -> Result<Value, Failure> {
         _ => return Err(Failure::params("setMarginMode invalid")),
     };
     let account = call.account;
-    match call.state.world.apply(&Input::SetMarginMode { account, mode }) {
+    match call.state.core.world.apply(&Input::SetMarginMode { account, mode }) {
         // Setting the mode that is set already is no error at Bybit.
         Ok(()) | Err(Refusal::NoChange) => Ok(json!({ "reasons": [] })),
         Err(refusal) => Err(refusal.into()),
@@ -197,7 +199,7 @@ pub(crate) fn executions(call: &mut Call<'_>) -> Result<Value, Failure> {
     let from = params.number::<i64>("startTime")?.unwrap_or(i64::MIN);
     let to = params.number::<i64>("endTime")?.unwrap_or(i64::MAX);
     let records = call.records()?;
-    let world = &call.state.world;
+    let world = &call.state.core.world;
     let fills =
         records.fills.iter().filter(|report| symbols.contains(&report.fill.symbol)).filter_map(|report| {
             let kind = world.feed(report.fill.symbol)?.instrument.contract_type;
@@ -233,7 +235,7 @@ pub(crate) fn closed_profit(call: &mut Call<'_>) -> Result<Value, Failure> {
         .filter(|report| !report.closed.is_zero() && symbols.contains(&report.fill.symbol))
         .filter(|report| (from..=to).contains(&report.fill.at.ms()))
         .filter_map(|report| {
-            let kind = call.state.world.feed(report.fill.symbol)?.instrument.contract_type;
+            let kind = call.state.core.world.feed(report.fill.symbol)?.instrument.contract_type;
             Some(closed(report, kind))
         });
     call.page(shown, 50)

@@ -8,7 +8,8 @@ use keyhold_simulator::exchange::AccountId;
 use sha2::Sha256;
 
 use super::failure::Failure;
-use crate::config::{AccountConfig, KeyConfig};
+use crate::config::{AccountConfig, KeyConfig, Right, find_key};
+use crate::protocol::Request;
 
 /// What a call needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,19 +33,25 @@ pub(crate) struct Credentials {
     pub(crate) signature: String,
 }
 
+impl Credentials {
+    /// As the headers bring them.
+    pub(crate) fn of(request: &Request<'_>) -> Self {
+        let text = |name: &str| request.header(name).to_owned();
+        Self {
+            key: text("x-bapi-api-key"),
+            timestamp: text("x-bapi-timestamp"),
+            window: text("x-bapi-recv-window"),
+            signature: text("x-bapi-sign"),
+        }
+    }
+}
+
 /// Lower-case hexadecimal HMAC-SHA256.
 pub(crate) fn sign(secret: &str, text: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
     mac.update(text);
     let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half & 15)]);
     mac.finalize().into_bytes().iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
-}
-
-pub(crate) fn find<'a>(accounts: &'a [AccountConfig], key: &str) -> Option<(AccountId, &'a KeyConfig)> {
-    accounts.iter().find_map(|account| {
-        let found = account.keys.iter().find(|candidate| candidate.key == key)?;
-        Some((AccountId(account.id), found))
-    })
 }
 
 /// Checks a signed request whose payload is the raw query (GET) or the raw body (POST).
@@ -57,7 +64,7 @@ pub(crate) fn check<'a>(
     if credentials.key.is_empty() || credentials.signature.is_empty() {
         return Err(Failure { status: 401, ..Failure::bad_key() });
     }
-    let (account, key) = find(accounts, &credentials.key).ok_or_else(Failure::bad_key)?;
+    let (account, key) = find_key(accounts, &credentials.key).ok_or_else(Failure::bad_key)?;
     let sent: i64 = credentials.timestamp.parse().map_err(|_| Failure::clock(0, now.ms(), 0))?;
     let window: i64 = match credentials.window.as_str() {
         "" => 5_000,
@@ -80,7 +87,7 @@ pub(crate) fn check_login<'a>(
     [key, expires, signature]: [&str; 3],
     now: Timestamp,
 ) -> Result<(AccountId, &'a KeyConfig), Failure> {
-    let (account, found) = find(accounts, key).ok_or_else(Failure::bad_key)?;
+    let (account, found) = find_key(accounts, key).ok_or_else(Failure::bad_key)?;
     if expires.parse::<i64>().is_ok_and(|expires| expires < now.ms()) {
         return Err(Failure::new(10004, "Params Error: expires is in the past"));
     }
@@ -100,8 +107,8 @@ pub(crate) fn permit(key: &KeyConfig, access: Access, peer: IpAddr, now: Timesta
     }
     let granted = match access {
         Access::Public | Access::Read => true,
-        Access::Order => !key.read_only && key.may("ContractTrade", "Order"),
-        Access::Position => !key.read_only && key.may("ContractTrade", "Position"),
+        Access::Order => key.has(Right::Order),
+        Access::Position => key.has(Right::Position),
     };
     if granted { Ok(()) } else { Err(Failure::permission()) }
 }

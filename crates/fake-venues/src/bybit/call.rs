@@ -1,7 +1,5 @@
 //! One REST call: the table of calls, who may make them how often, and what every handler needs.
 
-use std::net::IpAddr;
-
 use keyhold_domain::{Symbol, Timestamp};
 use keyhold_simulator::exchange::AccountId;
 use serde_json::{Value, json};
@@ -13,6 +11,7 @@ use super::state::State;
 use super::{account, market, trade};
 use crate::config::{AccountConfig, KeyConfig, RateLimits};
 use crate::feed::Feed;
+use crate::protocol::{Answer, Protocol as _, Request, Verb};
 use crate::trouble::Service;
 use crate::world::Records;
 
@@ -26,12 +25,6 @@ pub(crate) struct Call<'a> {
 }
 
 type Handler = fn(&mut Call<'_>) -> Result<Value, Failure>;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verb {
-    Get,
-    Post,
-}
 
 struct Endpoint(Verb, &'static str, Access, u32, Handler);
 
@@ -70,30 +63,18 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint(Verb::Get, "/v5/order/history", Access::Read, 50, trade::history),
 ];
 
-/// A request as it arrived.
-#[derive(Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) verb: Verb,
-    pub(crate) path: &'a str,
-    pub(crate) query: &'a str,
-    pub(crate) body: &'a [u8],
-    pub(crate) credentials: Credentials,
-    pub(crate) peer: IpAddr,
-    pub(crate) wall: Timestamp,
-}
-
 /// The instrument of a request that makes an order.
-pub(crate) fn ordered_symbol(request: &Request<'_>) -> Option<Symbol> {
+fn ordered_symbol(request: &Request<'_>) -> Option<Symbol> {
     let orders = (request.verb, request.path) == (Verb::Post, "/v5/order/create");
     orders.then(|| Params::of_body(request.body).ok()?.symbol().ok()?).flatten()
 }
 
 /// How much of the call's limit is left.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LimitNews {
-    pub(crate) limit: u32,
-    pub(crate) left: u32,
-    pub(crate) reset: Timestamp,
+struct LimitNews {
+    limit: u32,
+    left: u32,
+    reset: Timestamp,
 }
 
 /// The limit of one address over all calls: 600 in 5 s, then HTTP 403.
@@ -102,13 +83,39 @@ const ADDRESS_LIMIT: (u32, i64) = (600, 5_000);
 /// Requests per second announced where limits are off, so that clients that believe the headers go as fast as they can.
 const GENEROUS: u32 = 10_000;
 
+/// Does a call and puts what came of it into the venue's envelope.
+pub(crate) fn answer(state: &mut State, accounts: &[AccountConfig], request: &Request<'_>) -> Answer {
+    let (result, limit) = serve(state, accounts, request);
+    let time = request.wall.ms();
+    let ordered = result.as_ref().ok().and_then(|_| ordered_symbol(request));
+    let mut answer = match result {
+        Ok(result) => Answer::json(
+            200,
+            &json!({ "retCode": 0, "retMsg": "OK", "result": result, "retExtInfo": {}, "time": time }),
+        ),
+        Err(Failure { status: 403, text, .. }) => return Answer::text(403, text),
+        Err(Failure { status, code, text }) => Answer::json(
+            status,
+            &json!({ "retCode": code, "retMsg": text, "result": {}, "retExtInfo": {}, "time": time }),
+        ),
+    };
+    if let Some(limit) = limit {
+        answer.headers = vec![
+            ("x-bapi-limit", limit.limit.to_string()),
+            ("x-bapi-limit-status", limit.left.to_string()),
+            ("x-bapi-limit-reset-timestamp", limit.reset.ms().to_string()),
+        ];
+    }
+    Answer { ordered, ..answer }
+}
+
 /// Does a call. The second part is for the rate-limit headers.
-pub(crate) fn serve(
+fn serve(
     state: &mut State,
     accounts: &[AccountConfig],
     request: &Request<'_>,
 ) -> (Result<Value, Failure>, Option<LimitNews>) {
-    let (left, _) = state.count(format!("address {}", request.peer), ADDRESS_LIMIT, request.wall);
+    let (left, _) = state.core.count(format!("address {}", request.peer), ADDRESS_LIMIT, request.wall);
     if left.is_none() {
         return (Err(Failure { status: 403, ..Failure::new(403, "403, access too frequent") }), None);
     }
@@ -117,7 +124,7 @@ pub(crate) fn serve(
     let Some(endpoint) = found else {
         return (Err(Failure { status: 404, ..Failure::new(404, "path not found") }), None);
     };
-    let maintenance = state.trouble.service == Service::Maintenance;
+    let maintenance = state.core.trouble.service == Service::Maintenance;
     if maintenance && endpoint.1 != "/v5/system/status" {
         return (Err(Failure::maintenance()), None);
     }
@@ -129,11 +136,11 @@ pub(crate) fn serve(
         Err(failure) => return (Err(failure), None),
     };
     let what = format!("account {} {}", account.0, endpoint.1);
-    let limit = match state.rate_limits {
+    let limit = match state.core.rate_limits {
         RateLimits::Enforced => endpoint.3,
         RateLimits::Off => GENEROUS,
     };
-    let (left, reset) = state.count(what, (limit, 1_000), request.wall);
+    let (left, reset) = state.core.count(what, (limit, 1_000), request.wall);
     let news = LimitNews { limit, left: left.unwrap_or(0), reset };
     if left.is_none() {
         return (Err(Failure::too_many_visits()), Some(news));
@@ -151,9 +158,10 @@ fn authorize<'a>(
 ) -> Result<(AccountId, &'a KeyConfig), Failure> {
     let payload = match request.verb {
         Verb::Get => request.query.as_bytes(),
-        Verb::Post => request.body,
+        Verb::Post | Verb::Put | Verb::Delete => request.body,
     };
-    let (account, key) = auth::check(accounts, &request.credentials, payload, request.wall)?;
+    let credentials = Credentials::of(request);
+    let (account, key) = auth::check(accounts, &credentials, payload, request.wall)?;
     auth::permit(key, access, request.peer, request.wall)?;
     Ok((account, key))
 }
@@ -166,7 +174,7 @@ fn run(
 ) -> Result<Value, Failure> {
     let params = match request.verb {
         Verb::Get => Params::of_query(request.query),
-        Verb::Post => Params::of_body(request.body)?,
+        Verb::Post | Verb::Put | Verb::Delete => Params::of_body(request.body)?,
     };
     let (account, key) = who.map_or((AccountId(u32::MAX), None), |(account, key)| (account, Some(key)));
     handler(&mut Call { state, params, account, wall: request.wall, key })
@@ -181,7 +189,7 @@ impl Call<'_> {
     pub(crate) fn feed(&self) -> Result<&Feed, Failure> {
         let kind = self.params.category()?;
         let symbol = self.params.symbol()?.ok_or_else(|| Failure::params("symbol is required"))?;
-        let feed = self.state.world.feed(symbol);
+        let feed = self.state.core.world.feed(symbol);
         feed.filter(|feed| Some(feed.instrument.contract_type) == kind)
             .ok_or_else(|| Failure::params("symbol invalid"))
     }
@@ -192,7 +200,7 @@ impl Call<'_> {
         let symbol = self.params.symbol()?;
         let settle = self.params.text("settleCoin");
         let base = self.params.text("baseCoin");
-        let feeds = self.state.world.feeds.iter().map(|feed| &feed.instrument).filter(|instrument| {
+        let feeds = self.state.core.world.feeds.iter().map(|feed| &feed.instrument).filter(|instrument| {
             Some(instrument.contract_type) == kind
                 && symbol.is_none_or(|symbol| symbol == instrument.symbol)
                 && settle.is_none_or(|settle| settle == instrument.settle.as_str())
@@ -206,7 +214,7 @@ impl Call<'_> {
     }
 
     pub(crate) fn records(&self) -> Result<&Records, Failure> {
-        self.state.world.records.get(&self.account).ok_or_else(Failure::bad_key)
+        self.state.core.world.records.get(&self.account).ok_or_else(Failure::bad_key)
     }
 
     /// One page of a list; the cursor is the number of rows before it.

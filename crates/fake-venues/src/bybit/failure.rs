@@ -2,6 +2,8 @@
 
 use keyhold_simulator::exchange::Refusal;
 
+use crate::protocol::Answer;
+
 /// A request that is not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -56,6 +58,16 @@ impl Failure {
     pub(crate) fn order_not_found() -> Self {
         Self::new(110_001, "Order does not exist")
     }
+}
+
+/// What the gateway says before a request reaches the exchange.
+pub(crate) fn gateway(status: u16) -> Answer {
+    let text = match status {
+        403 => "403, access too frequent",
+        429 => "System level frequency protection",
+        _ => "Service Unavailable",
+    };
+    Answer::text(status, text)
 }
 
 impl From<Refusal> for Failure {

@@ -37,7 +37,7 @@ pub(crate) fn time(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 #[expect(clippy::unnecessary_wraps, reason = "every call of the table has the same shape")]
 pub(crate) fn status(call: &mut Call<'_>) -> Result<Value, Failure> {
-    let list = match call.state.trouble.service {
+    let list = match call.state.core.trouble.service {
         Service::Open => json!([]),
         Service::Maintenance => json!([{
             "id": "maintenance", "title": "maintenance", "state": "ongoing",
@@ -54,7 +54,7 @@ pub(crate) fn instruments(call: &mut Call<'_>) -> Result<Value, Failure> {
     };
     let wanted = call.params.symbol()?;
     let pre_launch = call.params.text("status").is_some_and(|status| status != "Trading");
-    let feeds = call.state.world.feeds.iter().filter(|feed| {
+    let feeds = call.state.core.world.feeds.iter().filter(|feed| {
         feed.instrument.contract_type == kind && wanted.is_none_or(|symbol| symbol == feed.instrument.symbol)
     });
     let list: Vec<Value> = feeds.filter(|_| !pre_launch).map(|feed| instrument(&feed.instrument)).collect();
@@ -91,7 +91,7 @@ fn instrument(instrument: &Instrument) -> Value {
 pub(crate) fn risk_limit(call: &mut Call<'_>) -> Result<Value, Failure> {
     let kind = call.params.category()?;
     let wanted = call.params.symbol()?;
-    let feeds = call.state.world.feeds.iter().filter(|feed| {
+    let feeds = call.state.core.world.feeds.iter().filter(|feed| {
         Some(feed.instrument.contract_type) == kind
             && wanted.is_none_or(|symbol| symbol == feed.instrument.symbol)
     });
@@ -166,7 +166,7 @@ pub(crate) fn price_klines(call: &mut Call<'_>) -> Result<Value, Failure> {
 pub(crate) fn tickers(call: &mut Call<'_>) -> Result<Value, Failure> {
     let kind = call.params.category()?;
     let wanted = call.params.symbol()?;
-    let world = &call.state.world;
+    let world = &call.state.core.world;
     let feeds = world.feeds.iter().filter(|feed| {
         Some(feed.instrument.contract_type) == kind
             && wanted.is_none_or(|symbol| symbol == feed.instrument.symbol)
@@ -217,7 +217,7 @@ pub(crate) fn order_book(call: &mut Call<'_>) -> Result<Value, Failure> {
     };
     Ok(json!({
         "s": feed.instrument.symbol, "b": levels(&bids), "a": levels(&asks),
-        "ts": call.state.world.now.ms(), "u": feed.updates, "seq": feed.updates, "cts": call.state.world.now.ms(),
+        "ts": call.state.core.world.now.ms(), "u": feed.updates, "seq": feed.updates, "cts": call.state.core.world.now.ms(),
     }))
 }
 
@@ -257,8 +257,9 @@ pub(crate) fn funding_history(call: &mut Call<'_>) -> Result<Value, Failure> {
     let oldest = feed.history.front().map_or(i64::MAX, |candle| candle.open_time.ms());
     let step = i64::from(feed.instrument.funding_interval_hours.max(1)) * 3_600_000;
     let symbol = feed.instrument.symbol;
-    let rate = call.state.world.exchange.funding(symbol).map_or(keyhold_domain::Rate::ZERO, |(rate, _)| rate);
-    let newest = call.state.world.now.ms().min(to).div_euclid(step) * step;
+    let rate =
+        call.state.core.world.exchange.funding(symbol).map_or(keyhold_domain::Rate::ZERO, |(rate, _)| rate);
+    let newest = call.state.core.world.now.ms().min(to).div_euclid(step) * step;
     let list: Vec<Value> = (0..)
         .map(|back: i64| newest - back * step)
         .take_while(|at| *at >= oldest && *at >= from)
@@ -276,7 +277,7 @@ pub(crate) fn open_interest(call: &mut Call<'_>) -> Result<Value, Failure> {
     let feed = call.feed()?;
     let limit = call.params.number::<i64>("limit")?.unwrap_or(50).clamp(1, 200);
     let frame = Timeframe::M5;
-    let newest = frame.open_of(call.state.world.now);
+    let newest = frame.open_of(call.state.core.world.now);
     let list: Vec<Value> = (0..limit)
         .map(|back| newest.plus_ms(-back * frame.ms()))
         .map(|at| json!({ "openInterest": number(feed.open_interest(at)), "timestamp": stamp(at) }))

@@ -13,6 +13,7 @@ use keyhold_simulator::exchange::{
 use serde_json::{Value, json};
 
 use super::state::{State, StopWord, Tag};
+pub(crate) use crate::core::number;
 use crate::feed::Feed;
 
 pub(crate) const fn category(kind: ContractType) -> &'static str {
@@ -24,10 +25,6 @@ pub(crate) const fn side(side: Side) -> &'static str {
         Side::Buy => "Buy",
         Side::Sell => "Sell",
     }
-}
-
-pub(crate) fn number(value: Decimal) -> String {
-    value.normalize().to_string()
 }
 
 pub(crate) fn stamp(at: Timestamp) -> String {
@@ -227,7 +224,7 @@ pub(crate) fn funding(payment: &FundingPayment, kind: ContractType) -> Value {
 
 /// A position as REST and the `position` topic show it; flat positions have no side.
 pub(crate) fn position(state: &State, account: AccountId, feed: &Feed) -> Result<Value, Refusal> {
-    let exchange = &state.world.exchange;
+    let exchange = &state.core.world.exchange;
     let symbol = feed.instrument.symbol;
     let held: PositionState = exchange.position_state(account, symbol)?;
     let news = exchange.position(account, symbol)?;
@@ -270,13 +267,13 @@ pub(crate) fn position(state: &State, account: AccountId, feed: &Feed) -> Result
 
 /// The unified wallet as REST and the `wallet` topic show it. Values in USD use the last price of the coin's market.
 pub(crate) fn wallet(state: &State, account: AccountId) -> Result<Value, Refusal> {
-    let exchange = &state.world.exchange;
+    let exchange = &state.core.world.exchange;
     let mut totals = [Decimal::ZERO; 6];
     let mut coins = Vec::new();
     for balance in exchange.balances(account)? {
-        let price = state.usd_price(balance.asset);
+        let price = state.core.usd_price(balance.asset);
         let mut sums = [Decimal::ZERO; 3];
-        for feed in state.world.feeds.iter().filter(|feed| feed.instrument.settle == balance.asset) {
+        for feed in state.core.world.feeds.iter().filter(|feed| feed.instrument.settle == balance.asset) {
             let held = exchange.position_state(account, feed.instrument.symbol)?;
             let maintenance = held.entry.and_then(|entry| {
                 let size = keyhold_domain::SignedQuantity::new(held.size).magnitude()?;

@@ -1,8 +1,6 @@
 //! The client's side of a stream: login, subscriptions, pings.
 
-use std::net::IpAddr;
-
-use keyhold_domain::Timestamp;
+use keyhold_domain::ContractType;
 use serde_json::{Value, json};
 
 use super::auth::{self, Access};
@@ -10,6 +8,7 @@ use super::state::State;
 use super::stream;
 use crate::config::AccountConfig;
 use crate::hub::Channel;
+use crate::protocol::Sender;
 use crate::trouble::Service;
 
 /// The account topics; each may be narrowed to a category.
@@ -17,22 +16,32 @@ const ACCOUNT_TOPICS: [&str; 4] = ["order", "execution", "position", "wallet"];
 /// The most topics of one socket.
 const MAX_TOPICS: usize = 1_000;
 
-/// Which stream a path is.
-pub(crate) fn channel_of(path: &str) -> Option<Channel> {
-    match path.trim_end_matches('/') {
-        "/v5/public/linear" => Some(Channel::Public(keyhold_domain::ContractType::Linear)),
-        "/v5/public/inverse" => Some(Channel::Public(keyhold_domain::ContractType::Inverse)),
-        "/v5/private" => Some(Channel::Private),
-        _ => None,
+/// The streams of each category and the account's.
+pub(crate) const LINEAR: Channel = Channel("linear");
+pub(crate) const INVERSE: Channel = Channel("inverse");
+const PRIVATE: Channel = Channel("private");
+
+/// The public stream of a category.
+pub(crate) const fn public(kind: ContractType) -> Channel {
+    match kind {
+        ContractType::Linear => LINEAR,
+        ContractType::Inverse => INVERSE,
     }
 }
 
-/// Who sends a frame.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sender {
-    pub(crate) number: u64,
-    pub(crate) peer: IpAddr,
-    pub(crate) wall: Timestamp,
+/// The category of a public stream.
+fn category_of(channel: Channel) -> Option<ContractType> {
+    ContractType::ALL.iter().copied().find(|kind| public(*kind) == channel)
+}
+
+/// Which stream a path is.
+pub(crate) fn channel_of(path: &str) -> Option<Channel> {
+    match path.trim_end_matches('/') {
+        "/v5/public/linear" => Some(LINEAR),
+        "/v5/public/inverse" => Some(INVERSE),
+        "/v5/private" => Some(PRIVATE),
+        _ => None,
+    }
 }
 
 /// Answers one text frame; the answers are in order.
@@ -57,7 +66,7 @@ pub(crate) fn answer(
         Some("auth") => vec![reply(sender, "auth", id, login(state, accounts, sender, &args))],
         Some("subscribe") => subscribe(state, sender, id, &args),
         Some("unsubscribe") => {
-            if let Some(socket) = state.hub.socket(sender.number) {
+            if let Some(socket) = state.core.hub.socket(sender.number) {
                 for topic in &args {
                     socket.topics.remove(topic);
                 }
@@ -81,7 +90,7 @@ fn reply(sender: Sender, op: &str, id: &Value, result: Result<(), String>) -> St
 /// Public streams answer pings as `pong` in `ret_msg`, the private stream as an operation.
 fn pong(state: &mut State, sender: Sender, id: &Value) -> String {
     let number = format!("fake-{}", sender.number);
-    let private = state.hub.socket(sender.number).is_some_and(|socket| socket.channel == Channel::Private);
+    let private = state.core.hub.socket(sender.number).is_some_and(|socket| socket.channel == PRIVATE);
     if private {
         let now = sender.wall.ms().to_string();
         return json!({ "req_id": id, "op": "pong", "args": [now], "conn_id": number }).to_string();
@@ -96,13 +105,13 @@ fn login(
     args: &[String],
 ) -> Result<(), String> {
     let [key, expires, signature] = args else { return Err("Params Error".to_owned()) };
-    if state.trouble.service == Service::Maintenance {
+    if state.core.trouble.service == Service::Maintenance {
         return Err("Server error.".to_owned());
     }
     let (account, found) = auth::check_login(accounts, [key, expires, signature], sender.wall)
         .map_err(|failure| failure.text)?;
     auth::permit(found, Access::Read, sender.peer, sender.wall).map_err(|failure| failure.text)?;
-    let socket = state.hub.socket(sender.number).filter(|socket| socket.channel == Channel::Private);
+    let socket = state.core.hub.socket(sender.number).filter(|socket| socket.channel == PRIVATE);
     let socket = socket.ok_or_else(|| "Request not authorized".to_owned())?;
     socket.account = Some(account);
     Ok(())
@@ -110,34 +119,32 @@ fn login(
 
 fn subscribe(state: &mut State, sender: Sender, id: &Value, args: &[String]) -> Vec<String> {
     let Some((channel, account)) =
-        state.hub.socket(sender.number).map(|socket| (socket.channel, socket.account))
+        state.core.hub.socket(sender.number).map(|socket| (socket.channel, socket.account))
     else {
         return Vec::new();
     };
     let refused = |what: String| vec![reply(sender, "subscribe", id, Err(what))];
     for topic in args {
-        let known = match channel {
-            Channel::Public(kind) => stream::is_topic(state, kind, topic),
-            Channel::Private => {
-                let (word, category) = topic.split_once('.').unwrap_or((topic, "linear"));
-                ACCOUNT_TOPICS.contains(&word) && matches!(category, "linear" | "inverse")
-            }
+        let is_account_topic = || {
+            let (word, category) = topic.split_once('.').unwrap_or((topic, "linear"));
+            ACCOUNT_TOPICS.contains(&word) && matches!(category, "linear" | "inverse")
         };
-        if !known {
+        let kind = category_of(channel);
+        if !kind.map_or_else(is_account_topic, |kind| stream::is_topic(state, kind, topic)) {
             return refused(format!("Invalid topic: {topic}"));
         }
     }
-    if channel == Channel::Private && account.is_none() {
+    if channel == PRIVATE && account.is_none() {
         return refused("Request not authorized".to_owned());
     }
-    if let Some(socket) = state.hub.socket(sender.number) {
+    if let Some(socket) = state.core.hub.socket(sender.number) {
         if socket.topics.len() + args.len() > MAX_TOPICS {
             return refused("too many topics".to_owned());
         }
         socket.topics.extend(args.iter().cloned());
     }
     let mut answers = vec![reply(sender, "subscribe", id, Ok(()))];
-    if let Channel::Public(kind) = channel {
+    if let Some(kind) = category_of(channel) {
         answers.extend(args.iter().filter_map(|topic| stream::first_message(state, kind, topic)));
     }
     answers

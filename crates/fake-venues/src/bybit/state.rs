@@ -1,18 +1,18 @@
-//! Everything behind the venue's one lock: the world, the sockets, the troubles, rate counters.
+//! What Bybit remembers beyond the neutral state: books as they were sent, stops that belong to orders and positions.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use keyhold_domain::{
-    Asset, Decimal, OrderKind, OrderStatus, PositionEffect, Price, Side, Symbol, Timestamp, TriggerDirection,
-    TriggerSource, VenueOrderId,
+    OrderKind, OrderStatus, PositionEffect, Price, Side, Symbol, TriggerDirection, TriggerSource,
+    VenueOrderId,
 };
 use keyhold_simulator::exchange::{AccountId, ExchangeEvent, Input, Order, OrderRef, OrderRequest};
 
-use super::stream;
-use crate::config::{Pace, RateLimits};
-use crate::hub::Hub;
-use crate::trouble::Trouble;
-use crate::world::{MarketNews, World};
+use super::{call, failure, socket, stream};
+use crate::config::AccountConfig;
+use crate::core::{Core, MAX_SMALL};
+use crate::protocol::{Answer, Line, Protocol, Request, Sender};
+use crate::world::MarketNews;
 
 /// Which stop of a position an order is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,43 +39,18 @@ pub(crate) struct Stops {
     pub(crate) take_profit: Option<Price>,
 }
 
-/// Requests counted in one second (per account and path) or five (per address).
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
-    pub(crate) since: Timestamp,
-    pub(crate) count: u32,
-}
-
-/// The most tags and rate windows that are kept.
-const MAX_SMALL: usize = 20_000;
-
 /// Everything behind the lock.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub(crate) world: World,
-    pub(crate) hub: Hub,
-    pub(crate) trouble: Trouble,
-    pub(crate) pace: Pace,
-    pub(crate) rate_limits: RateLimits,
-    pub(crate) windows: BTreeMap<String, Window>,
+    pub(crate) core: Core,
     pub(crate) books: BTreeMap<String, stream::Book>,
     tags: BTreeMap<VenueOrderId, Tag>,
     tag_sequence: VecDeque<VenueOrderId>,
 }
 
 impl State {
-    pub(crate) fn new(world: World, trouble: Trouble, pace: Pace, rate_limits: RateLimits) -> Self {
-        Self {
-            world,
-            hub: Hub::default(),
-            trouble,
-            pace,
-            rate_limits,
-            windows: BTreeMap::new(),
-            books: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            tag_sequence: VecDeque::new(),
-        }
+    pub(crate) const fn new(core: Core) -> Self {
+        Self { core, books: BTreeMap::new(), tags: BTreeMap::new(), tag_sequence: VecDeque::new() }
     }
 
     pub(crate) fn tag(&self, order: &VenueOrderId) -> Option<&Tag> {
@@ -93,43 +68,9 @@ impl State {
         }
     }
 
-    /// Counts a request and returns how many are left in the window, or `None` when it is one too many.
-    pub(crate) fn count(
-        &mut self,
-        what: String,
-        (limit, length_ms): (u32, i64),
-        now: Timestamp,
-    ) -> (Option<u32>, Timestamp) {
-        if self.windows.len() > MAX_SMALL {
-            self.windows.retain(|_, window| now.since_ms(window.since) < 10_000);
-        }
-        let window = self.windows.entry(what).or_insert(Window { since: now, count: 0 });
-        if now.since_ms(window.since) >= length_ms || now < window.since {
-            *window = Window { since: now, count: 0 };
-        }
-        window.count += 1;
-        let reset = window.since.plus_ms(length_ms);
-        let left = limit.checked_sub(window.count);
-        match self.rate_limits {
-            RateLimits::Enforced => (left, reset),
-            RateLimits::Off => (Some(limit), reset),
-        }
-    }
-
-    /// What one unit of an asset is worth in USD: 1 for stable coins, else the last price of a market of it.
-    pub(crate) fn usd_price(&self, asset: Asset) -> Decimal {
-        let market = self.world.feeds.iter().find(|feed| feed.instrument.base == asset);
-        let price = market.and_then(|feed| self.world.exchange.last_price(feed.instrument.symbol));
-        match price {
-            Some(price) => price.get(),
-            None if matches!(asset.as_str(), "USDT" | "USDC" | "USD") => Decimal::ONE,
-            None => Decimal::ZERO,
-        }
-    }
-
     /// The position's own stop orders.
     fn stop_orders(&self, account: AccountId, symbol: Symbol) -> Vec<(StopWord, Order)> {
-        let orders = self.world.exchange.open_orders(account).filter(|order| order.symbol == symbol);
+        let orders = self.core.world.exchange.open_orders(account).filter(|order| order.symbol == symbol);
         orders.filter_map(|order| Some((self.tag(&order.venue_id)?.stop?, *order))).collect()
     }
 
@@ -154,11 +95,11 @@ impl State {
         level: Option<Price>,
     ) -> Result<(), keyhold_simulator::exchange::Refusal> {
         use keyhold_simulator::exchange::Refusal;
-        let position = self.world.exchange.position(account, symbol)?;
+        let position = self.core.world.exchange.position(account, symbol)?;
         for (held, order) in self.stop_orders(account, symbol) {
             if held == word {
                 let order = OrderRef::Venue(order.venue_id);
-                self.world.apply(&Input::Cancel { account, symbol, order })?;
+                self.core.world.apply(&Input::Cancel { account, symbol, order })?;
             }
         }
         let Some(trigger) = level else { return Ok(()) };
@@ -175,9 +116,47 @@ impl State {
             quantity,
             effect: PositionEffect::ReduceOnly,
         };
-        let id = self.world.exchange.next_order_id();
+        let id = self.core.world.exchange.next_order_id();
         self.set_tag(id, Tag { stop: Some(word), ..Tag::default() });
-        self.world.apply(&Input::Submit { account, order })
+        self.core.world.apply(&Input::Submit { account, order })
+    }
+}
+
+impl Protocol for State {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn core_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+
+    fn line_of(&self, path: &str, _query: &str) -> Option<Line> {
+        socket::channel_of(path).map(Line::plain)
+    }
+
+    fn serve(&mut self, accounts: &[AccountConfig], request: &Request<'_>) -> Answer {
+        call::answer(self, accounts, request)
+    }
+
+    fn gateway(&self, status: u16) -> Answer {
+        failure::gateway(status)
+    }
+
+    fn hear(&mut self, accounts: &[AccountConfig], sender: Sender, text: &str) -> Vec<String> {
+        socket::answer(self, accounts, sender, text)
+    }
+
+    fn show(&mut self, news: &MarketNews) {
+        stream::publish(self, news);
+    }
+
+    fn tell_event(&mut self, event: &ExchangeEvent) {
+        stream::tell_event(self, event);
+    }
+
+    fn is_tagged(&self, order: &VenueOrderId) -> bool {
+        self.tag(order).is_some()
     }
 
     /// Sets attached stops of filled orders and removes stops of closed positions. Bounded: each round handles
@@ -204,36 +183,14 @@ impl State {
                     for (_, order) in self.stop_orders(*account, position.symbol) {
                         let (account, symbol) = (order.account, order.symbol);
                         let order = OrderRef::Venue(order.venue_id);
-                        if let Err(refusal) = self.world.apply(&Input::Cancel { account, symbol, order }) {
+                        if let Err(refusal) = self.core.world.apply(&Input::Cancel { account, symbol, order })
+                        {
                             tracing::warn!(%refusal, "a stop of a closed position was not canceled");
                         }
                     }
                 }
                 _ => {}
             }
-        }
-    }
-
-    /// Tells the accounts what has happened to them since the last call.
-    pub(crate) fn tell(&mut self) {
-        // Three rounds: what happened, stops set or removed because of it, and what those caused.
-        for _ in 0..3 {
-            let events = self.world.take_events();
-            if events.is_empty() {
-                return;
-            }
-            for event in &events {
-                stream::tell_event(self, event);
-            }
-            self.follow_up(&events);
-        }
-    }
-
-    /// Tells everybody what the markets did.
-    pub(crate) fn publish(&mut self, news: &[MarketNews]) {
-        self.tell();
-        for item in news {
-            stream::publish(self, item);
         }
     }
 }

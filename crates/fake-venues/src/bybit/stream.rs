@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::market::{INTERVALS, interval, ticker, trade_id, trade_side, turnover};
 use super::shapes::{self, number};
+use super::socket::public;
 use super::state::State;
 use crate::feed::{Feed, PublicTrade};
 use crate::hub::{Channel, Frame};
@@ -46,7 +47,7 @@ pub(crate) fn book(feed: &Feed, depth: usize) -> (Levels, Levels) {
 }
 
 const fn channel(feed: &Feed) -> Channel {
-    Channel::Public(feed.instrument.contract_type)
+    public(feed.instrument.contract_type)
 }
 
 /// Sends what a market did to those who listen.
@@ -69,16 +70,16 @@ enum Forming {
 }
 
 fn publish_price(state: &mut State, symbol: Symbol, forming: Forming) {
-    let Some(feed) = state.world.feed(symbol) else { return };
+    let Some(feed) = state.core.world.feed(symbol) else { return };
     let channel = channel(feed);
     let suffix = format!(".{symbol}");
-    let topics = state.hub.topics(channel);
-    let now = state.world.now;
+    let topics = state.core.hub.topics(channel);
+    let now = state.core.world.now;
     for topic in topics.iter().filter(|topic| topic.ends_with(&suffix)) {
-        let Some(feed) = state.world.feed(symbol) else { return };
+        let Some(feed) = state.core.world.feed(symbol) else { return };
         let words: Vec<&str> = topic.split('.').collect();
         let message = match words.as_slice() {
-            ["tickers", _] => ticker(feed, state.world.exchange.funding(symbol), now)
+            ["tickers", _] => ticker(feed, state.core.world.exchange.funding(symbol), now)
                 .map(|data| envelope(topic, "snapshot", &data, now)),
             ["publicTrade", _] => trade_message(feed, topic, now),
             ["kline", ..] if forming == Forming::Left => None,
@@ -93,17 +94,17 @@ fn publish_price(state: &mut State, symbol: Symbol, forming: Forming) {
             }
             _ => None,
         };
-        if let Some(message) = message.filter(|_| !state.trouble.is_muted(topic)) {
-            state.hub.publish(channel, topic, &message, &mut state.trouble);
+        if let Some(message) = message.filter(|_| !state.core.trouble.is_muted(topic)) {
+            state.core.hub.publish(channel, topic, &message, &mut state.core.trouble);
         }
     }
-    if let Some(feed) = state.world.feeds.iter_mut().find(|feed| feed.instrument.symbol == symbol) {
+    if let Some(feed) = state.core.world.feeds.iter_mut().find(|feed| feed.instrument.symbol == symbol) {
         feed.trades_told();
     }
 }
 
 fn publish_close(state: &mut State, symbol: Symbol, candle: &Candle) {
-    let Some(feed) = state.world.feed(symbol) else { return };
+    let Some(feed) = state.core.world.feed(symbol) else { return };
     let channel = channel(feed);
     let base = feed.base;
     let closed_at = candle.close_time(base);
@@ -114,11 +115,11 @@ fn publish_close(state: &mut State, symbol: Symbol, candle: &Candle) {
         if !complete || frame.ms() < base.ms() {
             continue;
         }
-        let Some(feed) = state.world.feed(symbol) else { return };
+        let Some(feed) = state.core.world.feed(symbol) else { return };
         if let Some(whole) = feed.candles(frame, open_time, open_time, 1).pop() {
             let message = kline_message(feed, &topic, (name, frame), &whole, Confirm::Yes, closed_at);
             let frame = Frame { text: message.into(), closes: Some(CandleClose { symbol, at: closed_at }) };
-            state.hub.publish_frame(channel, &topic, &frame, &mut state.trouble);
+            state.core.hub.publish_frame(channel, &topic, &frame, &mut state.core.trouble);
         }
     }
 }
@@ -233,10 +234,10 @@ fn book_message(
 pub(crate) fn first_message(state: &mut State, kind: ContractType, topic: &str) -> Option<String> {
     let words: Vec<&str> = topic.split('.').collect();
     let symbol: Symbol = words.last()?.parse().ok()?;
-    let now = state.world.now;
-    let feed = state.world.feed(symbol).filter(|feed| feed.instrument.contract_type == kind)?;
+    let now = state.core.world.now;
+    let feed = state.core.world.feed(symbol).filter(|feed| feed.instrument.contract_type == kind)?;
     match words.as_slice() {
-        ["tickers", _] => ticker(feed, state.world.exchange.funding(symbol), now)
+        ["tickers", _] => ticker(feed, state.core.world.exchange.funding(symbol), now)
             .map(|data| envelope(topic, "snapshot", &data, now)),
         ["kline", name, _] => {
             let frame = interval(name)?;
@@ -245,7 +246,7 @@ pub(crate) fn first_message(state: &mut State, kind: ContractType, topic: &str) 
         }
         ["orderbook", depth, _] => {
             // Changes for all listeners follow the last sent book; a snapshot brings the newcomer to the same state.
-            let others = state.hub.listeners(channel(feed), topic) > 1;
+            let others = state.core.hub.listeners(channel(feed), topic) > 1;
             if let Some(book) = state.books.get(topic).filter(|_| others) {
                 let levels: Vec<_> = book.levels.iter().map(|(level, size)| (*level, *size)).collect();
                 return Some(book_message(feed, topic, "snapshot", (&levels, book.number), now));
@@ -270,7 +271,7 @@ pub(crate) fn is_topic(state: &State, kind: ContractType, topic: &str) -> bool {
         _ => false,
     };
     let symbol = words.last().and_then(|name| name.parse::<Symbol>().ok());
-    let feed = symbol.and_then(|symbol| state.world.feed(symbol));
+    let feed = symbol.and_then(|symbol| state.core.world.feed(symbol));
     known && feed.is_some_and(|feed| feed.instrument.contract_type == kind)
 }
 
@@ -279,17 +280,17 @@ pub(crate) fn tell_event(state: &mut State, event: &ExchangeEvent) {
     let account = event.account();
     let Some((topic, kind, data)) = account_news(state, account, event) else { return };
     let by_kind = kind.map(|kind| format!("{topic}.{}", kind.as_str()));
-    let now = state.world.now.ms();
+    let now = state.core.world.now.ms();
     let id = format!("{}-{now}", account.0);
     let text = json!({ "id": id, "topic": topic, "creationTime": now, "data": [data] }).to_string();
     let topics = [topic, by_kind.as_deref().unwrap_or(topic)];
-    state.hub.tell(account, &topics, &text, &mut state.trouble);
+    state.core.hub.tell(account, &topics, &text, &mut state.core.trouble);
 }
 
 type AccountNews = (&'static str, Option<ContractType>, Value);
 
 fn account_news(state: &State, account: AccountId, event: &ExchangeEvent) -> Option<AccountNews> {
-    let feed = |symbol: Symbol| state.world.feed(symbol);
+    let feed = |symbol: Symbol| state.core.world.feed(symbol);
     match event {
         ExchangeEvent::Order(order) => {
             let instrument = &feed(order.symbol)?.instrument;
@@ -300,7 +301,7 @@ fn account_news(state: &State, account: AccountId, event: &ExchangeEvent) -> Opt
         }
         ExchangeEvent::Fill(_, report) => {
             let kind = feed(report.fill.symbol)?.instrument.contract_type;
-            let order = state.world.records.get(&account)?.orders.get(&report.fill.venue_order_id);
+            let order = state.core.world.records.get(&account)?.orders.get(&report.fill.venue_order_id);
             let data = shapes::execution(report, order, kind, report.fill.price.get());
             Some(("execution", Some(kind), data))
         }

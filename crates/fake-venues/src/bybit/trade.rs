@@ -17,7 +17,7 @@ use super::state::Tag;
 pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, Failure> {
     let order = request(call)?;
     if let Some(index) = call.params.number::<u8>("positionIdx")? {
-        let hedge = call.state.world.exchange.position_mode(call.account)? == PositionMode::Hedge;
+        let hedge = call.state.core.world.exchange.position_mode(call.account)? == PositionMode::Hedge;
         if (index > 0) != hedge {
             return Err(Refusal::HedgeMode.into());
         }
@@ -27,12 +27,12 @@ pub(crate) fn create(call: &mut Call<'_>) -> Result<Value, Failure> {
         stop_loss: call.params.price("stopLoss")?,
         take_profit: call.params.price("takeProfit")?,
     };
-    let id = call.state.world.exchange.next_order_id();
+    let id = call.state.core.world.exchange.next_order_id();
     if tag != Tag::default() {
         call.state.set_tag(id, tag);
     }
     let account = call.account;
-    call.state.world.apply(&Input::Submit { account, order }).map_err(|refusal| {
+    call.state.core.world.apply(&Input::Submit { account, order }).map_err(|refusal| {
         match (refusal, order.kind) {
             (
                 Refusal::TriggerReached { current },
@@ -91,7 +91,7 @@ fn kind(call: &Call<'_>, symbol: Symbol) -> Result<OrderKind, Failure> {
                 Some("2") => TriggerDirection::Falls,
                 Some(_) => return Err(Failure::params("triggerDirection invalid")),
                 // The venue then compares with the last price.
-                None => match call.state.world.exchange.last_price(symbol) {
+                None => match call.state.core.world.exchange.last_price(symbol) {
                     Some(last) if trigger < last => TriggerDirection::Falls,
                     _ => TriggerDirection::Rises,
                 },
@@ -139,7 +139,7 @@ fn acknowledged(order: &Order) -> Value {
 
 fn open(call: &Call<'_>, reference: &OrderRef) -> Result<Order, Failure> {
     let symbol = call.feed()?.instrument.symbol;
-    let order = call.state.world.exchange.open_order(call.account, reference);
+    let order = call.state.core.world.exchange.open_order(call.account, reference);
     order.filter(|order| order.symbol == symbol).copied().ok_or_else(Failure::order_not_found)
 }
 
@@ -152,7 +152,7 @@ pub(crate) fn amend(call: &mut Call<'_>) -> Result<Value, Failure> {
         trigger: call.params.price("triggerPrice")?,
     };
     let (account, symbol) = (call.account, order.symbol);
-    call.state.world.apply(&Input::Amend { account, symbol, order: reference, amendment })?;
+    call.state.core.world.apply(&Input::Amend { account, symbol, order: reference, amendment })?;
     Ok(acknowledged(&order))
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn cancel(call: &mut Call<'_>) -> Result<Value, Failure> {
     let reference = reference(call)?;
     let order = open(call, &reference)?;
     let (account, symbol) = (call.account, order.symbol);
-    call.state.world.apply(&Input::Cancel { account, symbol, order: reference })?;
+    call.state.core.world.apply(&Input::Cancel { account, symbol, order: reference })?;
     Ok(acknowledged(&order))
 }
 
@@ -177,14 +177,15 @@ pub(crate) fn cancel_all(call: &mut Call<'_>) -> Result<Value, Failure> {
         let account = call.account;
         let before: Vec<Order> = call
             .state
+            .core
             .world
             .exchange
             .open_orders(account)
             .filter(|order| order.symbol == symbol)
             .copied()
             .collect();
-        call.state.world.apply(&Input::CancelAll { account, symbol: Some(symbol), filter })?;
-        let exchange = &call.state.world.exchange;
+        call.state.core.world.apply(&Input::CancelAll { account, symbol: Some(symbol), filter })?;
+        let exchange = &call.state.core.world.exchange;
         let gone = |order: &&Order| exchange.open_order(account, &OrderRef::Venue(order.venue_id)).is_none();
         list.extend(before.iter().filter(gone).map(acknowledged));
     }
@@ -223,7 +224,7 @@ fn list(call: &Call<'_>, wanted: impl Fn(&Order) -> bool, most: usize) -> Result
             && (from..=to).contains(&order.created_at.ms())
     });
     let shown = matching.filter_map(|order| {
-        let instrument = &call.state.world.feed(order.symbol)?.instrument;
+        let instrument = &call.state.core.world.feed(order.symbol)?.instrument;
         let tag = call.state.tag(&order.venue_id);
         let value = shapes::order(order, instrument.contract_type, instrument.settle.as_str(), tag);
         (status.is_none_or(|status| value["orderStatus"] == status)).then_some(value)

@@ -10,11 +10,11 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use keyhold_domain::{Candle, Decimal, Timeframe, Timestamp};
+use keyhold_domain::{Candle, Decimal, Exchange, Timeframe, Timestamp};
 use keyhold_fake_venues::config::{
     CandleSource, MarketConfig, Pace, RateLimits, VenueConfig, parse_accounts,
 };
-use keyhold_fake_venues::{FakeBybit, parse_instrument};
+use keyhold_fake_venues::{FakeVenue, parse_instrument};
 use keyhold_simulator::exchange::ExchangeConfig;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -65,7 +65,7 @@ pub(crate) const NOON: i64 = 1_730_000_000_123;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Bench {
-    pub(crate) venue: FakeBybit,
+    pub(crate) venue: FakeVenue,
     pub(crate) wall: Arc<AtomicI64>,
 }
 
@@ -89,6 +89,7 @@ pub(crate) fn config(source: &CandleSource, history: usize) -> VenueConfig {
     let market =
         |name: &str| MarketConfig { instrument: parse_instrument(name).unwrap(), source: source.clone() };
     VenueConfig {
+        venue: Exchange::Bybit,
         listen: "127.0.0.1:0".parse().unwrap(),
         control: None,
         markets: vec![market("BTCUSDT=linear"), market("BTCUSD=inverse")],
@@ -109,12 +110,12 @@ impl Bench {
         let wall = Arc::new(AtomicI64::new(NOON));
         let clock = wall.clone();
         config.clock = Arc::new(move || Timestamp::from_ms(clock.load(Ordering::SeqCst)));
-        Self { venue: FakeBybit::start(config).await.unwrap(), wall }
+        Self { venue: FakeVenue::start(config).await.unwrap(), wall }
     }
 
     /// A venue whose clock stays as configured.
     pub(crate) async fn with_own_clock(config: VenueConfig) -> Self {
-        let venue = FakeBybit::start(config).await.unwrap();
+        let venue = FakeVenue::start(config).await.unwrap();
         Self { venue, wall: Arc::new(AtomicI64::new(0)) }
     }
 

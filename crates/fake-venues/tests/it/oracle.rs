@@ -39,6 +39,7 @@ async fn every_signature_of_an_independent_client_is_accepted() {
     config.accounts[0].keys.push(KeyConfig {
         key: word("apiKey"),
         secret: word("secret"),
+        passphrase: None,
         read_only: false,
         permissions,
         ips: Vec::new(),

@@ -14,6 +14,7 @@ fn it_prints_its_addresses_and_ends_on_sigterm() {
     let socket = folder.path().join("control.sock");
     let mut child = Command::new(env!("CARGO_BIN_EXE_keyhold-fake-venue"))
         .args([
+            "--venue",
             "bybit",
             "--speed",
             "0",

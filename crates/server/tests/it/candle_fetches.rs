@@ -25,6 +25,7 @@ const ACCOUNTS: &str = r#"
 async fn venue(recorded: Vec<Candle>) -> FakeBybit {
     let history = recorded.len() / 2;
     FakeBybit::start(VenueConfig {
+        venue: keyhold_domain::Exchange::Bybit,
         listen: "127.0.0.1:0".parse().unwrap(),
         control: None,
         markets: vec![MarketConfig {

@@ -129,6 +129,7 @@ fn mistakes_are_named() {
 async fn venue(recorded: Vec<Candle>) -> FakeBybit {
     let history = recorded.len() / 2;
     FakeBybit::start(VenueConfig {
+        venue: keyhold_domain::Exchange::Bybit,
         listen: "127.0.0.1:0".parse().unwrap(),
         control: None,
         markets: vec![MarketConfig {
