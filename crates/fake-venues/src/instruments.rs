@@ -4,6 +4,7 @@
 
 use keyhold_domain::{Asset, ContractType, Decimal, Exchange, Instrument, Price, Symbol};
 
+use crate::bitmex;
 use crate::bybit;
 use crate::config::ConfigError;
 
@@ -47,7 +48,8 @@ pub fn parse(text: &str) -> Result<Instrument, ConfigError> {
 pub fn parse_at(exchange: Exchange, text: &str) -> Result<Instrument, ConfigError> {
     let found = match exchange {
         Exchange::Bybit => bybit::instruments::parse(text),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
+        Exchange::Bitmex => bitmex::instruments::parse(text),
+        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx => {
             return Err(ConfigError::Venue(exchange));
         }
     };

@@ -12,6 +12,7 @@
 // The order object has some fifty names; `json!` recurses once per name.
 #![recursion_limit = "512"]
 
+mod bitmex;
 mod bybit;
 pub mod clock;
 pub mod config;

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use keyhold_domain::{Exchange, Symbol, Timestamp, VenueOrderId};
 use keyhold_simulator::exchange::{AccountId, ExchangeEvent};
 
+use crate::bitmex;
 use crate::bybit;
 use crate::config::AccountConfig;
 use crate::core::Core;
@@ -173,6 +174,7 @@ pub(crate) trait Protocol: Send {
 pub(crate) fn of(exchange: Exchange, core: Core) -> Option<Box<dyn Protocol>> {
     match exchange {
         Exchange::Bybit => Some(Box::new(bybit::state::State::new(core))),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => None,
+        Exchange::Bitmex => Some(Box::new(bitmex::state::State::new(core))),
+        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx => None,
     }
 }
