@@ -41,12 +41,13 @@ impl KeySigner {
     fn allows(&self, intent: &Intent) -> bool {
         let known = |symbol| self.symbols.read().unwrap_or_else(PoisonError::into_inner).contains(symbol);
         match intent {
-            Intent::Place(order) => known(&order.symbol),
+            Intent::Place(order) | Intent::PlaceIn(order, _) => known(&order.symbol),
             Intent::Amend(amend) => known(&amend.symbol),
-            Intent::SetLeverage(set) => known(&set.symbol),
+            Intent::SetLeverage(set) | Intent::SetLeverageIn(set, _) => known(&set.symbol),
             Intent::UseOneWayMode { symbol } => known(symbol),
             // Canceling never adds risk: an order of a former instrument may still rest.
             Intent::Cancel(_)
+            | Intent::CancelMany(_)
             | Intent::Query(_)
             | Intent::StreamLogin
             | Intent::StreamChallenge(_)

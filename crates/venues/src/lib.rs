@@ -1,8 +1,9 @@
 //! Exchanges behind one port: market data, orders, account, streams.
 //!
 //! Start reading at [`port`], which is what a program sees; then [`signer`], which is how a program lends its key
-//! without giving it away; then [`bybit`], the first venue. This crate holds no secret, knows no strategy and no
-//! database, and has no call that moves money out or manages keys. It reads no clock: the program hands one in.
+//! without giving it away; then [`common`], the ways that all venues share, and [`bybit`], the first of them. This crate
+//! holds no secret, knows no strategy and no database, and has no call that moves money out or manages keys. It reads no
+//! clock: the program hands one in.
 
 pub mod any;
 pub mod backoff;
@@ -10,6 +11,7 @@ pub mod bitmex;
 pub mod book;
 pub mod bybit;
 pub mod clock;
+pub mod common;
 pub mod error;
 pub mod event;
 pub mod hosts;

@@ -150,6 +150,41 @@ pub struct Ticker {
     pub at: Timestamp,
 }
 
+impl Ticker {
+    /// Nothing told yet.
+    pub const fn empty(symbol: Symbol, at: Timestamp) -> Self {
+        Self {
+            symbol,
+            last: None,
+            mark: None,
+            index: None,
+            bid: None,
+            ask: None,
+            funding_rate: None,
+            next_funding: None,
+            open_interest: None,
+            at,
+        }
+    }
+
+    /// The same with news of it; what they do not tell stays.
+    #[must_use]
+    pub fn changed_by(&self, news: &Self) -> Self {
+        Self {
+            symbol: self.symbol,
+            last: news.last.or(self.last),
+            mark: news.mark.or(self.mark),
+            index: news.index.or(self.index),
+            bid: news.bid.or(self.bid),
+            ask: news.ask.or(self.ask),
+            funding_rate: news.funding_rate.or(self.funding_rate),
+            next_funding: news.next_funding.or(self.next_funding),
+            open_interest: news.open_interest.or(self.open_interest),
+            at: news.at,
+        }
+    }
+}
+
 /// One series of candles to listen to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Series {

@@ -1,4 +1,4 @@
-//! Staying below a venue's request limits: one token bucket per kind of call and one for all together.
+//! Staying below a venue's request limits: a token bucket per limit of the venue and one for all calls together.
 //!
 //! The buckets start from the documented limits and are corrected by what the venue says in its answers. A share of
 //! every bucket is kept for exits and cancels, so that they go first without a queue. Knows no venue's numbers and
@@ -10,8 +10,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What shares a limit, by a name of the venue's: at Bybit the path of a call.
+/// What shares a limit, by a name of the venue's: at Bybit the path of a call, at Binance a pool.
 pub type LimitName = &'static str;
+
+/// What a call takes from a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// From which limit.
+    pub name: LimitName,
+    /// How much of it: requests, weight or whatever the venue counts.
+    pub tokens: u32,
+}
 
 /// Who may take the last tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +51,8 @@ pub struct LimitNews {
     pub resets_in: Duration,
 }
 
-/// A venue never makes us wait longer for one limit than this; its word beyond is not believed.
+/// A venue never makes us wait longer for one limit than this or than the limit's own period, whichever is more; its
+/// word beyond is not believed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -71,18 +81,28 @@ impl Bucket {
         }
     }
 
-    /// How long until one token may be taken; zero when it may be taken now.
-    fn wait(&self, urgency: Urgency, now: Instant) -> Duration {
+    /// How long until so many tokens may be taken; zero when they may be taken now.
+    fn wait(&self, tokens: u32, urgency: Urgency, now: Instant) -> Duration {
+        let tokens = tokens.min(self.capacity);
         let reserve = match urgency {
             Urgency::Exit => 0,
-            Urgency::Normal => self.capacity / 4,
+            Urgency::Normal => (self.capacity / 4).min(self.capacity - tokens),
         };
-        let needed = u64::from(reserve + 1) * 1_000;
+        let needed = u64::from(reserve + tokens) * 1_000;
         let lacking = u128::from(needed.saturating_sub(self.thousandths));
         let micros = (lacking * self.per.as_micros()).div_ceil(u128::from(self.capacity) * 1_000);
         let for_tokens = Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX));
         let closed = self.closed_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         for_tokens.max(closed)
+    }
+
+    fn spend(&mut self, tokens: u32) {
+        self.thousandths = self.thousandths.saturating_sub(u64::from(tokens) * 1_000);
+    }
+
+    /// Takes nothing away before this; bounded, so that a wrong word of a venue cannot silence us.
+    fn close(&mut self, pause: Duration, now: Instant) {
+        self.closed_until = Some(now + pause.min(self.per.max(LONGEST_PAUSE)));
     }
 }
 
@@ -111,39 +131,41 @@ impl RateLimiter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a token now, or says how long to wait for one.
-    pub fn try_take(&self, name: LimitName, urgency: Urgency, now: Instant) -> Result<(), Duration> {
+    /// Takes the tokens of a call now, or says how long to wait for them. Names without a limit here cost nothing.
+    pub fn try_take(&self, costs: &[Cost], urgency: Urgency, now: Instant) -> Result<(), Duration> {
         let mut state = self.state();
         let state = &mut *state;
         state.all.refill(now);
-        let bucket = state.named.get_mut(name);
-        let own_wait = bucket.map_or(Duration::ZERO, |bucket| {
-            bucket.refill(now);
-            bucket.wait(urgency, now)
-        });
         // A ban of the address does not hold back an exit: at worst the venue refuses it once more.
-        let all_wait = match urgency {
+        let mut wait = match urgency {
             Urgency::Exit => Duration::ZERO,
-            Urgency::Normal => state.all.wait(urgency, now),
+            Urgency::Normal => state.all.wait(1, urgency, now),
         };
-        let wait = own_wait.max(all_wait);
+        for cost in costs {
+            if let Some(bucket) = state.named.get_mut(cost.name) {
+                bucket.refill(now);
+                wait = wait.max(bucket.wait(cost.tokens, urgency, now));
+            }
+        }
         if !wait.is_zero() {
             return Err(wait);
         }
-        state.all.thousandths = state.all.thousandths.saturating_sub(1_000);
-        if let Some(bucket) = state.named.get_mut(name) {
-            bucket.thousandths = bucket.thousandths.saturating_sub(1_000);
+        state.all.spend(1);
+        for cost in costs {
+            if let Some(bucket) = state.named.get_mut(cost.name) {
+                bucket.spend(cost.tokens);
+            }
         }
         Ok(())
     }
 
-    /// Waits for a token, at most `patience` in all; otherwise says how much longer it would take.
-    pub async fn take(&self, name: LimitName, urgency: Urgency, patience: Duration) -> Result<(), Duration> {
+    /// Waits for the tokens of a call, at most `patience` in all; otherwise says how much longer it would take.
+    pub async fn take(&self, costs: &[Cost], urgency: Urgency, patience: Duration) -> Result<(), Duration> {
         let deadline = Instant::now() + patience;
-        // Each turn either takes a token, gives up, or sleeps; sleeping ends at the deadline.
+        // Each turn either takes the tokens, gives up, or sleeps; sleeping ends at the deadline.
         loop {
             let now = Instant::now();
-            match self.try_take(name, urgency, now) {
+            match self.try_take(costs, urgency, now) {
                 Ok(()) => return Ok(()),
                 Err(wait) if now + wait > deadline => return Err(wait),
                 Err(wait) => tokio::time::sleep(wait).await,
@@ -160,7 +182,7 @@ impl RateLimiter {
         }
         bucket.thousandths = bucket.thousandths.min(u64::from(news.left) * 1_000);
         if news.left == 0 {
-            bucket.closed_until = Some(now + news.resets_in.min(LONGEST_PAUSE));
+            bucket.close(news.resets_in, now);
         }
     }
 
@@ -170,7 +192,7 @@ impl RateLimiter {
         if let Some(bucket) = state.named.get_mut(name) {
             bucket.thousandths = 0;
             bucket.refilled = now;
-            bucket.closed_until = Some(now + pause.min(LONGEST_PAUSE));
+            bucket.close(pause, now);
         }
     }
 
@@ -185,11 +207,12 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const PLACE: LimitName = "place";
+    const NAME: LimitName = "place";
+    const PLACE: &[Cost] = &[Cost { name: NAME, tokens: 1 }];
 
     fn limiter() -> RateLimiter {
         RateLimiter::new(
-            [(PLACE, Limit { requests: 8, per: SECOND })],
+            [(NAME, Limit { requests: 8, per: SECOND })],
             Limit { requests: 600, per: 5 * SECOND },
         )
     }
@@ -211,7 +234,7 @@ mod tests {
     fn the_venues_count_is_believed() {
         let limiter = limiter();
         let now = Instant::now();
-        limiter.learn(PLACE, LimitNews { limit: 8, left: 0, resets_in: SECOND / 2 }, now);
+        limiter.learn(NAME, LimitNews { limit: 8, left: 0, resets_in: SECOND / 2 }, now);
         assert_eq!(limiter.try_take(PLACE, Urgency::Exit, now), Err(SECOND / 2));
         assert!(limiter.try_take(PLACE, Urgency::Exit, now + SECOND / 2).is_ok());
     }
@@ -221,14 +244,36 @@ mod tests {
         let limiter = limiter();
         let now = Instant::now();
         limiter.close_all(600 * SECOND, now);
-        assert_eq!(limiter.try_take("other", Urgency::Normal, now), Err(600 * SECOND));
+        assert_eq!(limiter.try_take(&[], Urgency::Normal, now), Err(600 * SECOND));
         assert!(limiter.try_take(PLACE, Urgency::Exit, now).is_ok());
+    }
+
+    #[test]
+    fn a_call_takes_from_every_pool_or_from_none() {
+        let pools =
+            [("weight", Limit { requests: 20, per: SECOND }), ("orders", Limit { requests: 2, per: SECOND })];
+        let limiter = RateLimiter::new(pools, Limit { requests: 600, per: SECOND });
+        let now = Instant::now();
+        let cost = |name, tokens| Cost { name, tokens };
+        let order = [cost("weight", 1), cost("orders", 1)];
+        let heavy = [cost("weight", 12)];
+        assert!(limiter.try_take(&order, Urgency::Exit, now).is_ok());
+        assert!(limiter.try_take(&order, Urgency::Exit, now).is_ok());
+        assert_eq!(limiter.try_take(&order, Urgency::Exit, now), Err(SECOND / 2));
+        assert!(limiter.try_take(&heavy, Urgency::Normal, now).is_ok(), "a refused call has taken nothing");
+        assert!(limiter.try_take(&heavy, Urgency::Normal, now).is_err());
+        assert!(limiter.try_take(&[cost("weight", 6)], Urgency::Exit, now).is_ok());
+        let huge = [cost("weight", 1_000)];
+        assert!(
+            limiter.try_take(&huge, Urgency::Normal, now + SECOND).is_ok(),
+            "more than fits waits for a full one"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn waiting_is_bounded() {
         let limiter = limiter();
-        limiter.close_one(PLACE, 3 * SECOND, Instant::now());
+        limiter.close_one(NAME, 3 * SECOND, Instant::now());
         let refused = limiter.take(PLACE, Urgency::Exit, SECOND).await;
         assert!(refused.is_err_and(|wait| wait >= 2 * SECOND));
         assert!(limiter.take(PLACE, Urgency::Exit, 4 * SECOND).await.is_ok());

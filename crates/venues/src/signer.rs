@@ -43,6 +43,8 @@ pub enum OrderSelection {
     All,
     /// Only those that wait for a trigger.
     StopOrders,
+    /// Only those that wait for a trigger and may grow a position, where they are a list of their own (OKX).
+    TriggerOrders,
 }
 
 /// A change of an order that rests.
@@ -75,6 +77,15 @@ pub struct CancelAll {
     /// Where.
     pub scope: Scope,
     /// Which.
+    pub selection: OrderSelection,
+}
+
+/// The end of orders that are named one by one, in one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CancelMany {
+    /// Which orders; not more than the venue takes at once.
+    pub orders: Vec<CancelOrder>,
+    /// All orders, or those that wait for a trigger, where they are kept apart (OKX).
     pub selection: OrderSelection,
 }
 
@@ -177,14 +188,20 @@ pub enum Query {
 pub enum Intent {
     /// Send an order.
     Place(NewOrder),
+    /// Send an order at a venue that is told the margin mode with each one (OKX).
+    PlaceIn(NewOrder, MarginMode),
     /// Change an order.
     Amend(AmendOrder),
     /// End an order.
     Cancel(CancelOrder),
+    /// End orders that are named one by one.
+    CancelMany(CancelMany),
     /// End many orders.
     CancelAll(CancelAll),
     /// Set the leverage of an instrument.
     SetLeverage(SetLeverage),
+    /// Set the leverage at a venue that has one for each margin mode (OKX).
+    SetLeverageIn(SetLeverage, MarginMode),
     /// Set the margin mode. On Bybit it holds for the whole account.
     SetMarginMode(MarginMode),
     /// Use one net position per instrument.

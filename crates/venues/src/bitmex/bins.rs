@@ -4,10 +4,10 @@
 //! counts volume in contracts. Here candles carry their opening time, an open that somebody may have traded at, and our
 //! unit of quantities; other lengths are summed from the next shorter one.
 
-use keyhold_domain::{Candle, Decimal, Timeframe, Timestamp};
+use keyhold_domain::{Candle, Decimal, Timeframe};
 
 use super::contracts::Contract;
-use super::wire::WireBucket;
+use super::wire::{IsoTime, WireBucket};
 use crate::error::WireError;
 
 const CANDLE: &str = "candle";
@@ -62,7 +62,7 @@ impl Bin {
 /// The open is BitMEX's, moved into the range of what was traded: the close before may lie outside of it, and high and
 /// low are facts where the open is a convention.
 pub fn candle(row: &WireBucket<'_>, bin: Bin, contract: Contract) -> Result<Option<Candle>, WireError> {
-    let end: Timestamp = row.at.get(CANDLE, "timestamp")?;
+    let IsoTime(end) = row.at.get(CANDLE, "timestamp")?;
     if row.close.is_empty() && row.open.is_empty() {
         return Ok(None);
     }
@@ -144,7 +144,7 @@ impl Forming {
 
 #[cfg(test)]
 mod tests {
-    use keyhold_domain::ContractType;
+    use keyhold_domain::{ContractType, Timestamp};
 
     use super::super::contracts::currency;
     use super::*;

@@ -10,9 +10,8 @@ use keyhold_domain::{
 };
 
 use super::contracts::{Contract, currency};
-use super::field::Field;
 use super::refusals::order_refusal;
-use super::wire::{WireExecution, WireKey, WireMargin, WireOrder, WirePosition};
+use super::wire::{Field, Flag, IsoTime, WireExecution, WireKey, WireMargin, WireOrder, WirePosition};
 use crate::error::WireError;
 use crate::event::ForcedBy;
 use crate::port::FundingPayment;
@@ -43,8 +42,8 @@ const fn too_large(what: &'static str, field: &'static str) -> WireError {
 /// When it happened; older records have only the time of the row.
 fn time(transacted: &Field<'_>, row: &Field<'_>, what: &'static str) -> Result<Timestamp, WireError> {
     match transacted.maybe(what, "transactTime")? {
-        Some(at) => Ok(at),
-        None => row.get(what, "timestamp"),
+        Some(IsoTime(at)) => Ok(at),
+        None => row.get(what, "timestamp").map(|IsoTime(at)| at),
     }
 }
 
@@ -265,7 +264,7 @@ pub fn position(row: &WirePosition<'_>, contract: Contract) -> Result<Position, 
     }
     let leverage: Option<Decimal> = row.leverage.nonzero(POSITION, "leverage")?;
     let unrealized: Option<Decimal> = row.unrealized.maybe(POSITION, "unrealisedPnl")?;
-    let cross: Option<bool> = row.cross.maybe(POSITION, "crossMargin")?;
+    let cross: Option<Flag> = row.cross.maybe(POSITION, "crossMargin")?;
     Ok(Position {
         symbol: row.symbol.get(POSITION, "symbol")?,
         size,
@@ -275,7 +274,7 @@ pub fn position(row: &WirePosition<'_>, contract: Contract) -> Result<Position, 
         // Below 1 is possible here and nowhere else.
         leverage: leverage.filter(|leverage| *leverage >= Decimal::ONE),
         unrealized: unrealized.and_then(|minor| contract.money(minor)),
-        margin_mode: cross.map(|cross| if cross { MarginMode::Cross } else { MarginMode::Isolated }),
+        margin_mode: cross.map(|Flag(cross)| if cross { MarginMode::Cross } else { MarginMode::Isolated }),
     })
 }
 

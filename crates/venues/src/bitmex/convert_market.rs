@@ -2,13 +2,11 @@
 //! Candles are converted in [`super::bins`], books in [`super::image`].
 
 use keyhold_domain::{
-    Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate, Side, Timestamp,
+    ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate, Side, Timestamp,
 };
-use keyhold_domain::ContractType;
 
 use super::contracts::{Contract, Contracts, asset, currency};
-use super::field::Field;
-use super::wire::{WireCommission, WireFunding, WireInstrument, WireTrade};
+use super::wire::{Field, Flag, IsoTime, WireCommission, WireFunding, WireInstrument, WireTrade};
 use crate::error::WireError;
 use crate::port::{Fees, FundingRate, Ticker};
 use crate::tape::PublicTrade;
@@ -30,7 +28,7 @@ const fn invalid(field: &'static str, expected: &'static str) -> WireError {
 
 /// What one contract is: refused for quanto contracts, whose worth is in neither of their two coins.
 pub fn contract(row: &WireInstrument<'_>) -> Result<Contract, WireError> {
-    if row.is_quanto.get::<bool>(INSTRUMENT, "isQuanto")? {
+    if row.is_quanto.get::<Flag>(INSTRUMENT, "isQuanto")?.0 {
         return Err(invalid("isQuanto", "false: quanto contracts cannot be expressed"));
     }
     let settle = row.settle.get::<keyhold_domain::ShortText<12>>(INSTRUMENT, "settlCurrency")?;
@@ -38,7 +36,7 @@ pub fn contract(row: &WireInstrument<'_>) -> Result<Contract, WireError> {
     let positive = |value: Option<Decimal>, field| {
         value.filter(|value| *value > Decimal::ZERO).ok_or(invalid(field, "a number to compute with"))
     };
-    if row.is_inverse.get::<bool>(INSTRUMENT, "isInverse")? {
+    if row.is_inverse.get::<Flag>(INSTRUMENT, "isInverse")?.0 {
         // Minus so many minor units times one over the price: that is so many dollars.
         let multiplier: Decimal = row.multiplier.get(INSTRUMENT, "multiplier")?;
         let size = positive((-multiplier).checked_mul(settle.unit), "multiplier")?.normalize();
@@ -97,7 +95,7 @@ pub fn instrument(row: &WireInstrument<'_>, contract: Contract) -> Result<Instru
 const INTERVALS_SINCE: Timestamp = Timestamp::from_ms(946_684_800_000);
 
 fn funding_hours(field: &Field<'_>) -> Result<u32, WireError> {
-    let at: Timestamp = field.get(INSTRUMENT, "fundingInterval")?;
+    let IsoTime(at) = field.get(INSTRUMENT, "fundingInterval")?;
     let hours = at.since_ms(INTERVALS_SINCE) / 3_600_000;
     let hours = u32::try_from(hours).ok().filter(|hours| (1..=168).contains(hours));
     hours.ok_or(invalid("fundingInterval", "whole hours after the beginning of 2000"))
@@ -116,7 +114,7 @@ pub fn ticker(
     now: Timestamp,
 ) -> Result<Ticker, WireError> {
     let symbol = row.symbol.get(TICKER, "symbol")?;
-    let at = row.at.maybe(TICKER, "timestamp")?.unwrap_or(now);
+    let at = row.at.maybe(TICKER, "timestamp")?.map_or(now, |IsoTime(at)| at);
     let was = before.unwrap_or(Ticker {
         symbol,
         last: None,
@@ -139,7 +137,11 @@ pub fn ticker(
         bid: row.bid.nonzero(TICKER, "bidPrice")?.or(was.bid),
         ask: row.ask.nonzero(TICKER, "askPrice")?.or(was.ask),
         funding_rate: rate.map(Rate::new).or(was.funding_rate),
-        next_funding: row.next_funding.maybe(TICKER, "fundingTimestamp")?.or(was.next_funding),
+        next_funding: row
+            .next_funding
+            .maybe(TICKER, "fundingTimestamp")?
+            .map(|IsoTime(at)| at)
+            .or(was.next_funding),
         open_interest: open.and_then(|open| contract.quantity(open)).or(was.open_interest),
         at,
     })
@@ -157,14 +159,14 @@ pub fn trade(row: &WireTrade<'_>, contract: Contract) -> Result<Option<PublicTra
     let size: Decimal = row.size.get(WHAT, "size")?;
     let wrong = WireError::Invalid { what: WHAT, field: "size", expected: "small enough to compute with" };
     let quantity = contract.quantity(size).ok_or(wrong)?;
-    Ok(Some(PublicTrade { taker, quantity, at: row.at.get(WHAT, "timestamp")? }))
+    Ok(Some(PublicTrade { taker, quantity, at: row.at.get::<IsoTime>(WHAT, "timestamp")?.0 }))
 }
 
 /// A funding rate that was applied.
 pub fn funding_rate(row: &WireFunding<'_>) -> Result<FundingRate, WireError> {
     const WHAT: &str = "funding rate";
     Ok(FundingRate {
-        at: row.at.get(WHAT, "timestamp")?,
+        at: row.at.get::<IsoTime>(WHAT, "timestamp")?.0,
         rate: Rate::new(row.rate.get(WHAT, "fundingRate")?),
     })
 }

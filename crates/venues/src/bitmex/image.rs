@@ -9,9 +9,8 @@ use keyhold_domain::{Decimal, Price, Timestamp};
 use serde_json::value::RawValue;
 
 use super::contracts::Contract;
-use super::field::Field;
-use super::wire::WireLevel;
-use crate::book::{BookKind, BookUpdate};
+use super::wire::{Field, WireLevel};
+use crate::book::{BookKind, BookUpdate, Depth, Follows};
 use crate::error::WireError;
 
 /// Rows of one table at most; finished orders leave it.
@@ -149,7 +148,15 @@ impl Levels {
             if is_bid { bids.push(level) } else { asks.push(level) }
         }
         self.number += 1;
-        Ok(Some(BookUpdate { kind, number: self.number, bids, asks, at }))
+        Ok(Some(BookUpdate {
+            kind,
+            number: self.number,
+            follows: Follows::Next,
+            depth: Depth::Bounded,
+            bids,
+            asks,
+            at,
+        }))
     }
 
     fn level(

@@ -11,7 +11,6 @@ pub mod contracts;
 pub mod convert;
 pub mod convert_market;
 pub mod endpoints;
-pub mod field;
 pub mod image;
 pub mod refusals;
 pub mod render;

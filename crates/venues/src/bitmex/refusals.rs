@@ -7,8 +7,7 @@
 use keyhold_domain::RefusalCode;
 
 use super::endpoints::{self, Endpoint};
-use super::field::Field;
-use super::wire::{self, WireFailure, WireOrder};
+use super::wire::{self, Field, WireFailure, WireOrder};
 use crate::error::{UnknownCause, VenueError};
 use crate::signer::Verb;
 
@@ -117,7 +116,7 @@ fn judge_canceled(body: &[u8]) -> Result<(), VenueError> {
 
 /// A login or subscription that the stream refused.
 pub fn stream_refusal(status: &Field<'_>, message: &str) -> VenueError {
-    let status = status.decimal().map_or_else(|| "stream".to_owned(), |status| format!("ws-{status}"));
+    let status = status.whole().map_or_else(|| "stream".to_owned(), |status| format!("ws-{status}"));
     VenueError::refused(meaning_of(message).unwrap_or(Code::Other), &status, message)
 }
 

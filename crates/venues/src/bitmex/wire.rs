@@ -2,21 +2,37 @@
 //!
 //! Nothing is trusted and nothing is computed here. REST and streams use the same records. Next: [`super::convert`].
 
+use keyhold_domain::Timestamp;
 use serde::de::Deserialize;
 
-use super::field::Field;
+pub use crate::common::field::{Field, json};
+use crate::common::field::{FromField, record};
 use crate::error::WireError;
 
-/// Declares a record: field names of ours and of the wire.
-macro_rules! record {
-    ($(#[$doc:meta])* $name:ident { $($field:ident = $wire:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Default, serde::Deserialize)]
-        #[serde(default)]
-        pub struct $name<'a> {
-            $(#[doc = concat!("`", $wire, "`")] #[serde(borrow, rename = $wire)] pub $field: Field<'a>,)+
+/// A time as BitMEX writes it: ISO 8601 in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IsoTime(pub Timestamp);
+
+impl FromField for IsoTime {
+    const EXPECTED: &'static str = "a time in ISO 8601";
+    fn from_field(field: &Field<'_>) -> Option<Self> {
+        field.text().parse().ok().filter(|at| *at > Timestamp::EPOCH).map(Self)
+    }
+}
+
+/// True or false.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
+impl FromField for Flag {
+    const EXPECTED: &'static str = "true or false";
+    fn from_field(field: &Field<'_>) -> Option<Self> {
+        match field {
+            Field::True => Some(Self(true)),
+            Field::False => Some(Self(false)),
+            Field::Absent | Field::Text(_) | Field::Whole(_) | Field::Number(_) | Field::Other => None,
         }
-    };
+    }
 }
 
 record! {
@@ -179,14 +195,4 @@ impl<T> StreamRows<T> {
     pub fn rows(self, what: &'static str) -> Result<Vec<T>, WireError> {
         self.data.ok_or(WireError::Missing { what, field: "data" })
     }
-}
-
-/// Any JSON of ours to read.
-pub fn json<'a, T: Deserialize<'a>>(what: &'static str, text: &'a [u8]) -> Result<T, WireError> {
-    // The parser's own text may repeat what the message said; only the place is kept.
-    serde_json::from_slice(text).map_err(|error| WireError::Malformed {
-        what,
-        line: error.line(),
-        column: error.column(),
-    })
 }

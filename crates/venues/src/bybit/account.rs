@@ -11,10 +11,10 @@ use super::Bybit;
 use super::convert::{self, Execution};
 use super::convert_market;
 use super::endpoints::{self, Endpoint};
-use super::rest::unreadable;
 use super::wire::{
     self, Page, WireAccount, WireExecution, WireFees, WireKey, WireOrder, WirePosition, WireWallet,
 };
+use crate::common::rest::unreadable;
 use crate::error::{NotSentCause, UnknownCause, VenueError, WireError};
 use crate::port::{AccountSettings, Fees, FundingPayment, OrderReport, PositionMode};
 use crate::signer::{ExecutionKind, ExecutionQuery, Intent, OrderRef, OrderSelection, Query, Scope};
@@ -39,7 +39,7 @@ impl<D: Dialer> Bybit<D> {
     }
 
     pub(super) fn product(&self) -> ContractType {
-        self.market.rest.product
+        self.market.product()
     }
 
     /// What lists without a symbol must be asked for: Bybit wants the settlement coin of linear contracts.
@@ -304,7 +304,7 @@ impl<D: Dialer> Bybit<D> {
         symbol: Option<Symbol>,
         from: Timestamp,
     ) -> Result<Vec<Fill>, VenueError> {
-        self.ensure_venue_time().await?;
+        self.market.rest.ensure_venue_time().await?;
         let mut fills = vec![];
         self.read_executions(ExecutionKind::All, symbol, from, |execution| match execution {
             Execution::Fill(fill, _) => fills.push(fill),
@@ -319,7 +319,7 @@ impl<D: Dialer> Bybit<D> {
         symbol: Option<Symbol>,
         from: Timestamp,
     ) -> Result<Vec<FundingPayment>, VenueError> {
-        self.ensure_venue_time().await?;
+        self.market.rest.ensure_venue_time().await?;
         let mut payments = vec![];
         self.read_executions(ExecutionKind::Funding, symbol, from, |execution| match execution {
             Execution::Funding(payment) => payments.push(payment),
@@ -329,14 +329,6 @@ impl<D: Dialer> Bybit<D> {
         payments.sort_by_key(|payment| (payment.at, payment.id));
         payments.dedup_by_key(|payment| payment.id);
         Ok(payments)
-    }
-
-    /// The end of a range is "now" by Bybit's clock.
-    pub(super) async fn ensure_venue_time(&self) -> Result<(), VenueError> {
-        if self.market.rest.venue_clock.is_stale(self.market.rest.clock.now()) {
-            self.market.rest.read_clock().await?;
-        }
-        Ok(())
     }
 }
 

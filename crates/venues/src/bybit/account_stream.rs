@@ -1,20 +1,18 @@
-//! Bybit's private stream as account events.
-//!
-//! One task per call, ended by dropping the [`EventStream`]. Nothing is dropped; a program that does not listen makes
-//! the stream wait. After every (re)connection the program is told to ask, because Bybit repeats nothing.
+//! Bybit's private stream: login, topics, and what their messages say. The loop is that of all venues:
+//! [`crate::common::account_feed`].
 
 use std::sync::Arc;
-
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use keyhold_domain::RefusalCode;
 
 use super::BybitMarket;
 use super::convert::{self, Execution};
-use super::stream::{Ended, GOOD_SESSION, Link, Tick, topic_of};
+use super::rest::BybitDialect;
+use super::stream::{self, PING_FRAME, topic_of};
 use super::wire::{self, StreamRows, WireExecution, WireOrder, WirePosition, WireWallet};
+use crate::common::account_feed::{self, PrivateStream};
+use crate::common::link::{Ended, Link, LinkNo, Links, Ping};
+use crate::common::rest::Rest;
 use crate::error::{NotSentCause, VenueError, WireError};
 use crate::event::{AccountEvent, EventStream};
 use crate::port::PositionMode;
@@ -26,59 +24,41 @@ pub const TOPICS: [&str; 4] = ["order", "execution", "position", "wallet"];
 
 /// Starts the task.
 pub fn start<D: Dialer>(market: BybitMarket<D>, signer: Arc<dyn Signer>) -> EventStream<AccountEvent> {
-    let (events, listener) = mpsc::channel(market.rest.settings.event_queue);
-    let feed = Feed { market, signer, events };
-    EventStream::new(listener, tokio::spawn(feed.run()))
+    account_feed::start(Private { market, signer })
 }
 
-struct Feed<D> {
+struct Private<D> {
     market: BybitMarket<D>,
     signer: Arc<dyn Signer>,
-    events: mpsc::Sender<AccountEvent>,
 }
 
-impl<D: Dialer> Feed<D> {
-    /// Sessions one after the other, until nobody listens. Waits in between are bounded by the settings.
-    async fn run(self) {
-        let mut backoff = self.market.rest.backoff();
-        loop {
-            let began = Instant::now();
-            let ended = match self.listen().await {
-                Ok(never) => match never {},
-                Err(ended) => ended,
-            };
-            let event = match ended {
-                Ended::ListenerGone => return,
-                Ended::Broken => AccountEvent::Disconnected { at: self.market.rest.clock.now() },
-                Ended::Refused(error) => AccountEvent::Refused(error),
-            };
-            if self.events.send(event).await.is_err() {
-                return;
-            }
-            if began.elapsed() >= GOOD_SESSION {
-                backoff.reset();
-            }
-            tokio::time::sleep(backoff.next_wait()).await;
-        }
+impl<D: Dialer> PrivateStream<D> for Private<D> {
+    type Dialect = BybitDialect;
+    type Session = ();
+
+    fn rest(&self) -> &Rest<D, BybitDialect> {
+        &self.market.rest
     }
 
-    async fn listen(&self) -> Result<std::convert::Infallible, Ended> {
+    async fn open(&self) -> Result<(Links<D>, ()), Ended> {
         let rest = &self.market.rest;
-        if rest.venue_clock.is_stale(rest.clock.now()) {
-            rest.read_clock().await.map_err(|_| Ended::Broken)?;
-        }
-        let mut link = Link::open(rest, rest.endpoints.private_ws(), "").await?;
-        link.login(self.login_frame()?).await?;
-        link.subscribe(&TOPICS.map(str::to_owned)).await?;
-        self.events.send(AccountEvent::Resynced { at: rest.clock.now() }).await?;
-        loop {
-            match link.next().await? {
-                Tick::News(text) => self.read(&text).await?,
-                Tick::Quiet => {}
-            }
-        }
+        let mut link = Link::open(rest, rest.endpoints.private_ws(), "", Ping::Text(PING_FRAME)).await?;
+        link.ask(self.login_frame()?, 1, |text| stream::hear("auth", text)).await?;
+        let topics = stream::subscribe_frame(1, &TOPICS.map(str::to_owned));
+        link.ask(topics, 1, |text| stream::hear("subscribe", text)).await?;
+        Ok((Links::one(link), ()))
     }
 
+    fn read(&self, _session: &mut (), _link: LinkNo, text: &str) -> Result<Vec<AccountEvent>, Ended> {
+        Ok(match topic_of(text) {
+            Ok(None) => vec![],
+            Ok(Some((topic, _))) => self.events_of(&topic, text),
+            Err(error) => vec![AccountEvent::Undecodable(error)],
+        })
+    }
+}
+
+impl<D: Dialer> Private<D> {
     fn login_frame(&self) -> Result<String, Ended> {
         let refused = |refusal| {
             let cause = NotSentCause::Signer(refusal);
@@ -90,20 +70,8 @@ impl<D: Dialer> Feed<D> {
         }
     }
 
-    async fn read(&self, text: &Utf8Bytes) -> Result<(), Ended> {
-        let events = match topic_of(text) {
-            Ok(None) => return Ok(()),
-            Ok(Some((topic, _))) => self.events_of(&topic, text),
-            Err(error) => vec![AccountEvent::Undecodable(error)],
-        };
-        for event in events {
-            self.events.send(event).await?;
-        }
-        Ok(())
-    }
-
     /// All that a message says. A row that cannot be read does not hide the others.
-    fn events_of(&self, topic: &str, text: &Utf8Bytes) -> Vec<AccountEvent> {
+    fn events_of(&self, topic: &str, text: &str) -> Vec<AccountEvent> {
         let read = match topic.split('.').next().unwrap_or_default() {
             "order" => self.orders(text),
             "execution" => self.executions(text),
@@ -114,10 +82,9 @@ impl<D: Dialer> Feed<D> {
         read.unwrap_or_else(|error| vec![AccountEvent::Undecodable(error)])
     }
 
-    fn orders(&self, text: &Utf8Bytes) -> Result<Vec<AccountEvent>, WireError> {
+    fn orders(&self, text: &str) -> Result<Vec<AccountEvent>, WireError> {
         let rows: StreamRows<WireOrder<'_>> = wire::json("order message", text.as_bytes())?;
-        let ours =
-            data(rows)?.into_iter().filter(|row| convert::is_of(self.market.rest.product, &row.category));
+        let ours = data(rows)?.into_iter().filter(|row| convert::is_of(self.market.product(), &row.category));
         // Foreign orders are not news for us; their fills and the position are.
         let events = ours.filter_map(|row| convert::order_update(&row).transpose());
         Ok(events
@@ -125,8 +92,8 @@ impl<D: Dialer> Feed<D> {
             .collect())
     }
 
-    fn executions(&self, text: &Utf8Bytes) -> Result<Vec<AccountEvent>, WireError> {
-        let product = self.market.rest.product;
+    fn executions(&self, text: &str) -> Result<Vec<AccountEvent>, WireError> {
+        let product = self.market.product();
         let rows: StreamRows<WireExecution<'_>> = wire::json("execution message", text.as_bytes())?;
         let mut events = vec![];
         for row in data(rows)?.iter().filter(|row| convert::is_of(product, &row.category)) {
@@ -145,10 +112,9 @@ impl<D: Dialer> Feed<D> {
         Ok(events)
     }
 
-    fn positions(&self, text: &Utf8Bytes) -> Result<Vec<AccountEvent>, WireError> {
+    fn positions(&self, text: &str) -> Result<Vec<AccountEvent>, WireError> {
         let rows: StreamRows<WirePosition<'_>> = wire::json("position message", text.as_bytes())?;
-        let ours =
-            data(rows)?.into_iter().filter(|row| convert::is_of(self.market.rest.product, &row.category));
+        let ours = data(rows)?.into_iter().filter(|row| convert::is_of(self.market.product(), &row.category));
         let events = ours.map(|row| match convert::position(&row) {
             Ok((position, PositionMode::OneWay)) => AccountEvent::Position(position),
             Ok((_, PositionMode::Hedge)) => AccountEvent::Refused(VenueError::refused(
@@ -162,7 +128,7 @@ impl<D: Dialer> Feed<D> {
     }
 }
 
-fn wallets(text: &Utf8Bytes) -> Result<Vec<AccountEvent>, WireError> {
+fn wallets(text: &str) -> Result<Vec<AccountEvent>, WireError> {
     let rows: StreamRows<WireWallet<'_>> = wire::json("wallet message", text.as_bytes())?;
     let mut events = vec![];
     for wallet in data(rows)? {

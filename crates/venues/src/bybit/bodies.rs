@@ -22,7 +22,7 @@ pub fn text_of(body: &impl Serialize) -> String {
 pub const fn order_filter(selection: OrderSelection) -> Option<&'static str> {
     match selection {
         OrderSelection::All => None,
-        OrderSelection::StopOrders => Some("StopOrder"),
+        OrderSelection::StopOrders | OrderSelection::TriggerOrders => Some("StopOrder"),
     }
 }
 

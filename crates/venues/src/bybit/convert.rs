@@ -95,7 +95,7 @@ fn effect(field: &Field<'_>) -> Result<PositionEffect, WireError> {
     match field {
         Field::True | Field::Whole(1) => Ok(PositionEffect::ReduceOnly),
         Field::False | Field::Whole(0) | Field::Absent => Ok(PositionEffect::Increase),
-        Field::Text(_) | Field::Whole(_) | Field::Other => {
+        Field::Text(_) | Field::Whole(_) | Field::Number(_) | Field::Other => {
             Err(WireError::Invalid { what: ORDER, field: "reduceOnly", expected: "true or false" })
         }
     }
@@ -188,7 +188,7 @@ fn fill(product: ContractType, row: &WireExecution<'_>) -> Result<Fill, WireErro
             Field::True => Liquidity::Maker,
             Field::False => Liquidity::Taker,
             Field::Absent => return Err(WireError::Missing { what: EXECUTION, field: "isMaker" }),
-            Field::Text(_) | Field::Whole(_) | Field::Other => {
+            Field::Text(_) | Field::Whole(_) | Field::Number(_) | Field::Other => {
                 return Err(WireError::Invalid {
                     what: EXECUTION,
                     field: "isMaker",

@@ -9,7 +9,7 @@ use super::wire::{
     Field, WireBook, WireFees, WireFunding, WireInstrument, WireKline, WireMaintenance, WireTicker, WireTime,
     WireTrade,
 };
-use crate::book::{BookKind, BookUpdate};
+use crate::book::{BookKind, BookUpdate, Depth, Follows};
 use crate::error::WireError;
 use crate::port::{Fees, FundingRate, Ticker, VenueStatus};
 use crate::tape::PublicTrade;
@@ -121,7 +121,7 @@ pub fn is_closed(row: &WireKline<'_>) -> Result<bool, WireError> {
         Field::True => Ok(true),
         Field::False => Ok(false),
         Field::Absent => Err(WireError::Missing { what: CANDLE, field: "confirm" }),
-        Field::Text(_) | Field::Whole(_) | Field::Other => {
+        Field::Text(_) | Field::Whole(_) | Field::Number(_) | Field::Other => {
             Err(WireError::Invalid { what: CANDLE, field: "confirm", expected: "true or false" })
         }
     }
@@ -185,7 +185,8 @@ pub fn book(kind: &Field<'_>, row: &WireBook<'_>, at: Timestamp) -> Result<BookU
         "delta" => BookKind::Delta,
         _ => return Err(WireError::Invalid { what: WHAT, field: "type", expected: "snapshot or delta" }),
     };
-    Ok(BookUpdate { kind, number, bids: side(&row.bids, "b")?, asks: side(&row.asks, "a")?, at })
+    let (bids, asks) = (side(&row.bids, "b")?, side(&row.asks, "a")?);
+    Ok(BookUpdate { kind, number, follows: Follows::Next, depth: Depth::Bounded, bids, asks, at })
 }
 
 /// A trade of the stream. The side is the taker's.

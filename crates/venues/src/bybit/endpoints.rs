@@ -6,28 +6,24 @@
 
 use std::time::Duration;
 
+pub use crate::common::endpoint::Endpoint;
+use crate::common::endpoint::own_limits;
 use crate::rate_limit::{Limit, LimitName};
 use crate::signer::Verb;
 
-/// One call of the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Read or write.
-    pub verb: Verb,
-    /// Path below the host.
-    pub path: &'static str,
-    /// Calls per second and user; `None` where only the address is counted.
-    pub per_second: Option<u32>,
-    /// What is being done, for error texts.
-    pub doing: &'static str,
+const fn per_second(requests: Option<u32>) -> Option<Limit> {
+    match requests {
+        Some(requests) => Some(Limit { requests, per: Duration::from_secs(1) }),
+        None => None,
+    }
 }
 
-const fn get(path: &'static str, per_second: Option<u32>, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Get, path, per_second, doing }
+const fn get(path: &'static str, requests: Option<u32>, doing: &'static str) -> Endpoint {
+    Endpoint::new(Verb::Get, path, doing).limited(per_second(requests))
 }
 
-const fn post(path: &'static str, per_second: Option<u32>, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Post, path, per_second, doing }
+const fn post(path: &'static str, requests: Option<u32>, doing: &'static str) -> Endpoint {
+    Endpoint::new(Verb::Post, path, doing).limited(per_second(requests))
 }
 
 macro_rules! endpoints {
@@ -84,10 +80,9 @@ endpoints! {
     MARGIN_MODE = post("/v5/account/set-margin-mode", Some(5), "setting the margin mode");
 }
 
-/// Documented limits per user for linear and inverse contracts. The answers' headers correct them.
+/// Documented limits per second and user for linear and inverse contracts. The answers' headers correct them.
 pub fn limits() -> impl Iterator<Item = (LimitName, Limit)> {
-    let per_second = |requests| Limit { requests, per: Duration::from_secs(1) };
-    ALL.iter().filter_map(move |endpoint| Some((endpoint.path, per_second(endpoint.per_second?))))
+    own_limits(ALL)
 }
 
 /// All requests of one address: 600 in 5 seconds.

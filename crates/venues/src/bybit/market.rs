@@ -2,12 +2,13 @@
 
 use keyhold_domain::{Candle, Exchange, RefusalCode, Symbol, Timestamp};
 
+use super::BybitMarket;
 use super::convert_market as convert;
 use super::endpoints;
 use super::render::MarketQuery;
-use super::rest::unreadable;
 use super::wire::{self, Field, Page, WireFunding, WireInstrument, WireMaintenance, WireTicker};
-use super::{BybitMarket, market_stream};
+use crate::common::market_feed;
+use crate::common::rest::unreadable;
 use crate::error::{NotSentCause, UnknownCause, VenueError, scrub};
 use crate::event::{EventStream, MarketEvent};
 use crate::port::{
@@ -32,7 +33,7 @@ impl<D: Dialer> MarketData for BybitMarket<D> {
         VenueId {
             exchange: Exchange::Bybit,
             environment: self.rest.endpoints.environment(),
-            contract_type: self.rest.product,
+            contract_type: self.product(),
         }
     }
 
@@ -53,7 +54,7 @@ impl<D: Dialer> MarketData for BybitMarket<D> {
     }
 
     async fn venue_status(&self) -> Result<VenueStatus, VenueError> {
-        let body = self.rest.market(&MarketQuery::Status).await?;
+        let body = self.ask(&MarketQuery::Status).await?;
         let page = wire::result::<Page<'_, WireMaintenance<'_>>>("status", &body);
         let rows = page.and_then(|page| page.rows("status"));
         Ok(convert::venue_status(&rows.map_err(|error| unreadable(endpoints::STATUS, error))?))
@@ -64,15 +65,15 @@ impl<D: Dialer> MarketData for BybitMarket<D> {
         let mut cursor = None;
         for _ in 0..MOST_INSTRUMENT_PAGES {
             let query = MarketQuery::Instruments { symbol: None, limit: Some(INSTRUMENTS_PER_PAGE), cursor };
-            let body = self.rest.market(&query).await?;
+            let body = self.ask(&query).await?;
             let wrong = |error| unreadable(endpoints::INSTRUMENTS, error);
             let page: Page<'_, WireInstrument<'_>> = wire::result("instrument list", &body).map_err(wrong)?;
             cursor = Some(page.cursor.text().to_owned()).filter(|cursor| !cursor.is_empty());
             for row in page.rows("instrument list").map_err(wrong)? {
-                if !convert::is_perpetual(self.rest.product, &row) {
+                if !convert::is_perpetual(self.product(), &row) {
                     continue;
                 }
-                match convert::instrument(self.rest.product, &row) {
+                match convert::instrument(self.product(), &row) {
                     Ok(instrument) => found.listed.push(instrument),
                     Err(why) => {
                         found.refused.push(RefusedInstrument { name: scrub(row.symbol.text()), why });
@@ -131,7 +132,7 @@ impl<D: Dialer> MarketData for BybitMarket<D> {
     }
 
     async fn ticker(&self, symbol: Symbol) -> Result<Ticker, VenueError> {
-        let body = self.rest.market(&MarketQuery::Ticker { symbol }).await?;
+        let body = self.ask(&MarketQuery::Ticker { symbol }).await?;
         let wrong = |error| unreadable(endpoints::TICKERS, error);
         let page: Page<'_, WireTicker<'_>> = wire::result("ticker list", &body).map_err(wrong)?;
         let rows = page.rows("ticker list").map_err(wrong)?;
@@ -141,7 +142,7 @@ impl<D: Dialer> MarketData for BybitMarket<D> {
     }
 
     fn market_events(&self, subscription: MarketSubscription) -> EventStream<MarketEvent> {
-        market_stream::start(self.clone(), subscription)
+        market_feed::start(self.clone(), subscription)
     }
 }
 
@@ -165,7 +166,7 @@ impl<D: Dialer> BybitMarket<D> {
             until: Some(last),
             limit: Some(CANDLES_PER_PAGE),
         };
-        let body = self.rest.market(&query).await?;
+        let body = self.ask(&query).await?;
         let wrong = |error| unreadable(endpoints::KLINE, error);
         let page: Page<'_, Vec<Field<'_>>> = wire::result("candle list", &body).map_err(wrong)?;
         let rows = page.rows("candle list").map_err(wrong)?;
@@ -188,7 +189,7 @@ impl<D: Dialer> BybitMarket<D> {
             until: Some(until),
             limit: Some(FUNDING_PER_PAGE),
         };
-        let body = self.rest.market(&query).await?;
+        let body = self.ask(&query).await?;
         let wrong = |error| unreadable(endpoints::FUNDING, error);
         let page: Page<'_, WireFunding<'_>> = wire::result("funding list", &body).map_err(wrong)?;
         let rows = page.rows("funding list").map_err(wrong)?;

@@ -1,273 +1,152 @@
-//! Bybit's public stream as market events: candles in order, gaps filled over REST, prices in between.
-//!
-//! One task per call, ended by dropping the [`EventStream`]. Closed candles are delivered with back-pressure; what
-//! only matters now (forming candles, prices) is dropped when the program is slow. Next: [`super::series`].
+//! Bybit's public stream: topics, and what their messages say. The loop is that of all venues:
+//! [`crate::common::market_feed`].
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-use keyhold_domain::{Symbol, Timestamp};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use keyhold_domain::{Symbol, Timeframe, Timestamp};
 
 use super::BybitMarket;
 use super::convert_market as convert;
-use super::flow_stream::{Flow, Verdict};
 use super::render::{category, interval};
-use super::series::{Missing, Tracker};
-use super::stream::{Ended, GOOD_SESSION, Link, Tick, topic_of};
-use super::wire::{self, StreamRecord, StreamRows, WireKline, WireTicker};
+use super::rest::BybitDialect;
+use super::stream::{self, PING_FRAME, topic_of};
+use super::wire::{self, StreamBook, StreamRecord, StreamRows, WireKline, WireTicker, WireTrade};
+use crate::common::flow::LEVELS;
+use crate::common::link::{Ask, Ended, Heard, Link, LinkNo, Links, Ping};
+use crate::common::market_feed::{CandleState, Harm, News, PublicStream, Renewal, Want, Wanted};
+use crate::common::rest::Rest;
 use crate::error::WireError;
-use crate::event::{CandleOrigin, EventStream, MarketEvent};
-use crate::port::{CandleRange, MarketData, MarketSubscription, Ticker};
 use crate::transport::Dialer;
 
-/// A candle that has not come so long after its close is fetched.
-const LATE_MS: i64 = 10_000;
+impl<D: Dialer> PublicStream<D> for BybitMarket<D> {
+    type Dialect = BybitDialect;
 
-/// Starts the task.
-pub fn start<D: Dialer>(
-    market: BybitMarket<D>,
-    subscription: MarketSubscription,
-) -> EventStream<MarketEvent> {
-    let (events, listener) = mpsc::channel(market.rest.settings.event_queue);
-    let flow = Flow::new(&subscription);
-    let mut series = subscription.series;
-    series.sort_by_key(|one| (one.symbol, one.timeframe, one.after));
-    series.dedup_by_key(|one| (one.symbol, one.timeframe));
-    let trackers = series.into_iter().map(Tracker::new).collect();
-    let feed = Feed { market, trackers, tickers: BTreeMap::new(), flow, events };
-    EventStream::new(listener, tokio::spawn(feed.run()))
+    fn rest(&self) -> &Rest<D, BybitDialect> {
+        &self.rest
+    }
+
+    async fn open(&self) -> Result<Links<D>, Ended> {
+        let rest = &self.rest;
+        let path = format!("/{}", category(self.product()));
+        let link = Link::open(rest, rest.endpoints.public_ws(), &path, Ping::Text(PING_FRAME)).await?;
+        Ok(Links::one(link))
+    }
+
+    fn asks(&self, wants: &[Want]) -> Vec<Ask> {
+        let ask = |(want, number): (&Want, u32)| Ask {
+            link: LinkNo::First,
+            number,
+            frame: stream::subscribe_frame(number, &topics(want)),
+            answers: 1,
+        };
+        wants.iter().zip(1..).map(ask).collect()
+    }
+
+    fn hear(&self, _ask: &Ask, text: &str) -> Heard {
+        stream::hear("subscribe", text)
+    }
+
+    fn read(&self, _link: LinkNo, text: &str) -> Vec<News> {
+        read(text, self.rest.venue_now())
+    }
+
+    fn renewal(&self, symbol: Symbol, number: u32) -> Renewal {
+        let topics = [book_topic(symbol)];
+        let frames =
+            vec![stream::unsubscribe_frame(number, &topics), stream::subscribe_frame(number + 1, &topics)];
+        Renewal::Frames(LinkNo::First, frames)
+    }
 }
 
-struct Feed<D> {
-    market: BybitMarket<D>,
-    trackers: Vec<Tracker>,
-    tickers: BTreeMap<Symbol, Ticker>,
-    flow: Flow,
-    events: mpsc::Sender<MarketEvent>,
+/// All topics of an instrument, ordered.
+fn topics(want: &Want) -> Vec<String> {
+    let symbol = want.symbol;
+    let mut topics: Vec<String> =
+        want.timeframes.iter().map(|timeframe| format!("kline.{}.{symbol}", interval(*timeframe))).collect();
+    topics.push(format!("tickers.{symbol}"));
+    if want.book == Wanted::Yes {
+        topics.push(book_topic(symbol));
+    }
+    if want.trades == Wanted::Yes {
+        topics.push(format!("publicTrade.{symbol}"));
+    }
+    topics.sort();
+    topics
 }
 
-impl<D: Dialer> Feed<D> {
-    /// Sessions one after the other, until nobody listens. Waits in between are bounded by the settings.
-    async fn run(mut self) {
-        let mut backoff = self.market.rest.backoff();
-        loop {
-            let began = Instant::now();
-            let at = |feed: &Self| feed.market.rest.clock.now();
-            let event = match self.session().await {
-                Ended::ListenerGone => return,
-                Ended::Broken => MarketEvent::Disconnected { at: at(&self) },
-                Ended::Refused(error) => MarketEvent::Refused(error),
-            };
-            if self.events.send(event).await.is_err() {
-                return;
-            }
-            if began.elapsed() >= GOOD_SESSION {
-                backoff.reset();
-            }
-            tokio::time::sleep(backoff.next_wait()).await;
-        }
-    }
+fn book_topic(symbol: Symbol) -> String {
+    format!("orderbook.{LEVELS}.{symbol}")
+}
 
-    async fn session(&mut self) -> Ended {
-        match self.listen().await {
-            Ok(never) => match never {},
-            Err(ended) => ended,
+/// What a message says; `now` stands in for a time that it does not tell.
+pub fn read(text: &str, now: Timestamp) -> Vec<News> {
+    let (topic, ts) = match topic_of(text) {
+        Ok(Some(head)) => head,
+        Ok(None) => return vec![],
+        Err(error) => return vec![News::Unreadable(error, Harm::None)],
+    };
+    let at = ts.map_or(now, Timestamp::from_ms);
+    let mut parts = topic.split('.');
+    let (kind, argument) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let symbol: Option<Symbol> = topic.rsplit('.').next().and_then(|name| name.parse().ok());
+    let mut news: Vec<News> = symbol.map(|symbol| News::Heard(symbol, at)).into_iter().collect();
+    match (kind, symbol) {
+        ("kline", Some(symbol)) => read_candles(&mut news, symbol, argument, text),
+        ("tickers", _) => {
+            news.push(ticker(text, at).unwrap_or_else(|error| News::Unreadable(error, Harm::None)));
         }
+        ("orderbook", _) => news.push(book(text, at)),
+        ("publicTrade", _) => match trades(text) {
+            Ok(trades) => news.extend(trades),
+            Err(error) => news.push(News::Unreadable(error, Harm::Trades)),
+        },
+        _ => {}
     }
+    news
+}
 
-    async fn listen(&mut self) -> Result<std::convert::Infallible, Ended> {
-        let market = self.market.clone();
-        let rest = &market.rest;
-        let path = format!("/{}", category(rest.product));
-        let mut link = Link::open(rest, rest.endpoints.public_ws(), &path).await?;
-        self.tickers.clear();
-        self.flow.reset();
-        for topics in self.topics() {
-            match link.subscribe(&topics).await {
-                Ok(()) => {}
-                // One instrument that the venue does not stream must not silence the others.
-                Err(Ended::Refused(error)) => self.events.send(MarketEvent::Refused(error)).await?,
-                Err(ended) => return Err(ended),
+/// Candles in order, up to the first that cannot be read.
+fn read_candles(news: &mut Vec<News>, symbol: Symbol, word: &str, text: &str) {
+    let Some(timeframe) = Timeframe::ALL.iter().copied().find(|one| interval(*one) == word) else { return };
+    let rows = match wire::json::<StreamRows<WireKline<'_>>>("candle message", text.as_bytes()) {
+        Ok(rows) => rows.data.unwrap_or_default(),
+        Err(error) => return news.push(News::Unreadable(error, Harm::None)),
+    };
+    for row in &rows {
+        match (convert::candle(row), convert::is_closed(row)) {
+            (Ok(candle), Ok(closed)) => {
+                let state = if closed { CandleState::Closed } else { CandleState::Forming };
+                news.push(News::Candle(symbol, timeframe, candle, state));
             }
-        }
-        if rest.venue_clock.is_stale(rest.clock.now()) {
-            // Without Bybit's clock ours must do; it only decides which candles count as closed.
-            drop(rest.read_clock().await);
-        }
-        self.fill_to_now().await?;
-        self.events.send(MarketEvent::Resynced { at: rest.clock.now() }).await?;
-        loop {
-            match link.next().await? {
-                Tick::News(text) => {
-                    if let Verdict::Renew(topic) = self.read(&text).await? {
-                        link.renew(topic).await?;
-                    }
-                }
-                Tick::Quiet => {
-                    for topic in self.flow.overdue(self.market.rest.venue_now()) {
-                        link.renew(topic).await?;
-                    }
-                    self.fetch_overdue().await?;
-                }
-            }
-        }
-    }
-
-    /// One list of topics per instrument.
-    fn topics(&self) -> Vec<Vec<String>> {
-        let mut topics: BTreeMap<Symbol, BTreeSet<String>> = BTreeMap::new();
-        for tracker in &self.trackers {
-            let symbol = tracker.series().symbol;
-            let of = topics.entry(symbol).or_default();
-            of.insert(format!("tickers.{symbol}"));
-            of.insert(kline_topic(tracker));
-            of.extend(self.flow.topics(symbol));
-        }
-        topics.into_values().map(|of| of.into_iter().collect()).collect()
-    }
-
-    /// Brings every series that has a past up to the last candle that is surely closed.
-    async fn fill_to_now(&mut self) -> Result<(), Ended> {
-        let settling = self.market.rest.settings.candle_settling;
-        let settling_ms = i64::try_from(settling.as_millis()).unwrap_or(i64::MAX);
-        for index in 0..self.trackers.len() {
-            let timeframe = self.trackers[index].series().timeframe;
-            let now = self.market.rest.venue_now();
-            let closed_for = now.since_ms(timeframe.open_of(now));
-            if let Ok(wait) = u64::try_from(settling_ms - closed_for) {
-                // Its confirmation may have gone out before we listened.
-                tokio::time::sleep(Duration::from_millis(wait)).await;
-            }
-            let until = timeframe.open_of(self.market.rest.venue_now());
-            if let Some(missing) = self.trackers[index].missing_before(until) {
-                self.fetch(index, missing).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn fetch_overdue(&mut self) -> Result<(), Ended> {
-        let now = self.market.rest.venue_now();
-        for index in 0..self.trackers.len() {
-            if let Some(missing) = self.trackers[index].overdue(now, LATE_MS) {
-                self.fetch(index, missing).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Fetches and delivers missing candles. What cannot be had now is tried again before the next candle and is
-    /// reported as a gap then.
-    async fn fetch(&mut self, index: usize, missing: Missing) -> Result<(), Ended> {
-        let series = *self.trackers[index].series();
-        let Missing { from, until } = missing;
-        let range = CandleRange { symbol: series.symbol, timeframe: series.timeframe, from, until };
-        if let Ok(candles) = self.market.candles(&range).await {
-            for candle in candles {
-                self.deliver(index, candle, CandleOrigin::Fetched).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn deliver(
-        &mut self,
-        index: usize,
-        candle: keyhold_domain::Candle,
-        origin: CandleOrigin,
-    ) -> Result<(), Ended> {
-        for event in self.trackers[index].take(candle, origin) {
-            if let MarketEvent::CandleClosed { candle, .. } = &event {
-                for beside in self.flow.beside(self.trackers[index].series(), candle) {
-                    self.events.send(beside).await?;
-                }
-            }
-            self.events.send(event).await?;
-        }
-        Ok(())
-    }
-
-    async fn read(&mut self, text: &Utf8Bytes) -> Result<Verdict, Ended> {
-        let read = match topic_of(text) {
-            Ok(Some((topic, ts))) => {
-                let at = ts.map_or_else(|| self.market.rest.venue_now(), Timestamp::from_ms);
-                self.flow.heard(&topic, at);
-                match topic.split('.').next() {
-                    Some("kline") => self.read_candles(&topic, text).await?.map(|()| Verdict::Taken),
-                    Some("tickers") => self.read_ticker(text, at)?.map(|()| Verdict::Taken),
-                    Some("orderbook") => self.flow.read_book(text, at),
-                    Some("publicTrade") => self.flow.read_trades(text).map(|()| Verdict::Taken),
-                    Some(_) | None => Ok(Verdict::Taken),
-                }
-            }
-            Ok(None) => Ok(Verdict::Taken),
-            Err(error) => Err(error),
-        };
-        match read {
-            Ok(verdict) => Ok(verdict),
-            Err(error) => {
-                self.events.send(MarketEvent::Undecodable(error)).await?;
-                Ok(Verdict::Taken)
-            }
-        }
-    }
-
-    async fn read_candles(&mut self, topic: &str, text: &Utf8Bytes) -> Result<Result<(), WireError>, Ended> {
-        let Some(index) = self.trackers.iter().position(|tracker| kline_topic(tracker) == topic) else {
-            return Ok(Ok(()));
-        };
-        let rows = match wire::json::<StreamRows<WireKline<'_>>>("candle message", text.as_bytes()) {
-            Ok(rows) => rows.data.unwrap_or_default(),
-            Err(error) => return Ok(Err(error)),
-        };
-        let series = *self.trackers[index].series();
-        for row in &rows {
-            let (candle, closed) = match (convert::candle(row), convert::is_closed(row)) {
-                (Ok(candle), Ok(closed)) => (candle, closed),
-                (Err(error), _) | (_, Err(error)) => return Ok(Err(error)),
-            };
-            if !closed {
-                let (symbol, timeframe) = (series.symbol, series.timeframe);
-                self.offer(MarketEvent::CandleForming { symbol, timeframe, candle })?;
-                continue;
-            }
-            if let Some(missing) = self.trackers[index].missing_before(candle.open_time) {
-                self.fetch(index, missing).await?;
-            }
-            self.deliver(index, candle, CandleOrigin::Stream).await?;
-        }
-        Ok(Ok(()))
-    }
-
-    fn read_ticker(&mut self, text: &Utf8Bytes, at: Timestamp) -> Result<Result<(), WireError>, Ended> {
-        let read = wire::json::<StreamRecord<WireTicker<'_>>>("ticker message", text.as_bytes());
-        let ticker = read.and_then(|record| {
-            let row = record.data.ok_or(WireError::Missing { what: "ticker message", field: "data" })?;
-            let symbol: Symbol = row.symbol.get("ticker", "symbol")?;
-            convert::ticker(&row, self.tickers.get(&symbol).copied(), at)
-        });
-        match ticker {
-            Err(error) => Ok(Err(error)),
-            Ok(ticker) => {
-                self.tickers.insert(ticker.symbol, ticker);
-                self.offer(MarketEvent::Ticker(ticker))?;
-                Ok(Ok(()))
-            }
-        }
-    }
-
-    /// Gives news that only matters now; drops it when the program is slow.
-    fn offer(&self, event: MarketEvent) -> Result<(), Ended> {
-        match self.events.try_send(event) {
-            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(Ended::ListenerGone),
+            (Err(error), _) | (_, Err(error)) => return news.push(News::Unreadable(error, Harm::None)),
         }
     }
 }
 
-fn kline_topic(tracker: &Tracker) -> String {
-    format!("kline.{}.{}", interval(tracker.series().timeframe), tracker.series().symbol)
+fn ticker(text: &str, at: Timestamp) -> Result<News, WireError> {
+    let record: StreamRecord<WireTicker<'_>> = wire::json("ticker message", text.as_bytes())?;
+    let row = record.data.ok_or(WireError::Missing { what: "ticker message", field: "data" })?;
+    convert::ticker(&row, None, at).map(News::Ticker)
+}
+
+fn book(text: &str, at: Timestamp) -> News {
+    let read: Result<StreamBook<'_>, WireError> = wire::json("order book message", text.as_bytes());
+    let named = read.and_then(|news| {
+        let symbol: Symbol = news.data.symbol.get("order book", "s")?;
+        Ok((symbol, convert::book(&news.kind, &news.data, at)))
+    });
+    match named {
+        Ok((symbol, Ok(update))) => News::Book(symbol, update),
+        Ok((symbol, Err(error))) => News::Unreadable(error, Harm::Book(symbol)),
+        Err(error) => News::Unreadable(error, Harm::None),
+    }
+}
+
+/// `None` for a message without trades.
+fn trades(text: &str) -> Result<Option<News>, WireError> {
+    let news: StreamRows<WireTrade<'_>> = wire::json("trade message", text.as_bytes())?;
+    let rows = news.data.unwrap_or_default();
+    let Some(first) = rows.first() else { return Ok(None) };
+    let symbol: Symbol = first.symbol.get("trade", "s")?;
+    let id = first.id.text().to_owned();
+    let rows = rows.iter().map(convert::trade).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(News::Trades { symbol, id, rows }))
 }

@@ -1,8 +1,8 @@
 //! Bybit, v5 API: linear and inverse perpetual contracts of a unified account in one-way mode.
 //!
-//! The way of a call: [`render`] writes it, the program's signer signs it, [`rest`] carries it, [`refusals`] says what
-//! the answer means, [`wire`] reads it, [`convert`] makes it ours. [`BybitMarket`] needs no key, [`Bybit`] adds what a
-//! key allows. Streams: [`market_stream`], [`account_stream`].
+//! The way of a call: [`render`] writes it, the program's signer signs it, [`crate::common::rest`] carries it,
+//! [`refusals`] says what the answer means, [`wire`] reads it, [`convert`] makes it ours. [`BybitMarket`] needs no key,
+//! [`Bybit`] adds what a key allows. Streams: [`market_stream`], [`account_stream`].
 
 pub mod account;
 pub mod account_stream;
@@ -10,14 +10,12 @@ pub mod bodies;
 pub mod convert;
 pub mod convert_market;
 pub mod endpoints;
-pub mod flow_stream;
 pub mod market;
 pub mod market_stream;
 pub mod orders;
 pub mod refusals;
 pub mod render;
 pub mod rest;
-pub mod series;
 pub mod stream;
 pub mod wire;
 
@@ -26,16 +24,18 @@ use std::sync::Arc;
 use keyhold_domain::{ContractType, Exchange};
 
 use crate::clock::Clock;
+use crate::common::rest::Rest;
 use crate::hosts::{Endpoints, HostError};
+use crate::rate_limit::RateLimiter;
 use crate::settings::{Settings, VenueConfig};
 use crate::signer::Signer;
 use crate::transport::Dialer;
-use rest::Rest;
+use rest::BybitDialect;
 
 /// Bybit's public side.
 #[derive(Debug)]
 pub struct BybitMarket<D> {
-    rest: Arc<Rest<D>>,
+    rest: Arc<Rest<D, BybitDialect>>,
 }
 
 impl<D> Clone for BybitMarket<D> {
@@ -65,7 +65,14 @@ impl<D: Dialer> BybitMarket<D> {
         if config.endpoints.exchange() != Exchange::Bybit {
             return Err(HostError::WrongHost(config.endpoints.environment()));
         }
-        Ok(Self { rest: Arc::new(Rest::new(config, dialer, clock)) })
+        let limiter = Arc::new(RateLimiter::new(endpoints::limits(), endpoints::ADDRESS_LIMIT));
+        let dialect = BybitDialect { product: config.contract_type };
+        Ok(Self { rest: Arc::new(Rest::new(dialect, config, dialer, clock, limiter)) })
+    }
+
+    /// Linear or inverse.
+    fn product(&self) -> ContractType {
+        self.rest.dialect.product
     }
 
     /// What is added to our clock to get Bybit's, in milliseconds; 0 before the first reading.

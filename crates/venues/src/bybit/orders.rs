@@ -11,8 +11,9 @@ use keyhold_domain::{
 };
 
 use super::wire::{self, WireAccepted};
-use super::{Bybit, account_stream, convert, endpoints, rest::unreadable};
+use super::{Bybit, account_stream, convert, endpoints};
 use crate::any::delegate_market_data;
+use crate::common::rest::unreadable;
 use crate::error::{NotSentCause, UnknownCause, VenueError};
 use crate::event::{AccountEvent, EventStream};
 use crate::port::{
@@ -51,7 +52,7 @@ impl<D: Dialer> TradingVenue for Bybit<D> {
     }
 
     async fn account(&self) -> Result<AccountSnapshot, VenueError> {
-        self.ensure_venue_time().await?;
+        self.market.rest.ensure_venue_time().await?;
         // The instant before the first question: what happens while we ask is news to the caller.
         let at = self.market.rest.venue_now();
         let balances = self.read_balances().await?;

@@ -1,194 +1,15 @@
 //! Bybit's messages as they are: every field optional, borrowed from the text, unknown fields ignored.
 //!
-//! Nothing is trusted and nothing is computed here. A [`Field`] keeps what was there; asking it for a value names the
-//! record and the field in the error and never repeats the value. Numbers with fractions are taken from text only, so
-//! that none ever passes through binary floating point. Next: [`super::convert`].
+//! Nothing is trusted and nothing is computed here; how a [`Field`] is read stands in [`crate::common::field`].
+//! Next: [`super::convert`].
 
 use std::borrow::Cow;
-use std::fmt;
 
-use keyhold_domain::{Decimal, Price, Quantity, ShortText, Timestamp};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::Deserialize;
 
+use crate::common::field::record;
+pub use crate::common::field::{Field, FromField, json};
 use crate::error::WireError;
-
-/// A JSON value of which only plain ones are of use.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub enum Field<'a> {
-    /// Not there, or null.
-    #[default]
-    Absent,
-    /// A text.
-    Text(Cow<'a, str>),
-    /// A whole number.
-    Whole(i64),
-    /// True.
-    True,
-    /// False.
-    False,
-    /// A fraction, a list, an object: nothing we take.
-    Other,
-}
-
-impl Field<'_> {
-    /// The text, or nothing.
-    pub fn text(&self) -> &str {
-        if let Self::Text(text) = self { text } else { "" }
-    }
-
-    /// Absent or an empty text.
-    pub fn is_empty(&self) -> bool {
-        match self {
-            Self::Absent => true,
-            Self::Text(text) => text.is_empty(),
-            Self::Whole(_) | Self::True | Self::False | Self::Other => false,
-        }
-    }
-
-    /// A whole number, written as number or as text.
-    pub fn whole(&self) -> Option<i64> {
-        match self {
-            Self::Whole(value) => Some(*value),
-            Self::Text(text) => text.parse().ok(),
-            Self::Absent | Self::True | Self::False | Self::Other => None,
-        }
-    }
-
-    /// A value that must be there.
-    pub fn get<T: FromField>(&self, what: &'static str, field: &'static str) -> Result<T, WireError> {
-        if self.is_empty() {
-            return Err(WireError::Missing { what, field });
-        }
-        T::from_field(self).ok_or(WireError::Invalid { what, field, expected: T::EXPECTED })
-    }
-
-    /// A value that may be absent or empty.
-    pub fn maybe<T: FromField>(
-        &self,
-        what: &'static str,
-        field: &'static str,
-    ) -> Result<Option<T>, WireError> {
-        if self.is_empty() { Ok(None) } else { self.get(what, field).map(Some) }
-    }
-
-    /// A value of which Bybit writes zero for "none", such as a price.
-    pub fn nonzero<T: FromField>(
-        &self,
-        what: &'static str,
-        field: &'static str,
-    ) -> Result<Option<T>, WireError> {
-        let zero = Decimal::from_field(self).is_some_and(|value| value.is_zero());
-        if zero { Ok(None) } else { self.maybe(what, field) }
-    }
-}
-
-/// What a field can be read as.
-pub trait FromField: Sized {
-    /// For error texts: "is not ...".
-    const EXPECTED: &'static str;
-
-    /// The value, if the field holds one.
-    fn from_field(field: &Field<'_>) -> Option<Self>;
-}
-
-impl FromField for Decimal {
-    const EXPECTED: &'static str = "a decimal number in text form";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        if let Field::Text(text) = field { Self::from_str_exact(text).ok() } else { None }
-    }
-}
-
-impl FromField for Price {
-    const EXPECTED: &'static str = "a price in text form";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        Decimal::from_field(field).and_then(|value| Self::new(value).ok())
-    }
-}
-
-impl FromField for Quantity {
-    const EXPECTED: &'static str = "a positive quantity in text form";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        Decimal::from_field(field).and_then(|value| Self::new(value).ok())
-    }
-}
-
-impl FromField for Timestamp {
-    const EXPECTED: &'static str = "a time in milliseconds";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        field.whole().filter(|ms| *ms > 0).map(Self::from_ms)
-    }
-}
-
-impl FromField for i64 {
-    const EXPECTED: &'static str = "a whole number";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        field.whole()
-    }
-}
-
-impl<const N: usize> FromField for ShortText<N> {
-    const EXPECTED: &'static str = "a short text of printable ASCII";
-    fn from_field(field: &Field<'_>) -> Option<Self> {
-        if let Field::Text(text) = field { Self::new(text).ok() } else { None }
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldVisitor)
-    }
-}
-
-struct FieldVisitor;
-
-impl<'de> Visitor<'de> for FieldVisitor {
-    type Value = Field<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Field<'de>, E> {
-        Ok(Field::Text(Cow::Borrowed(text)))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Field<'de>, E> {
-        Ok(Field::Text(Cow::Owned(text.to_owned())))
-    }
-    fn visit_i64<E>(self, value: i64) -> Result<Field<'de>, E> {
-        Ok(Field::Whole(value))
-    }
-    fn visit_u64<E>(self, value: u64) -> Result<Field<'de>, E> {
-        Ok(i64::try_from(value).map_or(Field::Other, Field::Whole))
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Field<'de>, E> {
-        Ok(Field::Other)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Field<'de>, E> {
-        Ok(if value { Field::True } else { Field::False })
-    }
-    fn visit_unit<E>(self) -> Result<Field<'de>, E> {
-        Ok(Field::Absent)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Other)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Field<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Other)
-    }
-}
-
-/// Declares a record: field names of ours and of the wire.
-macro_rules! record {
-    ($(#[$doc:meta])* $name:ident { $($field:ident = $wire:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Default, serde::Deserialize)]
-        #[serde(default)]
-        pub struct $name<'a> {
-            $(#[doc = concat!("`", $wire, "`")] #[serde(borrow, rename = $wire)] pub $field: Field<'a>,)+
-        }
-    };
-}
 
 record! {
     /// An order: `/v5/order/realtime`, `/v5/order/history`, topic `order`.
@@ -440,16 +261,6 @@ struct Answer<T> {
 /// The result of an answer over HTTP.
 pub fn result<'a, T: Deserialize<'a>>(what: &'static str, body: &'a [u8]) -> Result<T, WireError> {
     json::<Answer<T>>(what, body)?.result.ok_or(WireError::Missing { what, field: "result" })
-}
-
-/// Any JSON of ours to read.
-pub fn json<'a, T: Deserialize<'a>>(what: &'static str, text: &'a [u8]) -> Result<T, WireError> {
-    // The parser's own text may repeat what the message said; only the place is kept.
-    serde_json::from_slice(text).map_err(|error| WireError::Malformed {
-        what,
-        line: error.line(),
-        column: error.column(),
-    })
 }
 
 record! {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -74,6 +75,12 @@ impl<D: Dialer> Socket<D> {
     /// Sends a text frame.
     pub async fn send(&mut self, text: String) -> Result<(), SocketBroken> {
         let sending = self.stream.send(Message::text(text));
+        timeout(SEND_LIMIT, sending).await.map_err(|_| SocketBroken)?.map_err(|_| SocketBroken)
+    }
+
+    /// Sends a ping frame, which the other side's protocol answers by itself.
+    pub async fn ping(&mut self) -> Result<(), SocketBroken> {
+        let sending = self.stream.send(Message::Ping(Bytes::new()));
         timeout(SEND_LIMIT, sending).await.map_err(|_| SocketBroken)?.map_err(|_| SocketBroken)
     }
 

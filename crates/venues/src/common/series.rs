@@ -1,6 +1,6 @@
 //! Keeping a series of candles in order: each closed candle once, oldest first, missing ones fetched or reported.
 //!
-//! Pure. [`super::market_stream`] does the fetching.
+//! Pure. [`super::market_feed`] does the fetching.
 
 use keyhold_domain::{Candle, Timestamp};
 
@@ -35,6 +35,11 @@ impl Tracker {
     /// Which series.
     pub const fn series(&self) -> &Series {
         &self.series
+    }
+
+    /// A series without a past begins with the candle that opens at `open`.
+    pub fn begin_before(&mut self, open: Timestamp) {
+        self.last.get_or_insert(open.plus_ms(-self.series.timeframe.ms()));
     }
 
     /// What must be fetched before a candle that opens at `open` may be delivered.

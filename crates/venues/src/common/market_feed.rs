@@ -1,0 +1,413 @@
+//! A public stream as market events: candles in order, gaps filled over REST, prices, books and trades in between.
+//!
+//! One task per call, ended by dropping the [`EventStream`]. Closed candles are delivered with back-pressure; what
+//! only matters now (forming candles, prices) is dropped when the program is slow. A venue tells by [`PublicStream`] how
+//! its stream is reached, asked and read. Next: [`super::series`], [`super::flow`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use keyhold_domain::{Candle, Symbol, Timeframe, Timestamp};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::flow::{Flow, Verdict};
+use super::link::{Ask, Ended, GOOD_SESSION, Heard, LinkNo, Links, Tick};
+use super::rest::{Dialect, Rest};
+use super::series::{Missing, Tracker};
+use crate::book::BookUpdate;
+use crate::error::{VenueError, WireError};
+use crate::event::{CandleOrigin, EventStream, MarketEvent};
+use crate::port::{CandleRange, MarketData, MarketSubscription, Offered, Ticker};
+use crate::tape::PublicTrade;
+use crate::transport::Dialer;
+
+/// What is wanted of one instrument. Prices come always.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Want {
+    /// The instrument.
+    pub symbol: Symbol,
+    /// Candles of these lengths.
+    pub timeframes: BTreeSet<Timeframe>,
+    /// Its order book.
+    pub book: Wanted,
+    /// Its trades.
+    pub trades: Wanted,
+}
+
+/// Whether something is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// Yes.
+    Yes,
+    /// No.
+    No,
+}
+
+impl Want {
+    /// One per instrument of a subscription, ordered.
+    pub fn all(subscription: &MarketSubscription) -> Vec<Self> {
+        let mut timeframes: BTreeMap<Symbol, BTreeSet<Timeframe>> = BTreeMap::new();
+        for one in &subscription.series {
+            timeframes.entry(one.symbol).or_default().insert(one.timeframe);
+        }
+        let wanted = |list: &BTreeSet<Symbol>, symbol: &Symbol| {
+            if list.contains(symbol) { Wanted::Yes } else { Wanted::No }
+        };
+        let want = |(symbol, timeframes)| Self {
+            symbol,
+            timeframes,
+            book: wanted(&subscription.books, &symbol),
+            trades: wanted(&subscription.trades, &symbol),
+        };
+        timeframes.into_iter().map(want).collect()
+    }
+}
+
+/// Whether a candle of the stream may still change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CandleState {
+    /// It may.
+    Forming,
+    /// It will not.
+    Closed,
+}
+
+/// What a message says, in our words.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// Anything about an instrument was heard at this time of the venue's. Comes before the other news of a message.
+    Heard(Symbol, Timestamp),
+    /// A candle. Of a series that nobody wants it is dropped.
+    Candle(Symbol, Timeframe, Candle, CandleState),
+    /// Prices; what is `None` has not changed.
+    Ticker(Ticker),
+    /// A book or a change of it.
+    Book(Symbol, BookUpdate),
+    /// Trades of one message; one with the same id as the message before it is a repeat.
+    Trades {
+        /// The instrument.
+        symbol: Symbol,
+        /// The venue's name of the first of them.
+        id: String,
+        /// All of them.
+        rows: Vec<PublicTrade>,
+    },
+    /// Something that could not be read, and what is not whole any more because of it.
+    Unreadable(WireError, Harm),
+}
+
+/// What an unreadable message spoils.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Harm {
+    /// Nothing that is summed or kept.
+    None,
+    /// A book: what the message changed is not known.
+    Book(Symbol),
+    /// Trades; not even of which instrument is known for sure.
+    Trades,
+}
+
+/// How a book that is not whole any more is had anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renewal {
+    /// By these frames, sent without waiting for a confirmation: news of other topics must not wait either.
+    Frames(LinkNo, Vec<String>),
+    /// By a question over REST: [`PublicStream::book`].
+    Question,
+}
+
+/// A venue's public stream.
+pub trait PublicStream<D: Dialer>: MarketData + Clone + 'static {
+    /// The dialect of its calls.
+    type Dialect: Dialect;
+
+    /// The connection on which trades come; a message there shows that trades are heard.
+    const TRADES_LINK: LinkNo = LinkNo::First;
+
+    /// Whether candles come on the stream. Where they do not, they are fetched when they have closed.
+    const CANDLES: Offered = Offered::Yes;
+
+    /// The calls.
+    fn rest(&self) -> &Rest<D, Self::Dialect>;
+
+    /// Connects.
+    fn open(&self) -> impl Future<Output = Result<Links<D>, Ended>> + Send;
+
+    /// The requests for what is wanted, numbered from 1. What one of them asks for is refused as one.
+    fn asks(&self, wants: &[Want]) -> Vec<Ask>;
+
+    /// What a message is to somebody who awaits the confirmation of `ask`.
+    fn hear(&self, ask: &Ask, text: &str) -> Heard;
+
+    /// What a message says. Nothing for answers to pings and other talk.
+    fn read(&self, link: LinkNo, text: &str) -> Vec<News>;
+
+    /// How a book is had anew; `number` is free for its first frame, and those after it for the next ones.
+    fn renewal(&self, symbol: Symbol, number: u32) -> Renewal;
+
+    /// A whole book over REST, where [`Self::renewal`] says so.
+    fn book(&self, _symbol: Symbol) -> impl Future<Output = Result<Option<BookUpdate>, VenueError>> + Send {
+        async { Ok(None) }
+    }
+}
+
+/// A candle that has not come on the stream so long after its close is fetched.
+const LATE_MS: i64 = 10_000;
+
+/// Starts the task.
+pub fn start<D: Dialer, V: PublicStream<D>>(
+    venue: V,
+    subscription: MarketSubscription,
+) -> EventStream<MarketEvent> {
+    let (events, listener) = mpsc::channel(venue.rest().settings.event_queue);
+    let mut series = subscription.series.clone();
+    series.sort_by_key(|one| (one.symbol, one.timeframe, one.after));
+    series.dedup_by_key(|one| (one.symbol, one.timeframe));
+    let subscription = MarketSubscription { series: series.clone(), ..subscription };
+    let flow = Flow::new(&subscription);
+    let wants = Want::all(&subscription);
+    let trackers = series.into_iter().map(Tracker::new).collect();
+    let feed = Feed {
+        venue,
+        wants,
+        trackers,
+        tickers: BTreeMap::new(),
+        flow,
+        events,
+        requests: 0,
+        dialer: PhantomData,
+    };
+    EventStream::new(listener, tokio::spawn(feed.run()))
+}
+
+struct Feed<D, V> {
+    venue: V,
+    wants: Vec<Want>,
+    trackers: Vec<Tracker>,
+    tickers: BTreeMap<Symbol, Ticker>,
+    flow: Flow,
+    events: mpsc::Sender<MarketEvent>,
+    /// Numbers of requests used in this session.
+    requests: u32,
+    dialer: PhantomData<fn() -> D>,
+}
+
+impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
+    /// Sessions one after the other, until nobody listens. Waits in between are bounded by the settings.
+    async fn run(mut self) {
+        let mut backoff = self.venue.rest().backoff();
+        loop {
+            let began = Instant::now();
+            let ended = match self.listen().await {
+                Ok(never) => match never {},
+                Err(ended) => ended,
+            };
+            let event = match ended {
+                Ended::ListenerGone => return,
+                Ended::Broken => MarketEvent::Disconnected { at: self.venue.rest().clock.now() },
+                Ended::Refused(error) => MarketEvent::Refused(error),
+            };
+            if self.events.send(event).await.is_err() {
+                return;
+            }
+            if began.elapsed() >= GOOD_SESSION {
+                backoff.reset();
+            }
+            tokio::time::sleep(backoff.next_wait()).await;
+        }
+    }
+
+    async fn listen(&mut self) -> Result<Infallible, Ended> {
+        let mut links = self.venue.open().await?;
+        self.tickers.clear();
+        self.flow.reset();
+        self.subscribe(&mut links).await?;
+        // Without the venue's clock ours must do; it only decides which candles count as closed.
+        drop(self.venue.rest().ensure_venue_time().await);
+        self.fill_to_now().await?;
+        self.events.send(MarketEvent::Resynced { at: self.venue.rest().clock.now() }).await?;
+        loop {
+            match links.next().await? {
+                (link, Tick::News(text)) => {
+                    for symbol in self.read(link, &text).await? {
+                        self.renew(&mut links, symbol).await?;
+                    }
+                }
+                (_, Tick::Quiet) => {
+                    for symbol in self.flow.overdue(self.venue.rest().venue_now()) {
+                        self.renew(&mut links, symbol).await?;
+                    }
+                    self.fetch_overdue().await?;
+                }
+            }
+        }
+    }
+
+    async fn subscribe(&mut self, links: &mut Links<D>) -> Result<(), Ended> {
+        let asks = self.venue.asks(&self.wants);
+        self.requests = asks.iter().map(|ask| ask.number).max().unwrap_or_default();
+        for ask in asks {
+            let venue = &self.venue;
+            match links.ask(&ask, |ask, text| venue.hear(ask, text)).await {
+                Ok(()) => {}
+                // One instrument that the venue does not stream must not silence the others.
+                Err(Ended::Refused(error)) => self.events.send(MarketEvent::Refused(error)).await?,
+                Err(ended) => return Err(ended),
+            }
+        }
+        Ok(())
+    }
+
+    /// Has a book sent or fetched anew. One that does not come is asked for again when it is overdue.
+    async fn renew(&mut self, links: &mut Links<D>, symbol: Symbol) -> Result<(), Ended> {
+        match self.venue.renewal(symbol, self.requests + 1) {
+            Renewal::Frames(link, frames) => {
+                for frame in frames {
+                    self.requests += 1;
+                    links.send(link, frame).await?;
+                }
+            }
+            Renewal::Question => {
+                if let Ok(Some(book)) = self.venue.book(symbol).await {
+                    let at = self.venue.rest().venue_now();
+                    // A book that is refused at once will be overdue.
+                    let _verdict = self.flow.take_book(symbol, &book, at);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings every series that has a past up to the last candle that is surely closed.
+    async fn fill_to_now(&mut self) -> Result<(), Ended> {
+        let settling = self.venue.rest().settings.candle_settling;
+        let settling_ms = i64::try_from(settling.as_millis()).unwrap_or(i64::MAX);
+        for index in 0..self.trackers.len() {
+            let timeframe = self.trackers[index].series().timeframe;
+            let now = self.venue.rest().venue_now();
+            let closed_for = now.since_ms(timeframe.open_of(now));
+            if let Ok(wait) = u64::try_from(settling_ms - closed_for) {
+                // Its confirmation may have gone out before we listened.
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+            let until = timeframe.open_of(self.venue.rest().venue_now());
+            if V::CANDLES == Offered::No {
+                self.trackers[index].begin_before(until);
+            }
+            if let Some(missing) = self.trackers[index].missing_before(until) {
+                self.fetch(index, missing).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch_overdue(&mut self) -> Result<(), Ended> {
+        let now = self.venue.rest().venue_now();
+        let late_ms = match V::CANDLES {
+            Offered::Yes => LATE_MS,
+            Offered::No => {
+                i64::try_from(self.venue.rest().settings.candle_settling.as_millis()).unwrap_or(LATE_MS)
+            }
+        };
+        for index in 0..self.trackers.len() {
+            if let Some(missing) = self.trackers[index].overdue(now, late_ms) {
+                self.fetch(index, missing).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Fetches and delivers missing candles. What cannot be had now is tried again before the next candle and is
+    /// reported as a gap then.
+    async fn fetch(&mut self, index: usize, missing: Missing) -> Result<(), Ended> {
+        let series = *self.trackers[index].series();
+        let Missing { from, until } = missing;
+        let range = CandleRange { symbol: series.symbol, timeframe: series.timeframe, from, until };
+        if let Ok(candles) = self.venue.candles(&range).await {
+            for candle in candles {
+                self.deliver(index, candle, CandleOrigin::Fetched).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliver(&mut self, index: usize, candle: Candle, origin: CandleOrigin) -> Result<(), Ended> {
+        for event in self.trackers[index].take(candle, origin) {
+            if let MarketEvent::CandleClosed { candle, .. } = &event {
+                for beside in self.flow.beside(self.trackers[index].series(), candle) {
+                    self.events.send(beside).await?;
+                }
+            }
+            self.events.send(event).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes in a message; the books that must be had anew come back.
+    async fn read(&mut self, link: LinkNo, text: &Utf8Bytes) -> Result<Vec<Symbol>, Ended> {
+        let mut lost = vec![];
+        for news in self.venue.read(link, text) {
+            match news {
+                News::Heard(symbol, at) if link == V::TRADES_LINK => self.flow.heard(symbol, at),
+                News::Heard(_, at) => self.flow.time_is(at),
+                News::Candle(symbol, timeframe, candle, state) => {
+                    self.take_candle(symbol, timeframe, candle, state).await?;
+                }
+                News::Ticker(change) => self.take_ticker(change)?,
+                News::Book(symbol, update) => {
+                    if self.flow.take_book(symbol, &update, update.at) == Verdict::Renew {
+                        lost.push(symbol);
+                    }
+                }
+                News::Trades { symbol, id, rows } => self.flow.take_trades(symbol, id, &rows),
+                News::Unreadable(error, harm) => {
+                    self.flow.harm(harm);
+                    self.events.send(MarketEvent::Undecodable(error)).await?;
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    async fn take_candle(
+        &mut self,
+        symbol: Symbol,
+        timeframe: Timeframe,
+        candle: Candle,
+        state: CandleState,
+    ) -> Result<(), Ended> {
+        let is_it =
+            |tracker: &Tracker| (tracker.series().symbol, tracker.series().timeframe) == (symbol, timeframe);
+        let Some(index) = self.trackers.iter().position(is_it) else { return Ok(()) };
+        match state {
+            CandleState::Forming => self.offer(MarketEvent::CandleForming { symbol, timeframe, candle }),
+            CandleState::Closed => {
+                if let Some(missing) = self.trackers[index].missing_before(candle.open_time) {
+                    self.fetch(index, missing).await?;
+                }
+                self.deliver(index, candle, CandleOrigin::Stream).await
+            }
+        }
+    }
+
+    fn take_ticker(&mut self, change: Ticker) -> Result<(), Ended> {
+        let ticker = match self.tickers.get(&change.symbol) {
+            Some(was) => was.changed_by(&change),
+            None => change,
+        };
+        self.tickers.insert(ticker.symbol, ticker);
+        self.offer(MarketEvent::Ticker(ticker))
+    }
+
+    /// Gives news that only matters now; drops it when the program is slow.
+    fn offer(&self, event: MarketEvent) -> Result<(), Ended> {
+        match self.events.try_send(event) {
+            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Ended::ListenerGone),
+        }
+    }
+}
