@@ -10,6 +10,7 @@ use keyhold_domain::{
     Position, Symbol, Timestamp,
 };
 
+use crate::bitmex::{Bitmex, BitmexMarket};
 use crate::bybit::{Bybit, BybitMarket};
 use crate::clock::Clock;
 use crate::error::VenueError;
@@ -73,6 +74,8 @@ pub(crate) use delegate_market_data;
 /// Any venue's public side.
 #[derive(Debug)]
 pub enum AnyMarket<D> {
+    /// BitMEX.
+    Bitmex(BitmexMarket<D>),
     /// Bybit.
     Bybit(BybitMarket<D>),
 }
@@ -80,6 +83,8 @@ pub enum AnyMarket<D> {
 /// Any venue with a key.
 #[derive(Debug)]
 pub enum AnyVenue<D> {
+    /// BitMEX.
+    Bitmex(Bitmex<D>),
     /// Bybit.
     Bybit(Bybit<D>),
 }
@@ -89,7 +94,8 @@ impl<D: Dialer> AnyMarket<D> {
     pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
         match config.endpoints.exchange() {
             Exchange::Bybit => BybitMarket::from_config(config, dialer, clock).map(Self::Bybit),
-            exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
+            Exchange::Bitmex => BitmexMarket::from_config(config, dialer, clock).map(Self::Bitmex),
+            exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx) => {
                 Err(HostError::NoAdapter(exchange))
             }
         }
@@ -98,6 +104,7 @@ impl<D: Dialer> AnyMarket<D> {
     /// Adds a key's rights.
     pub fn with_key(self, signer: Arc<dyn Signer>) -> AnyVenue<D> {
         match self {
+            Self::Bitmex(market) => AnyVenue::Bitmex(Bitmex::new(market, signer)),
             Self::Bybit(market) => AnyVenue::Bybit(Bybit::new(market, signer)),
         }
     }
@@ -107,6 +114,7 @@ impl<D: Dialer> AnyMarket<D> {
 macro_rules! each_arm {
     ($enum:ident, $self:ident, $inner:ident => $call:expr) => {
         match $self {
+            $enum::Bitmex($inner) => $call,
             $enum::Bybit($inner) => $call,
         }
     };

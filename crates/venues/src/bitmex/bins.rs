@@ -120,9 +120,9 @@ impl Forming {
         self.bin
     }
 
-    /// The stream broke: parts are missing.
-    pub fn lose(&mut self) {
-        self.parts.clear();
+    /// What is made.
+    pub const fn timeframe(&self) -> Timeframe {
+        self.timeframe
     }
 
     /// Takes a closed part. Gives the candle when it is whole; when parts of it are missing it is left to be fetched.

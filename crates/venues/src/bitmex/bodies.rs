@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::contracts::settlement_name;
 use crate::signer::{
-    AmendOrder, CancelAll, CancelOrder, OrderRef, OrderSelection, Scope, SetLeverage, SignerRefusal,
+    AmendOrder, CancelAll, CancelMany, CancelOrder, OrderRef, OrderSelection, Scope, SetLeverage, SignerRefusal,
 };
 
 /// JSON of a body or frame.
@@ -155,6 +155,22 @@ pub fn cancel(cancel: &CancelOrder) -> String {
 }
 
 #[derive(Serialize)]
+struct CancelManyBody {
+    #[serde(rename = "orderID", skip_serializing_if = "Vec::is_empty")]
+    order_ids: Vec<String>,
+    #[serde(rename = "clOrdID", skip_serializing_if = "Vec::is_empty")]
+    client_ids: Vec<String>,
+}
+
+/// The end of orders that are named one by one.
+pub fn cancel_many(cancel: &CancelMany) -> String {
+    let (order_ids, client_ids): (Vec<_>, Vec<_>) =
+        cancel.orders.iter().map(|cancel| names(cancel.order)).unzip();
+    let all = |names: Vec<Option<String>>| names.into_iter().flatten().collect();
+    text_of(&CancelManyBody { order_ids: all(order_ids), client_ids: all(client_ids) })
+}
+
+#[derive(Serialize)]
 struct CancelAllBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     symbol: Option<Symbol>,
@@ -181,7 +197,7 @@ pub fn cancel_all(cancel: &CancelAll) -> Result<String, SignerRefusal> {
     };
     let ord_type = match cancel.selection {
         OrderSelection::All => None,
-        OrderSelection::StopOrders => Some(["Stop", "MarketIfTouched"]),
+        OrderSelection::StopOrders | OrderSelection::TriggerOrders => Some(["Stop", "MarketIfTouched"]),
     };
     let filter = (settl_currency.is_some() || ord_type.is_some())
         .then(|| text_of(&OrderFilter { settl_currency, ord_type }));

@@ -5,7 +5,7 @@ use keyhold_domain::{
     ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate, Side, Timestamp,
 };
 
-use super::contracts::{Contract, Contracts, asset, currency};
+use super::contracts::{Contract, asset, currency};
 use super::wire::{Field, Flag, IsoTime, WireCommission, WireFunding, WireInstrument, WireTrade};
 use crate::error::WireError;
 use crate::port::{Fees, FundingRate, Ticker};
@@ -101,49 +101,23 @@ fn funding_hours(field: &Field<'_>) -> Result<u32, WireError> {
     hours.ok_or(invalid("fundingInterval", "whole hours after the beginning of 2000"))
 }
 
-/// The contract of a row, when it is one of ours, by its symbol.
-pub fn known<'a>(contracts: &Contracts, symbol: &Field<'a>) -> Option<Contract> {
-    contracts.of(symbol.text())
-}
-
-/// Prices; what the message does not tell stays as it was in `before`. A snapshot and a change are read alike.
-pub fn ticker(
-    row: &WireInstrument<'_>,
-    contract: Contract,
-    before: Option<Ticker>,
-    now: Timestamp,
-) -> Result<Ticker, WireError> {
+/// Prices; what the message does not tell is `None`. A whole row and a change are read alike.
+pub fn ticker(row: &WireInstrument<'_>, contract: Contract, now: Timestamp) -> Result<Ticker, WireError> {
     let symbol = row.symbol.get(TICKER, "symbol")?;
     let at = row.at.maybe(TICKER, "timestamp")?.map_or(now, |IsoTime(at)| at);
-    let was = before.unwrap_or(Ticker {
-        symbol,
-        last: None,
-        mark: None,
-        index: None,
-        bid: None,
-        ask: None,
-        funding_rate: None,
-        next_funding: None,
-        open_interest: None,
-        at,
-    });
     let rate: Option<Decimal> = row.funding_rate.maybe(TICKER, "fundingRate")?;
     let open: Option<Decimal> = row.open_interest.maybe(TICKER, "openInterest")?;
+    let next = row.next_funding.maybe(TICKER, "fundingTimestamp")?;
     Ok(Ticker {
-        symbol,
-        last: row.last.nonzero(TICKER, "lastPrice")?.or(was.last),
-        mark: row.mark.nonzero(TICKER, "markPrice")?.or(was.mark),
-        index: row.index.nonzero(TICKER, "indicativeSettlePrice")?.or(was.index),
-        bid: row.bid.nonzero(TICKER, "bidPrice")?.or(was.bid),
-        ask: row.ask.nonzero(TICKER, "askPrice")?.or(was.ask),
-        funding_rate: rate.map(Rate::new).or(was.funding_rate),
-        next_funding: row
-            .next_funding
-            .maybe(TICKER, "fundingTimestamp")?
-            .map(|IsoTime(at)| at)
-            .or(was.next_funding),
-        open_interest: open.and_then(|open| contract.quantity(open)).or(was.open_interest),
-        at,
+        last: row.last.nonzero(TICKER, "lastPrice")?,
+        mark: row.mark.nonzero(TICKER, "markPrice")?,
+        index: row.index.nonzero(TICKER, "indicativeSettlePrice")?,
+        bid: row.bid.nonzero(TICKER, "bidPrice")?,
+        ask: row.ask.nonzero(TICKER, "askPrice")?,
+        funding_rate: rate.map(Rate::new),
+        next_funding: next.map(|IsoTime(at)| at),
+        open_interest: open.and_then(|open| contract.quantity(open)),
+        ..Ticker::empty(symbol, at)
     })
 }
 

@@ -4,25 +4,49 @@
 //! moving or converting money, for sub-accounts and for managing keys, and a test keeps it so.
 //! Limits: 120 requests a minute and key, and 10 a second for calls that change orders (venues.md 7).
 
+use std::time::Duration;
+
+pub use crate::common::endpoint::Endpoint;
+use crate::rate_limit::{Cost, Limit, LimitName};
 use crate::signer::Verb;
 
-/// One call of the venue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Endpoint {
-    /// Read, write, change or end.
-    pub verb: Verb,
-    /// Path below the host.
-    pub path: &'static str,
-    /// What is being done, for error texts.
-    pub doing: &'static str,
+/// Requests with a key.
+pub const SIGNED: LimitName = "requests with a key";
+/// Requests without a key.
+pub const UNSIGNED: LimitName = "requests without a key";
+/// Calls that change orders.
+pub const ORDER_CALLS: LimitName = "order calls";
+
+const READ: &[Cost] = &[Cost { name: SIGNED, tokens: 1 }];
+const PUBLIC: &[Cost] = &[Cost { name: UNSIGNED, tokens: 1 }];
+const ORDER: &[Cost] = &[Cost { name: SIGNED, tokens: 1 }, Cost { name: ORDER_CALLS, tokens: 1 }];
+
+/// Documented limits. The answers' headers correct them.
+pub fn limits() -> impl Iterator<Item = (LimitName, Limit)> {
+    let per = |requests, seconds| Limit { requests, per: Duration::from_secs(seconds) };
+    [(SIGNED, per(120, 60)), (UNSIGNED, per(30, 60)), (ORDER_CALLS, per(10, 1))].into_iter()
+}
+
+/// What an address may ask in all: with and without a key.
+pub const ADDRESS_LIMIT: Limit = Limit { requests: 150, per: Duration::from_secs(60) };
+
+/// How long an address stays shut out when BitMEX does not say (venues.md 7: repeated refusals lead to a ban).
+pub const BAN_PAUSE: Duration = Duration::from_mins(10);
+
+const fn public(path: &'static str, doing: &'static str) -> Endpoint {
+    Endpoint::new(Verb::Get, path, doing).costing(PUBLIC)
 }
 
 const fn get(path: &'static str, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Get, path, doing }
+    Endpoint::new(Verb::Get, path, doing).costing(READ)
 }
 
 const fn post(path: &'static str, doing: &'static str) -> Endpoint {
-    Endpoint { verb: Verb::Post, path, doing }
+    Endpoint::new(Verb::Post, path, doing).costing(READ)
+}
+
+const fn order(verb: Verb, path: &'static str, doing: &'static str) -> Endpoint {
+    Endpoint::new(verb, path, doing).costing(ORDER)
 }
 
 macro_rules! endpoints {
@@ -36,15 +60,15 @@ macro_rules! endpoints {
 
 endpoints! {
     /// News of the venue. Asked for its headers, which tell the venue's time.
-    ANNOUNCEMENTS = get("/api/v1/announcement", "reading the venue's clock");
+    ANNOUNCEMENTS = public("/api/v1/announcement", "reading the venue's clock");
     /// All listed contracts.
-    INSTRUMENTS = get("/api/v1/instrument/active", "reading instruments");
+    INSTRUMENTS = public("/api/v1/instrument/active", "reading instruments");
     /// One contract with its prices.
-    INSTRUMENT = get("/api/v1/instrument", "reading prices");
+    INSTRUMENT = public("/api/v1/instrument", "reading prices");
     /// Candles.
-    BUCKETS = get("/api/v1/trade/bucketed", "reading candles");
+    BUCKETS = public("/api/v1/trade/bucketed", "reading candles");
     /// Past funding rates.
-    FUNDING = get("/api/v1/funding", "reading funding rates");
+    FUNDING = public("/api/v1/funding", "reading funding rates");
     /// What the keys of the user may do.
     KEYS = get("/api/v1/apiKey", "reading the key's permissions");
     /// Balances.
@@ -58,15 +82,15 @@ endpoints! {
     /// Fills and funding payments.
     EXECUTIONS = get("/api/v1/execution/tradeHistory", "reading executions");
     /// A new order.
-    PLACE = post("/api/v1/order", "placing an order");
+    PLACE = order(Verb::Post, "/api/v1/order", "placing an order");
     /// A changed order.
-    AMEND = Endpoint { verb: Verb::Put, path: "/api/v1/order", doing: "changing an order" };
+    AMEND = order(Verb::Put, "/api/v1/order", "changing an order");
     /// The end of an order.
-    CANCEL = Endpoint { verb: Verb::Delete, path: "/api/v1/order", doing: "canceling an order" };
+    CANCEL = order(Verb::Delete, "/api/v1/order", "canceling an order");
     /// The end of many orders.
-    CANCEL_ALL = Endpoint { verb: Verb::Delete, path: "/api/v1/order/all", doing: "canceling all orders" };
+    CANCEL_ALL = order(Verb::Delete, "/api/v1/order/all", "canceling all orders");
     /// The venue cancels all orders when it hears nothing more.
-    SWITCH = post("/api/v1/order/cancelAllAfter", "setting the dead-man's switch");
+    SWITCH = order(Verb::Post, "/api/v1/order/cancelAllAfter", "setting the dead-man's switch");
     /// Leverage of an instrument.
     LEVERAGE = post("/api/v1/position/leverage", "setting the leverage");
     /// Isolated or cross margin of an instrument.
@@ -117,8 +141,17 @@ mod tests {
 
     #[test]
     fn paths_are_written_nowhere_else() {
-        let sources =
-            [include_str!("mod.rs"), include_str!("render.rs"), include_str!("bodies.rs")];
+        let sources = [
+            include_str!("mod.rs"),
+            include_str!("render.rs"),
+            include_str!("bodies.rs"),
+            include_str!("rest.rs"),
+            include_str!("account.rs"),
+            include_str!("orders.rs"),
+            include_str!("market.rs"),
+            include_str!("market_stream.rs"),
+            include_str!("account_stream.rs"),
+        ];
         for source in sources {
             assert!(!source.contains("\"/api/"), "a path outside of the list");
         }

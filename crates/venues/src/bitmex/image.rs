@@ -13,7 +13,7 @@ use super::wire::{Field, WireLevel};
 use crate::book::{BookKind, BookUpdate, Depth, Follows};
 use crate::error::WireError;
 
-/// Rows of one table at most; finished orders leave it.
+/// Rows of one table at most. A table that outgrows it is thrown away; the connection then begins anew.
 const MOST_ROWS: usize = 10_000;
 
 /// What a message does to a table.
@@ -96,11 +96,6 @@ impl Image {
     /// Whether the partial has come and the table has not grown beyond all bounds since.
     pub const fn is_whole(&self) -> bool {
         self.whole
-    }
-
-    /// Forgets a row that will not change any more. `key` is the field's text as JSON.
-    pub fn forget(&mut self, key: &str) {
-        self.rows.remove(key);
     }
 }
 
@@ -211,9 +206,9 @@ mod tests {
         assert_eq!(told, [r#"{"cumQty":0,"orderID":"a","price":0.10}"#]);
         let told = image.take(Action::Update, rows(r#"[{"orderID":"a","cumQty":5}]"#)).unwrap();
         assert_eq!(told, [r#"{"cumQty":5,"orderID":"a","price":0.10}"#]);
-        image.forget(r#""a""#);
+        assert_eq!(image.take(Action::Delete, rows(r#"[{"orderID":"a"}]"#)).unwrap(), [""; 0]);
         let told = image.take(Action::Update, rows(r#"[{"orderID":"a","cumQty":6}]"#)).unwrap();
-        assert_eq!(told, [r#"{"cumQty":6,"orderID":"a"}"#]);
+        assert_eq!(told, [r#"{"cumQty":6,"orderID":"a"}"#], "what is left of an unknown row is told as it came");
         assert!(image.take(Action::Update, rows(r#"[{"cumQty":6}]"#)).is_err());
     }
 

@@ -90,10 +90,13 @@ pub fn render(intent: &Intent) -> Result<Rendered, SignerRefusal> {
         Intent::CancelAll(cancel) => write(endpoints::CANCEL_ALL, bodies::cancel_all(cancel)?),
         Intent::SetLeverage(set) => write(endpoints::LEVERAGE, bodies::leverage(set)),
         Intent::DeadMansSwitch { after, .. } => write(endpoints::SWITCH, bodies::switch(*after)),
+        Intent::CancelMany(cancel) => write(endpoints::CANCEL, bodies::cancel_many(cancel)),
         Intent::Query(query) => render_query(query),
         Intent::StreamLogin => return Ok(Rendered::Login),
         // One net position is all there is; margin modes belong to instruments; streams know no challenge and no token.
-        Intent::SetMarginMode(_)
+        Intent::PlaceIn(..)
+        | Intent::SetLeverageIn(..)
+        | Intent::SetMarginMode(_)
         | Intent::UseOneWayMode { .. }
         | Intent::StreamChallenge(_)
         | Intent::StreamToken(_) => return Err(SignerRefusal::NotOffered),
@@ -220,7 +223,7 @@ fn render_query(query: &Query) -> Unsigned {
             };
             let ord_type = match selection {
                 OrderSelection::All => None,
-                OrderSelection::StopOrders => Some(["Stop", "MarketIfTouched"]),
+                OrderSelection::StopOrders | OrderSelection::TriggerOrders => Some(["Stop", "MarketIfTouched"]),
             };
             let filter = Filter { open: Some(true), ord_type, ..Filter::default() };
             let pairs = pairs.maybe("symbol", symbol.map(|symbol| symbol.to_string()));

@@ -68,7 +68,7 @@ record! {
 
 record! {
     /// A level of the table `orderBookL2_25`. Changes carry only what changed.
-    WireLevel { symbol = "symbol", id = "id", side = "side", size = "size", price = "price" }
+    WireLevel { symbol = "symbol", id = "id", side = "side", size = "size", price = "price", at = "timestamp" }
 }
 
 record! {
