@@ -53,8 +53,11 @@ impl KeySigner {
             | Intent::StreamChallenge(_)
             | Intent::StreamToken(_) => true,
             // The bot cancels one by one: a sweep would take orders that are not its own, and so would the venue's switch.
-            // It leaves the account's margin mode alone.
-            Intent::CancelAll(_) | Intent::SetMarginMode(_) | Intent::DeadMansSwitch { .. } => false,
+            // It leaves the margin mode alone.
+            Intent::CancelAll(_)
+            | Intent::SetMarginMode(_)
+            | Intent::SetMarginModeOf { .. }
+            | Intent::DeadMansSwitch { .. } => false,
         }
     }
 }

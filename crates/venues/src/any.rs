@@ -207,6 +207,9 @@ impl<D: Dialer> TradingVenue for AnyVenue<D> {
     async fn set_margin_mode(&self, mode: MarginMode) -> Result<(), VenueError> {
         each_arm!(AnyVenue, self, it => it.set_margin_mode(mode).await)
     }
+    async fn set_margin_mode_of(&self, symbol: Symbol, mode: MarginMode) -> Result<(), VenueError> {
+        each_arm!(AnyVenue, self, it => it.set_margin_mode_of(symbol, mode).await)
+    }
     async fn position_mode(&self, symbol: Symbol) -> Result<PositionMode, VenueError> {
         each_arm!(AnyVenue, self, it => it.position_mode(symbol).await)
     }

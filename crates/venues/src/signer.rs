@@ -204,6 +204,13 @@ pub enum Intent {
     SetLeverageIn(SetLeverage, MarginMode),
     /// Set the margin mode. On Bybit it holds for the whole account.
     SetMarginMode(MarginMode),
+    /// Set the margin mode of an instrument at a venue where each has its own (Binance).
+    SetMarginModeOf {
+        /// The instrument.
+        symbol: Symbol,
+        /// Isolated or cross.
+        mode: MarginMode,
+    },
     /// Use one net position per instrument.
     UseOneWayMode {
         /// The instrument.

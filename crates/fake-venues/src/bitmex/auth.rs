@@ -128,7 +128,8 @@ mod tests {
     #[test]
     fn the_signature_is_the_documented_one() {
         let secret = "chNOOS4KvNXR_Xq4k4c9qsfoKWvnDecLATCRlcBwyKDYnWgO";
-        let body = r#"{"symbol":"XBTM15","price":219.0,"clOrdID":"mm_bitmex_1a/oemUeQ4CAJZgP3fjHsA","orderQty":98}"#;
+        let body =
+            r#"{"symbol":"XBTM15","price":219.0,"clOrdID":"mm_bitmex_1a/oemUeQ4CAJZgP3fjHsA","orderQty":98}"#;
         let cases = [
             (
                 "GET/api/v1/instrument1518064236".to_owned(),

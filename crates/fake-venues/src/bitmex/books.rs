@@ -84,9 +84,8 @@ pub(crate) fn changes(
 /// `orderBook10`: ten levels of each side as they stand.
 pub(crate) fn ten(feed: &Feed, now: Timestamp) -> Value {
     let levels = levels(feed, 10);
-    let cell = |price: &Price, size: &Decimal| {
-        json!([num(price.get()), num(contracts(&feed.instrument, *size))])
-    };
+    let cell =
+        |price: &Price, size: &Decimal| json!([num(price.get()), num(contracts(&feed.instrument, *size))]);
     let (mut bids, mut asks) = (Vec::new(), Vec::new());
     for (key, size) in &levels {
         match key {

@@ -63,7 +63,13 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint(Verb::Put, "/api/v1/order", Access::Order, Burst::Orders, trade::amend),
     Endpoint(Verb::Delete, "/api/v1/order", Access::Order, Burst::Orders, trade::cancel),
     Endpoint(Verb::Delete, "/api/v1/order/all", Access::Order, Burst::Orders, trade::cancel_all),
-    Endpoint(Verb::Post, "/api/v1/order/cancelAllAfter", Access::Order, Burst::Orders, trade::cancel_all_after),
+    Endpoint(
+        Verb::Post,
+        "/api/v1/order/cancelAllAfter",
+        Access::Order,
+        Burst::Orders,
+        trade::cancel_all_after,
+    ),
 ];
 
 /// Requests of one key in one minute, of one address without a key in one minute, of order calls in one second.

@@ -1,9 +1,7 @@
 //! Instruments as BitMEX lists them: `XBTUSDT` (linear) and `XBTUSD` (inverse), and the quanto `ETHUSD`, which is only
 //! shown: nobody can trade it here.
 
-use keyhold_domain::{
-    Asset, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate,
-};
+use keyhold_domain::{Asset, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Quantity, Rate};
 use serde_json::{Value, json};
 
 use super::units::{coin_name, contract_size, currency, maybe, num, stamp};

@@ -184,6 +184,8 @@ pub(crate) fn assets(_call: &mut Call<'_>) -> Result<Value, Failure> {
         })
     };
     Ok(json!([
-        row("XBT", "XBt", "Bitcoin", 8), row("USDT", "USDt", "Tether", 6), row("ETH", "Gwei", "Ethereum", 9),
+        row("XBT", "XBt", "Bitcoin", 8),
+        row("USDT", "USDt", "Tether", 6),
+        row("ETH", "Gwei", "Ethereum", 9),
     ]))
 }

@@ -2,8 +2,8 @@
 //! REST and streams use the same objects.
 
 use keyhold_domain::{
-    ContractType, Decimal, Instrument, Liquidity, MarginMode, OrderKind, OrderStatus, PositionEffect, RefusalCode,
-    Side, TimeInForce, TriggerDirection, TriggerSource,
+    ContractType, Decimal, Instrument, Liquidity, MarginMode, OrderKind, OrderStatus, PositionEffect,
+    RefusalCode, Side, TimeInForce, TriggerDirection, TriggerSource,
 };
 use keyhold_simulator::exchange::{AccountId, FillCause, FillReport, FundingPayment, Order, Refusal};
 use serde_json::{Value, json};
@@ -54,7 +54,9 @@ const fn time_in_force(kind: &OrderKind) -> &'static str {
         OrderKind::Market | OrderKind::Limit { time_in_force: TimeInForce::Ioc, .. } => "ImmediateOrCancel",
         OrderKind::Limit { time_in_force: TimeInForce::Fok, .. } => "FillOrKill",
         OrderKind::StopMarket { .. }
-        | OrderKind::Limit { time_in_force: TimeInForce::Gtc | TimeInForce::PostOnly, .. } => "GoodTillCancel",
+        | OrderKind::Limit { time_in_force: TimeInForce::Gtc | TimeInForce::PostOnly, .. } => {
+            "GoodTillCancel"
+        }
     }
 }
 
@@ -96,7 +98,8 @@ pub(crate) fn order(order: &Order, instrument: &Instrument) -> Value {
         OrderKind::Market | OrderKind::Limit { .. } => None,
     };
     let waits = order.status == OrderStatus::Untriggered;
-    let triggered = if stop.is_some() && !waits && !order.status.is_final() { "StopOrderTriggered" } else { "" };
+    let triggered =
+        if stop.is_some() && !waits && !order.status.is_final() { "StopOrderTriggered" } else { "" };
     let leaves = if order.status.is_final() { Decimal::ZERO } else { order.remaining() };
     json!({
         "orderID": order.venue_id, "clOrdID": order.name.map_or_else(String::new, |name| name.to_string()),

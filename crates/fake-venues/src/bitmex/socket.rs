@@ -109,7 +109,10 @@ fn subscribe(state: &mut State, sender: Sender, topic: &str, request: &Value) ->
     }
     if !stream::is_topic(state, topic) {
         let table = topic.split(':').next().unwrap_or_default();
-        return vec![refusal(&Failure::new(400, format!("Unknown or expired symbol or table: {table}")), request)];
+        return vec![refusal(
+            &Failure::new(400, format!("Unknown or expired symbol or table: {table}")),
+            request,
+        )];
     }
     if let Some(socket) = state.core.hub.socket(sender.number) {
         socket.topics.insert(topic.to_owned());
@@ -130,7 +133,8 @@ fn unsubscribe(state: &mut State, sender: Sender, topic: &str, request: &Value) 
 /// The dead-man's switch over the stream.
 fn switch(state: &mut State, sender: Sender, args: &[String], request: &Value) -> String {
     let account = state.core.hub.socket(sender.number).and_then(|socket| socket.account);
-    let timeout: Option<i64> = args.first().and_then(|text| text.parse().ok()).filter(|timeout| *timeout >= 0);
+    let timeout: Option<i64> =
+        args.first().and_then(|text| text.parse().ok()).filter(|timeout| *timeout >= 0);
     let (Some(account), Some(timeout)) = (account, timeout) else {
         return refusal(&Failure::new(401, "cancelAllAfter wants a login and a timeout"), request);
     };

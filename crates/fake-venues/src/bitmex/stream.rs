@@ -54,9 +54,8 @@ pub(crate) fn is_account_topic(topic: &str) -> bool {
 pub(crate) fn is_topic(state: &State, topic: &str) -> bool {
     let (table, symbol) = table_of(topic);
     let known = is_account_topic(topic) || MARKET_TABLES.iter().any(|(name, _)| *name == table);
-    let listed = |symbol: &str| {
-        symbol.parse::<Symbol>().is_ok_and(|symbol| state.core.world.feed(symbol).is_some())
-    };
+    let listed =
+        |symbol: &str| symbol.parse::<Symbol>().is_ok_and(|symbol| state.core.world.feed(symbol).is_some());
     known && symbol.is_none_or(listed)
 }
 
@@ -151,10 +150,8 @@ fn account_rows(core: &Core, table: &str, symbol: Option<&str>, account: Account
     let rows: Vec<Value> = match table {
         "order" => {
             let open = core.world.exchange.open_orders(account);
-            open.filter_map(|order| {
-                Some(shapes::order(order, &core.world.feed(order.symbol)?.instrument))
-            })
-            .collect()
+            open.filter_map(|order| Some(shapes::order(order, &core.world.feed(order.symbol)?.instrument)))
+                .collect()
         }
         "position" => {
             let rows = core.world.feeds.iter().map(|feed| shapes::position(core, account, feed));
@@ -301,7 +298,12 @@ fn account_news(state: &mut State, account: AccountId, event: &ExchangeEvent) ->
         }
         ExchangeEvent::Funding(_, payment) => {
             let Some(feed) = feed(payment.symbol) else { return vec![] };
-            vec![("execution", Some(payment.symbol), "insert", vec![shapes::funding(payment, &feed.instrument)])]
+            vec![(
+                "execution",
+                Some(payment.symbol),
+                "insert",
+                vec![shapes::funding(payment, &feed.instrument)],
+            )]
         }
         ExchangeEvent::Position(_, position) => {
             let row = feed(position.symbol).and_then(|feed| shapes::position(core, account, feed).ok());

@@ -1,12 +1,10 @@
 //! Orders over REST. Answers show the order as it stands after the request.
 
 use keyhold_domain::{
-    Decimal, Instrument, OrderKind, PositionEffect, Quantity, Side, Symbol, TimeInForce, TriggerDirection, TriggerSource,
-    VenueOrderId,
+    Decimal, Instrument, OrderKind, PositionEffect, Quantity, Side, Symbol, TimeInForce, TriggerDirection,
+    TriggerSource, VenueOrderId,
 };
-use keyhold_simulator::exchange::{
-    Amendment, CancelFilter, Input, Order, OrderName, OrderRef, OrderRequest,
-};
+use keyhold_simulator::exchange::{Amendment, CancelFilter, Input, Order, OrderName, OrderRef, OrderRequest};
 use serde_json::{Value, json};
 
 use super::call::Call;

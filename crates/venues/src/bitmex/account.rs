@@ -2,11 +2,11 @@
 //! stated bounds; a list that does not end is an error and never a short list. BitMEX lists both products together;
 //! rows of the other one are left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keyhold_domain::{
-    Balance, ClientOrderId, Decimal, Fill, KeyFacts, MarginMode, OpenOrder, OrderStatus, OrderUpdate, Position,
-    RefusalCode, Symbol, Timestamp,
+    Balance, ClientOrderId, Decimal, Fill, KeyFacts, MarginMode, OpenOrder, OrderStatus, OrderUpdate,
+    Position, RefusalCode, Symbol, Timestamp,
 };
 
 use super::Bitmex;
@@ -19,7 +19,8 @@ use crate::common::rest::{not_signed, unreadable};
 use crate::error::{UnknownCause, VenueError, WireError};
 use crate::port::{AccountSettings, Fees, FundingPayment, OrderReport};
 use crate::signer::{
-    ExecutionKind, ExecutionQuery, Intent, OrderRef, OrderSelection, Query, Scope, SignedRequest, SignerRefusal,
+    ExecutionKind, ExecutionQuery, Intent, OrderRef, OrderSelection, Query, Scope, SignedRequest,
+    SignerRefusal,
 };
 use crate::transport::Dialer;
 
@@ -261,9 +262,11 @@ enum Completion {
     Whole,
 }
 
+/// Oldest first, each once. Fills of one instant stay in BitMEX's order: its ids say nothing about it.
 fn in_order(mut fills: Vec<Fill>) -> Vec<Fill> {
-    fills.sort_by_key(|fill| (fill.at, fill.fill_id));
-    fills.dedup_by_key(|fill| fill.fill_id);
+    let mut seen = BTreeSet::new();
+    fills.retain(|fill| seen.insert(fill.fill_id));
+    fills.sort_by_key(|fill| fill.at);
     fills
 }
 
@@ -279,7 +282,8 @@ fn from_fills_alone(
         Completion::Whole => OrderStatus::Filled,
         Completion::Partial => OrderStatus::PartiallyFilled,
     };
-    let filled = fills.iter().map(|fill| fill.quantity.get()).try_fold(Decimal::ZERO, Decimal::checked_add)?;
+    let filled =
+        fills.iter().map(|fill| fill.quantity.get()).try_fold(Decimal::ZERO, Decimal::checked_add)?;
     let update = OrderUpdate {
         client_id: id,
         venue_id: Some(last.venue_order_id),

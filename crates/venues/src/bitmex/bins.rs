@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(prices, ["10", "21", "9", "15"]);
         assert_eq!(first.volume, Decimal::from(3));
         let mut forming = Forming::new(Timeframe::M3);
-        let told: Vec<Option<i64>> = [part(4, 1), part(5, 1), part(6, 1), part(6, 2), part(7, 3), part(8, 4)]
+        let told: Vec<Option<i64>> = [part(4, 2), part(5, 2), part(6, 2), part(6, 3), part(7, 4), part(8, 5)]
             .into_iter()
             .map(|part| forming.take(part).map(|candle| candle.open_time.ms()))
             .collect();

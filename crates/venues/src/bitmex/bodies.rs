@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use super::contracts::settlement_name;
 use crate::signer::{
-    AmendOrder, CancelAll, CancelMany, CancelOrder, OrderRef, OrderSelection, Scope, SetLeverage, SignerRefusal,
+    AmendOrder, CancelAll, CancelMany, CancelOrder, OrderRef, OrderSelection, Scope, SetLeverage,
+    SignerRefusal,
 };
 
 /// JSON of a body or frame.

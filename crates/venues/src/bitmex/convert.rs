@@ -145,10 +145,9 @@ fn order_kind(row: &WireOrder<'_>, side: Side) -> Result<OrderKind, WireError> {
         "Market" => Ok(OrderKind::Market),
         "Stop" | "StopLimit" => stop(with),
         "MarketIfTouched" | "LimitIfTouched" => stop(against),
-        "Limit" | "Pegged" => Ok(OrderKind::Limit {
-            price: row.price.get(ORDER, "price")?,
-            time_in_force: time_in_force(row)?,
-        }),
+        "Limit" | "Pegged" => {
+            Ok(OrderKind::Limit { price: row.price.get(ORDER, "price")?, time_in_force: time_in_force(row)? })
+        }
         "" => Err(WireError::Missing { what: ORDER, field: "ordType" }),
         _ => Err(WireError::Invalid { what: ORDER, field: "ordType", expected: "a known type" }),
     }
@@ -318,7 +317,8 @@ pub fn key_facts(key: &WireKey<'_>) -> Result<KeyFacts, WireError> {
     }
     let anywhere = addresses.iter().any(|cidr| is_anywhere(cidr));
     let trade = holds("order");
-    let unknown = permissions.iter().filter(|word| !matches!(word.text(), "order" | "orderCancel" | "withdraw"));
+    let unknown =
+        permissions.iter().filter(|word| !matches!(word.text(), "order" | "orderCancel" | "withdraw"));
     Ok(KeyFacts {
         read: Known::Yes,
         trade: known(trade),

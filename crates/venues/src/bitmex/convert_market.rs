@@ -57,9 +57,9 @@ pub fn instrument(row: &WireInstrument<'_>, contract: Contract) -> Result<Instru
     let max: Option<Decimal> = row.max.nonzero(INSTRUMENT, "maxOrderQty")?;
     let max = max.map(|max| quantity(max, "maxOrderQty")).transpose()?;
     let named = |field: &Field<'_>, name| {
-        field.get::<keyhold_domain::ShortText<12>>(INSTRUMENT, name).and_then(|text| {
-            asset(text.as_str()).ok_or(invalid(name, "the name of a coin"))
-        })
+        field
+            .get::<keyhold_domain::ShortText<12>>(INSTRUMENT, name)
+            .and_then(|text| asset(text.as_str()).ok_or(invalid(name, "the name of a coin")))
     };
     let initial = positive(&row.initial_margin, "initMargin")?;
     let max_leverage = Decimal::ONE.checked_div(initial).map(|value| value.max(Decimal::ONE));

@@ -208,17 +208,18 @@ mod tests {
         assert_eq!(told, [r#"{"cumQty":5,"orderID":"a","price":0.10}"#]);
         assert_eq!(image.take(Action::Delete, rows(r#"[{"orderID":"a"}]"#)).unwrap(), [""; 0]);
         let told = image.take(Action::Update, rows(r#"[{"orderID":"a","cumQty":6}]"#)).unwrap();
-        assert_eq!(told, [r#"{"cumQty":6,"orderID":"a"}"#], "what is left of an unknown row is told as it came");
+        assert_eq!(
+            told,
+            [r#"{"cumQty":6,"orderID":"a"}"#],
+            "what is left of an unknown row is told as it came"
+        );
         assert!(image.take(Action::Update, rows(r#"[{"cumQty":6}]"#)).is_err());
     }
 
     #[test]
     fn levels_are_found_by_their_ids() {
-        let contract = Contract {
-            kind: ContractType::Inverse,
-            size: Decimal::ONE,
-            settle: currency("XBt").unwrap(),
-        };
+        let contract =
+            Contract { kind: ContractType::Inverse, size: Decimal::ONE, settle: currency("XBt").unwrap() };
         let mut levels = Levels::default();
         let mut take = |action, text: &str| {
             let rows: Vec<WireLevel<'_>> = serde_json::from_str(text).unwrap();
@@ -231,7 +232,8 @@ mod tests {
             }))
         };
         assert_eq!(take(Action::Update, r#"[{"id":1,"side":"Buy","size":5}]"#), Ok(None));
-        let whole = r#"[{"id":1,"side":"Buy","size":5,"price":10},{"id":2,"side":"Sell","size":6,"price":11.5}]"#;
+        let whole =
+            r#"[{"id":1,"side":"Buy","size":5,"price":10},{"id":2,"side":"Sell","size":6,"price":11.5}]"#;
         assert_eq!(take(Action::Partial, whole).unwrap().unwrap(), "Snapshot1 10x5 | 11.5x6 ");
         let changed = take(Action::Update, r#"[{"id":2,"side":"Sell","size":7}]"#).unwrap().unwrap();
         assert_eq!(changed, "Delta2 | 11.5x7 ");

@@ -220,7 +220,8 @@ impl Tables {
             let contract = self.contracts.require("candle", symbol.as_str())?;
             let Some(part) = bins::candle(&row, bin, contract)? else { continue };
             news.push(News::Heard(symbol, part.close_time(bin.timeframe())));
-            let of_series = |(name, forming): &&mut (Symbol, Forming)| *name == symbol && forming.bin() == bin;
+            let of_series =
+                |(name, forming): &&mut (Symbol, Forming)| *name == symbol && forming.bin() == bin;
             for (_, forming) in self.forming.iter_mut().filter(of_series) {
                 if let Some(candle) = forming.take(part) {
                     news.push(News::Candle(symbol, forming.timeframe(), candle, CandleState::Closed));

@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use keyhold_domain::{
-    AccountSnapshot, ClientOrderId, Fill, KeyFacts, MarginMode, NewOrder, OpenOrder, Position, PositionEffect,
-    Quantity, RefusalCode, Symbol, Timestamp,
+    AccountSnapshot, ClientOrderId, Fill, KeyFacts, MarginMode, NewOrder, OpenOrder, Position,
+    PositionEffect, Quantity, RefusalCode, Symbol, Timestamp,
 };
 
 use super::wire::{self, WireOrder};
@@ -137,6 +137,10 @@ impl<D: Dialer> TradingVenue for Bitmex<D> {
     async fn set_margin_mode(&self, _mode: MarginMode) -> Result<(), VenueError> {
         // Each instrument has its own.
         Err(not_signed(SignerRefusal::NotOffered))
+    }
+
+    async fn set_margin_mode_of(&self, symbol: Symbol, mode: MarginMode) -> Result<(), VenueError> {
+        self.set(Intent::SetMarginModeOf { symbol, mode }).await
     }
 
     async fn position_mode(&self, _symbol: Symbol) -> Result<PositionMode, VenueError> {

@@ -102,9 +102,8 @@ fn by_page(body: &[u8]) -> RefusalCode {
 
 /// Canceling answers with a list; an order that could not be canceled carries `error` in its row.
 fn judge_canceled(body: &[u8]) -> Result<(), VenueError> {
-    let rows: Vec<WireOrder<'_>> = wire::json("canceled orders", body).map_err(|error| {
-        VenueError::unknown(endpoints::CANCEL.doing, UnknownCause::Unreadable(error))
-    })?;
+    let rows: Vec<WireOrder<'_>> = wire::json("canceled orders", body)
+        .map_err(|error| VenueError::unknown(endpoints::CANCEL.doing, UnknownCause::Unreadable(error)))?;
     match rows.iter().find(|row| !row.error.is_empty()) {
         None => Ok(()),
         Some(row) => {

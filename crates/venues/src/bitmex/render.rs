@@ -89,6 +89,9 @@ pub fn render(intent: &Intent) -> Result<Rendered, SignerRefusal> {
         Intent::Cancel(cancel) => write(endpoints::CANCEL, bodies::cancel(cancel)),
         Intent::CancelAll(cancel) => write(endpoints::CANCEL_ALL, bodies::cancel_all(cancel)?),
         Intent::SetLeverage(set) => write(endpoints::LEVERAGE, bodies::leverage(set)),
+        Intent::SetMarginModeOf { symbol, mode } => {
+            write(endpoints::ISOLATE, bodies::isolate(*symbol, *mode))
+        }
         Intent::DeadMansSwitch { after, .. } => write(endpoints::SWITCH, bodies::switch(*after)),
         Intent::CancelMany(cancel) => write(endpoints::CANCEL, bodies::cancel_many(cancel)),
         Intent::Query(query) => render_query(query),
@@ -223,7 +226,9 @@ fn render_query(query: &Query) -> Unsigned {
             };
             let ord_type = match selection {
                 OrderSelection::All => None,
-                OrderSelection::StopOrders | OrderSelection::TriggerOrders => Some(["Stop", "MarketIfTouched"]),
+                OrderSelection::StopOrders | OrderSelection::TriggerOrders => {
+                    Some(["Stop", "MarketIfTouched"])
+                }
             };
             let filter = Filter { open: Some(true), ord_type, ..Filter::default() };
             let pairs = pairs.maybe("symbol", symbol.map(|symbol| symbol.to_string()));

@@ -10,6 +10,7 @@
 )]
 
 mod adapter;
+mod bitmex;
 mod conformance_messages;
 mod conformance_requests;
 mod conformance_responses;

@@ -1,0 +1,3 @@
+//! The fake BitMEX as independent clients see it.
+
+mod ccxt;
