@@ -69,6 +69,11 @@ pub const fn is_negative(value: Decimal) -> bool {
 /// Widens the number of the smaller scale to the other's scale.
 #[inline(never)]
 fn compare_scales(a: Decimal, b: Decimal) -> Ordering {
+    match (is_negative(a), is_negative(b)) {
+        (true, false) => return Ordering::Less,
+        (false, true) => return Ordering::Greater,
+        (true, true) | (false, false) => {}
+    }
     let widened = || {
         let (left, right) = (small(a)?, small(b)?);
         let apart = power(a.scale().abs_diff(b.scale()))?;

@@ -3,6 +3,8 @@
 //! All outputs are recorded even when an earlier step already blocks; the first reason is the headline. Reading it
 //! needs neither the template nor the code.
 
+use std::borrow::Cow;
+
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
 use keyhold_domain::{ClientOrderId, Decimal, Price, Quantity, ReasonCode, Side, Symbol, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -52,7 +54,7 @@ pub struct NamedReading {
     /// Place in the template's list of components.
     pub component: u16,
     /// The catalog's name.
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// What it is used as.
     pub role: Role,
     /// What it said.

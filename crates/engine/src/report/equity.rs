@@ -184,8 +184,9 @@ impl Course {
         }
         let amount = self.peak.saturating_sub(equity);
         let deepest = self.worst.is_none_or(|worst| {
-            // Compared as shares of their peaks, without dividing.
-            amount.checked_mul(worst.peak) > worst.amount.checked_mul(self.peak)
+            // Compared as shares of their peaks, without dividing. From the same peak, what is below the floor is deeper.
+            compare(worst.peak, self.peak) == Ordering::Equal
+                || amount.checked_mul(worst.peak) > worst.amount.checked_mul(self.peak)
         });
         if deepest {
             self.worst =

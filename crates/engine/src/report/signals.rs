@@ -114,7 +114,7 @@ impl SignalAnalyst {
         self.decisions += 1;
         for named in &decision.readings {
             let tally = self.components.entry(named.component).or_insert_with(|| Tally {
-                kind: named.kind.clone(),
+                kind: named.kind.to_string(),
                 role: named.role,
                 verdicts: 0,
                 long: 0,

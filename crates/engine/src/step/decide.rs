@@ -319,7 +319,7 @@ fn record(
     let candle = &asked.candle.candle;
     let named = plan.components.iter().zip(&inner.scratch.readings).map(|(planned, reading)| NamedReading {
         component: planned.index,
-        kind: planned.kind.to_owned(),
+        kind: planned.kind.into(),
         role: planned.role,
         reading: finite(*reading),
     });

@@ -214,7 +214,7 @@ fn decision(
     let roles = [Role::Signal, Role::Signal, Role::Filter];
     let named = |(place, reading): (u16, &Reading)| NamedReading {
         component: place,
-        kind: String::from("ema_cross"),
+        kind: "ema_cross".into(),
         role: roles[usize::from(place)],
         reading: *reading,
     };

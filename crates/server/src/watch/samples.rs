@@ -73,7 +73,7 @@ pub(super) fn key() -> ApiKey {
 }
 
 fn reading(component: u16, kind: &str, role: Role, reading: Reading) -> NamedReading {
-    NamedReading { component, kind: kind.to_owned(), role, reading }
+    NamedReading { component, kind: kind.to_owned().into(), role, reading }
 }
 
 /// The candle of 14:01 at one minute: long signals, an ADX filter at 18.4 of 20, and these blocks.

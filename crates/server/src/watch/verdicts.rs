@@ -46,7 +46,7 @@ fn blocked(step: &'static str, block: &Block, text: impl Into<String>) -> WhySte
 
 /// What people call a component.
 fn title(reading: &NamedReading) -> &str {
-    catalog::component(&reading.kind).map_or(reading.kind.as_str(), |entry| entry.title)
+    catalog::component(&reading.kind).map_or(&reading.kind, |entry| entry.title)
 }
 
 fn history(decision: &Decision) -> WhyStep {

@@ -42,13 +42,25 @@ pub(super) struct Besides<'a> {
     interval_hours: u32,
     rate: Option<Rate>,
     event: Event,
+    asked: Asked,
+}
+
+/// Whether anything can be told: known before the first candle, so that nothing is looked up for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Nothing,
+    Something,
 }
 
 impl<'a> Besides<'a> {
     /// What the plan's components need.
     pub(super) fn new(plan: &Plan, recorded: &'a RecordedFacts, funding: &'a Funding) -> Self {
+        let needs = plan.all_needs();
+        let besides_funding = (DataNeeds { funding: false, ..needs }).is_any();
+        let asked = if besides_funding || recorded.tells() { Asked::Something } else { Asked::Nothing };
         Self {
-            needs: plan.all_needs(),
+            asked,
+            needs,
             timeframe: plan.timeframe,
             recorded,
             funding,
@@ -70,7 +82,16 @@ impl<'a> Besides<'a> {
 
     /// What is known when a candle closes. `None` when nothing but the funding rate is asked for, which is an event of its
     /// own whenever it changes.
+    #[inline]
     pub(super) fn of(&mut self, candle: &Candle) -> Option<&Event> {
+        match self.asked {
+            Asked::Nothing => None,
+            Asked::Something => self.put_together(candle),
+        }
+    }
+
+    #[inline(never)]
+    fn put_together(&mut self, candle: &Candle) -> Option<&Event> {
         let recorded = self.recorded;
         if let (Some(facts), Event::Market(kept)) = (recorded.told(candle), &mut self.event) {
             kept.as_mut().clone_from(facts);

@@ -17,6 +17,7 @@ use super::facts::{Besides, lacks};
 use super::recorded::{RecordedFacts, RecordedKind};
 use super::report::{Finding, Gap, REPORT_FORMAT, Report};
 use super::run::{self, BacktestError, Control, Listener, Progress};
+use super::sequence::Sequence;
 use super::spec::{DecisionFill, Funding, Spec};
 use super::support::supported;
 use super::venue::Loop;
@@ -113,7 +114,9 @@ pub(super) fn interleaved(
         let plan = if told.is_some() { plan } else { plan.silent() };
         let candles = run::in_range(spec, market.candles)?;
         let first = first_decision(spec, &plan, candles)?;
-        gaps.extend(run::find_gaps(&plan, candles, &mut findings)?);
+        let mut sequence = Sequence::new(&plan);
+        sequence.check(candles)?;
+        gaps.extend(sequence.listed(&mut findings));
         run::list(&mut exchange, &plan, market.funding)?;
         let besides = Besides::new(&plan, market.recorded, market.funding);
         lanes.push(Lane { slot, candles, first, next: 0, funding: market.funding, paid: 0, besides });

@@ -12,6 +12,7 @@ mod many;
 mod recorded;
 mod report;
 mod run;
+mod sequence;
 mod spec;
 mod support;
 mod text;

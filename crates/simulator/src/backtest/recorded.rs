@@ -130,6 +130,11 @@ impl RecordedFacts {
         Self { told: facts.map(|facts| (facts.candle, facts.clone())).collect(), ..Self::default() }
     }
 
+    /// Whether it holds what a bot knew.
+    pub(super) fn tells(&self) -> bool {
+        !self.told.is_empty()
+    }
+
     /// What a bot knew beside a candle.
     pub(super) fn told(&self, candle: &Candle) -> Option<&MarketFacts> {
         self.told.get(&candle.open_time)

@@ -15,17 +15,18 @@ use keyhold_engine::{BotPlan, Ids, Plan, State};
 use super::facts::{Besides, lacks};
 use super::recorded::RecordedKind;
 use super::report::{Assumptions, Finding, Gap, OpenAtEnd, REPORT_FORMAT, Report};
+use super::sequence::Sequence;
 use super::spec::{DecisionFill, Funding, LimitUse, Spec};
 use super::support::supported;
 use super::venue::{ACCOUNT, Loop};
-use crate::exchange::{AccountNews, Exchange, ExchangeConfig, FillRules, Slippage};
+use crate::exchange::{AccountNews, Exchange, ExchangeConfig, FillRules, NameRule, Slippage};
 
 /// The bot's name in backtests; every run has the same.
 const BOT: BotId = BotId::from_u128(1 << 100);
-/// Candles between two reports of progress.
-const PROGRESS_EVERY: usize = 8192;
-/// Gaps that are listed one by one.
-const MOST_GAPS: usize = 1000;
+/// Blocks of candles between two reports of progress.
+const BLOCKS_BETWEEN_PROGRESS: usize = 32;
+/// Candles whose order is checked just before they are played, while they are still at hand.
+const BLOCK: usize = 256;
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,13 +152,13 @@ pub(super) fn all(
     let plan = if told.is_some() { plan } else { plan.silent() };
     let candles = in_range(spec, candles)?;
     let first = first_decision(spec, &plan, candles)?;
-    let gaps = find_gaps(&plan, candles, &mut findings)?;
     let mut exchange = market(spec);
     list(&mut exchange, &plan, &spec.funding)?;
     let plan = BotPlan { plans: vec![plan] };
     let mut run = Run::new(spec, &plan, exchange, candles, first);
     run.joined = joined;
-    run.all(candles, first, watch, told)?;
+    let gaps = run.all(candles, first, watch, told)?;
+    let gaps = gaps.listed(&mut findings);
     Ok(run.report(candles, first, findings, gaps))
 }
 
@@ -220,35 +221,6 @@ pub(super) fn first_decision(
     Ok(from)
 }
 
-pub(super) fn find_gaps(
-    plan: &Plan,
-    candles: &[ClosedCandle],
-    findings: &mut Vec<Finding>,
-) -> Result<Vec<Gap>, BacktestError> {
-    let mut gaps = Vec::new();
-    let mut missing = 0_i64;
-    for pair in candles.windows(2) {
-        let (before, after) = (pair[0].candle.open_time, pair[1].candle.open_time);
-        if after <= before {
-            return Err(BacktestError::OutOfOrder(after));
-        }
-        let expected = before.plus_ms(plan.interval_ms());
-        if after > expected {
-            missing += after.since_ms(expected) / plan.interval_ms();
-            if gaps.len() < MOST_GAPS {
-                gaps.push(Gap { symbol: plan.instrument.symbol, from: expected, until: after });
-            }
-        }
-    }
-    if !gaps.is_empty() {
-        findings.push(Finding {
-            code: "BT_DATA_GAPS",
-            message: format!("{missing} candles are missing in {} places.", gaps.len()),
-        });
-    }
-    Ok(gaps)
-}
-
 /// An exchange with an account and without instruments.
 pub(super) fn market(spec: &Spec) -> Exchange {
     let mut exchange = Exchange::new(ExchangeConfig {
@@ -260,6 +232,8 @@ pub(super) fn market(spec: &Spec) -> Exchange {
         },
         slippage: Slippage::uniform(spec.fills.slippage_bps),
         account_news: AccountNews::Silent,
+        // The engine computes a new name for every order; that is tested where names are made.
+        names: NameRule::FreeAfterwards,
         ..ExchangeConfig::default()
     });
     exchange.open_account(ACCOUNT);
@@ -334,8 +308,11 @@ impl<'a> Run<'a> {
         first: usize,
         watch: &mut dyn FnMut(Progress) -> Control,
         mut told: Listener<'_>,
-    ) -> Result<(), BacktestError> {
-        for candle in &candles[..first] {
+    ) -> Result<Sequence, BacktestError> {
+        let (history, played) = candles.split_at(first);
+        let mut sequence = Sequence::new(self.plan);
+        sequence.check(history)?;
+        for candle in history {
             self.recorded_rates(candle.candle.open_time);
             self.tell_besides(candle, candle.candle.open_time);
             self.lane.tell(0, &Event::Warmup(*candle), candle.candle.open_time);
@@ -344,21 +321,25 @@ impl<'a> Run<'a> {
         let truth = self.lane.truth(0, start);
         self.lane.tell(0, &Event::Reconciled(truth), start);
         self.lane.tell_balance(start);
-        for (index, candle) in candles.iter().enumerate().skip(first) {
-            if index % PROGRESS_EVERY == 0
-                && watch(Progress { done: index, all: candles.len() }) == Control::Cancel
+        for (number, block) in played.chunks(BLOCK).enumerate() {
+            let done = first + number * BLOCK;
+            if number % BLOCKS_BETWEEN_PROGRESS == 0
+                && watch(Progress { done, all: candles.len() }) == Control::Cancel
             {
                 return Err(BacktestError::Canceled);
             }
-            self.one(candle)?;
-            if let Some(decision) = self.lane.decision.take()
-                && let Some(told) = &mut told
-            {
-                told(*decision);
+            sequence.check(block)?;
+            for candle in block {
+                self.one(candle)?;
+                if let Some(decision) = self.lane.decision.take()
+                    && let Some(told) = &mut told
+                {
+                    told(*decision);
+                }
             }
         }
         watch(Progress { done: candles.len(), all: candles.len() });
-        Ok(())
+        Ok(sequence)
     }
 
     /// One candle: its open, the way to its close, and the decision on it.

@@ -45,6 +45,8 @@ pub(super) struct Loop<'a> {
     /// The first of them: asked on every candle.
     next_alarm: Option<Timestamp>,
     news: Vec<ExchangeEvent>,
+    /// The account as it was told last, written anew each time.
+    account: BotEvent,
     actions: Vec<BotAction>,
     /// Empty, to be filled with the actions that follow from actions.
     spare: Vec<BotAction>,
@@ -82,6 +84,12 @@ impl<'a> Loop<'a> {
             alarms: BTreeSet::new(),
             next_alarm: None,
             news: Vec::new(),
+            account: BotEvent::Account(AccountSnapshot {
+                balances: Vec::new(),
+                positions: Vec::new(),
+                open_orders: Vec::new(),
+                at: Timestamp::EPOCH,
+            }),
             actions: Vec::new(),
             spare: Vec::new(),
             funds: vec![Funds::Changed; plan.plans.len()],
@@ -157,12 +165,16 @@ impl<'a> Loop<'a> {
         self.funds.fill(Funds::Known);
         self.all_funds = Funds::Known;
         let Some(balance) = self.balance() else { return };
+        let BotEvent::Account(account) = &mut self.account else { return };
+        account.at = at;
+        account.balances.clear();
+        account.balances.push(balance);
         // The bot compares sizes and looks at nothing else of a position.
         let symbols = self.plan.plans.iter().map(|plan| plan.instrument.symbol);
         let sized = |symbol| Some(Position::sized(symbol, self.exchange.size(ACCOUNT, symbol).ok()?));
-        let positions = symbols.filter_map(sized).collect();
-        let account = AccountSnapshot { balances: vec![balance], positions, open_orders: Vec::new(), at };
-        self.bot.take(self.plan, &BotEvent::Account(account), &mut self.actions);
+        account.positions.clear();
+        account.positions.extend(symbols.filter_map(sized));
+        self.bot.take(self.plan, &self.account, &mut self.actions);
         self.run(at);
     }
 

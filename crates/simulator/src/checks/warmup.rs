@@ -134,7 +134,7 @@ fn listen(candles: std::ops::Range<usize>, play: Play<'_>) -> Result<Late, Backt
     let mut late = Late { said: Vec::new(), kinds: BTreeMap::new() };
     heard(play(candles, &mut |decision| {
         for named in &decision.readings {
-            late.kinds.entry(named.component).or_insert_with(|| (named.kind.clone(), named.role));
+            late.kinds.entry(named.component).or_insert_with(|| (named.kind.to_string(), named.role));
         }
         late.said.push((decision.candle, decision.symbol, said(&decision)));
         Control::Continue

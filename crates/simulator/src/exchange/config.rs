@@ -78,14 +78,24 @@ impl Slippage {
     }
 }
 
-/// Whether changes of positions and balances are told as events. Whoever asks when it needs to know saves them.
+/// Whether changes of orders, positions and balances are told as events. Whoever asks when it needs to know saves them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AccountNews {
     /// After every change.
     #[default]
     Told,
-    /// Never.
+    /// Only fills, funding, liquidations, and orders that end without being filled.
     Silent,
+}
+
+/// How long the name of an order cannot be given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NameRule {
+    /// For ever, as on Bybit.
+    #[default]
+    UsedOnce,
+    /// As long as the order is open, as on Binance. Nothing is remembered.
+    FreeAfterwards,
 }
 
 /// How many orders of one instrument an account may have.
@@ -122,6 +132,8 @@ pub struct ExchangeConfig {
     pub refuse_per_mille: u16,
     /// Whether changes of positions and balances are told.
     pub account_news: AccountNews,
+    /// Whether an order's name can be given again.
+    pub names: NameRule,
 }
 
 impl Default for ExchangeConfig {
@@ -135,6 +147,7 @@ impl Default for ExchangeConfig {
             limits: OrderLimits::default(),
             refuse_per_mille: 0,
             account_news: AccountNews::Told,
+            names: NameRule::UsedOnce,
         }
     }
 }

@@ -61,7 +61,8 @@ impl Exchange {
         }
         new.updated_at = self.now;
         self.markets[m].orders[index] = new;
-        out.push(ExchangeEvent::Order(new));
+        self.markets[m].calm = None;
+        self.tell_order(&new, out);
         let market = &self.markets[m];
         if let (OrderKind::Limit { price, .. }, Some(last)) = (new.kind, market.last)
             && market.session == Session::Live

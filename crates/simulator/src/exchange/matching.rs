@@ -8,7 +8,7 @@ use keyhold_domain::{
 
 use super::account::grow;
 use super::order::Phase;
-use super::{Exchange, ExchangeEvent, FillCause, Order};
+use super::{AccountNews, Exchange, ExchangeEvent, FillCause, Order};
 
 /// Which rules of price and margin an execution follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,7 @@ impl Exchange {
     /// Lets an order act for the first time, at the market's current price.
     pub(super) fn activate(&mut self, a: usize, m: usize, index: usize, out: &mut Vec<ExchangeEvent>) {
         let Some(last) = self.markets[m].last else { return };
+        self.markets[m].calm = None;
         let order = &mut self.markets[m].orders[index];
         order.phase = Phase::Working;
         let (side, quantity) = (order.side, order.quantity);
@@ -142,27 +143,39 @@ impl Exchange {
         execution: Execution,
         out: &mut Vec<ExchangeEvent>,
     ) {
-        let order = self.markets[m].orders[index];
-        if !is_positive(order.remaining()) {
+        let order = &self.markets[m].orders[index];
+        let remaining = order.remaining();
+        if !is_positive(remaining) {
             self.finish(m, index, OrderStatus::Filled, None, out);
             return;
         }
-        let spent = order.effect == PositionEffect::ReduceOnly && self.reducible(a, m, order.side).is_zero();
+        let (kind, effect, side) = (order.kind, order.effect, order.side);
+        let spent = effect == PositionEffect::ReduceOnly && self.reducible(a, m, side).is_zero();
         if execution == Execution::Market || spent {
             let refusal = spent.then_some(RefusalCode::ReduceOnlyRejected);
             self.finish(m, index, OrderStatus::Canceled, refusal, out);
             return;
         }
-        let reserved = match (order.kind, order.effect) {
+        let reserved = match (kind, effect) {
             (OrderKind::Limit { price, .. }, PositionEffect::Increase) => {
-                self.margin_needed(a, m, order.side, order.remaining(), price)
+                self.margin_needed(a, m, side, remaining, price)
             }
             _ => Decimal::ZERO,
         };
         let order = &mut self.markets[m].orders[index];
         order.status = OrderStatus::PartiallyFilled;
         order.reserved = reserved;
-        out.push(ExchangeEvent::Order(*order));
+        let order = *order;
+        self.tell_order(&order, out);
+    }
+
+    /// Tells an order's state. Where account news is silent, only an end that its owner did not ask for and that no fill
+    /// tells.
+    pub(super) fn tell_order(&self, order: &Order, out: &mut Vec<ExchangeEvent>) {
+        let unfilled = matches!(order.status, OrderStatus::Canceled | OrderStatus::Rejected);
+        if self.config.account_news == AccountNews::Told || unfilled {
+            out.push(ExchangeEvent::Order(*order));
+        }
     }
 
     /// Ends an order.
@@ -174,12 +187,13 @@ impl Exchange {
         refusal: Option<RefusalCode>,
         out: &mut Vec<ExchangeEvent>,
     ) {
+        self.markets[m].calm = None;
         let mut order = self.markets[m].orders.remove(index);
         order.status = status;
         order.refusal = refusal;
         order.reserved = Decimal::ZERO;
         order.updated_at = self.now;
-        out.push(ExchangeEvent::Order(order));
+        self.tell_order(&order, out);
     }
 
     /// Cancels resting reduce-only limit orders that have nothing left to reduce, as venues do.

@@ -6,6 +6,7 @@
 //! order, [`Exchange::play_candle`] for the way a price takes through a candle, [`margin`] for liquidations.
 
 mod account;
+mod calm;
 mod config;
 mod event;
 mod funding;
@@ -29,7 +30,8 @@ use rust_decimal::RoundingStrategy;
 
 pub use account::{AccountId, PositionMode, PositionState};
 pub use config::{
-    AccountNews, ExchangeConfig, FillRules, GapFill, IntrabarRule, OrderLimits, ReduceOnlyExcess, Slippage,
+    AccountNews, ExchangeConfig, FillRules, GapFill, IntrabarRule, NameRule, OrderLimits, ReduceOnlyExcess,
+    Slippage,
 };
 pub use event::{ExchangeEvent, FillCause, FillReport, FundingPayment, Liquidation};
 pub use input::Input;
@@ -64,6 +66,17 @@ struct Market {
     /// Open orders of all accounts, oldest first.
     orders: Vec<Order>,
     open_positions: usize,
+    /// Kept as long as no order and no liquidation price changes.
+    calm: Option<Calm>,
+}
+
+/// Prices between which nothing of anybody's lies: no order and no liquidation.
+#[derive(Debug, Clone, Copy, Default)]
+struct Calm {
+    /// The highest that a falling price would reach.
+    below: Option<Price>,
+    /// The lowest that a rising price would reach.
+    above: Option<Price>,
 }
 
 impl Market {
@@ -121,6 +134,7 @@ impl Exchange {
             next_funding: Timestamp::from_ms(i64::MIN),
             orders: Vec::new(),
             open_positions: 0,
+            calm: None,
         });
         let leverage = Decimal::TEN.min(instrument.max_leverage);
         for account in &mut self.accounts {

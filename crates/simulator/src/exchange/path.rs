@@ -170,12 +170,16 @@ impl Exchange {
 
     #[inline(never)]
     fn is_idle_while_held(&mut self, m: usize, candle: &Candle) -> bool {
-        let market = &self.markets[m];
-        let whole =
-            candle.low <= candle.open.min(candle.close) && candle.high >= candle.open.max(candle.close);
+        let is_above_low = candle.low <= candle.open && candle.low <= candle.close;
+        let whole = is_above_low && candle.high >= candle.open && candle.high >= candle.close;
         whole
-            && market.orders.iter().all(|order| order.phase == Phase::Working)
-            && (0..self.accounts.len()).all(|a| self.is_out_of_reach(a, m, candle))
+            && match self.calm(m) {
+                Some(calm) => calm.holds(candle),
+                None => {
+                    self.markets[m].orders.iter().all(|order| order.phase == Phase::Working)
+                        && (0..self.accounts.len()).all(|a| self.is_out_of_reach(a, m, candle))
+                }
+            }
     }
 
     /// A mark price from its own feed. From now on liquidations and stops on the mark follow this feed only.
@@ -345,7 +349,8 @@ impl Exchange {
         }
     }
 
-    /// Neither an order nor the liquidation price lies inside the candle: the common case while a position is held.
+    /// Neither an order nor the liquidation price lies inside the candle. For accounts whose liquidation prices move with
+    /// every price; the others have [`super::Calm`].
     fn is_out_of_reach(&mut self, a: usize, m: usize, candle: &Candle) -> bool {
         let account = self.accounts[a].id;
         let touches = |order: &Order| match order.kind {
@@ -430,7 +435,7 @@ impl Exchange {
 
     /// Brings cached liquidation prices up to date. With cross margin and several positions each depends on the
     /// others' results, so they are computed anew each time.
-    fn refresh_liquidations(&mut self, a: usize, m: usize) {
+    pub(super) fn refresh_liquidations(&mut self, a: usize, m: usize) {
         let account = &self.accounts[a];
         let shared = account.margin_mode == keyhold_domain::MarginMode::Cross
             && account.positions.iter().filter(|state| !state.is_flat()).count() > 1;
@@ -443,6 +448,7 @@ impl Exchange {
         }
         for m in 0..self.markets.len() {
             self.accounts[a].positions[m].liquidation = self.liquidation_of(a, m);
+            self.markets[m].calm = None;
         }
         self.accounts[a].liquidations = Freshness::Fresh;
     }

@@ -8,11 +8,14 @@ use keyhold_domain::{
     Timestamp, TriggerDirection, VenueOrderId,
 };
 
-use super::account::PositionMode;
+use super::account::{Account, PositionMode};
+use super::config::NameRule;
 use super::ids::{IdKind, computed_id};
 use super::margin::{MAX_SIZE, initial_margin, is_too_high};
 use super::order::Phase;
-use super::{AccountId, Exchange, ExchangeEvent, Order, OrderRequest, ReduceOnlyExcess, Refusal, Session};
+use super::{
+    AccountId, Exchange, ExchangeEvent, Order, OrderName, OrderRequest, ReduceOnlyExcess, Refusal, Session,
+};
 
 impl Exchange {
     /// Takes an order.
@@ -35,11 +38,12 @@ impl Exchange {
         let reserved = self.check_margin(a, m, request)?;
         let delay = self.config.latency.draw(&mut self.random);
         let order = self.new_order(a, m, request, reserved, self.now.plus_ms(i64::from(delay)));
-        if let Some(name) = request.name {
+        if let (Some(name), NameRule::UsedOnce) = (request.name, self.config.names) {
             self.accounts[a].names.insert(name);
         }
         self.markets[m].orders.push(order);
-        out.push(ExchangeEvent::Order(order));
+        self.markets[m].calm = None;
+        self.tell_order(&order, out);
         if self.markets[m].session == Session::Live && delay == 0 {
             let index = self.markets[m].orders.len() - 1;
             self.activate(a, m, index, out);
@@ -138,7 +142,7 @@ impl Exchange {
         if account.position_mode == PositionMode::Hedge {
             return Err(Refusal::HedgeMode);
         }
-        if request.name.is_some_and(|name| account.names.contains(&name)) {
+        if request.name.is_some_and(|name| self.is_taken(account, name)) {
             return Err(Refusal::DuplicateName);
         }
         let is_stop = |kind: &OrderKind| matches!(kind, OrderKind::StopMarket { .. });
@@ -163,6 +167,17 @@ impl Exchange {
             }
         }
         Ok(())
+    }
+
+    /// Whether an order of this name exists, or has existed where names are used once.
+    fn is_taken(&self, account: &Account, name: OrderName) -> bool {
+        match self.config.names {
+            NameRule::UsedOnce => account.names.contains(&name),
+            NameRule::FreeAfterwards => {
+                let mut open = self.markets.iter().flat_map(|market| &market.orders);
+                open.any(|order| order.account == account.id && order.name == Some(name))
+            }
+        }
     }
 
     /// A trigger must lie ahead of the current price. Between candles nothing is current and all are taken.

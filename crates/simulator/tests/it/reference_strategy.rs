@@ -40,8 +40,7 @@ pub(crate) fn spec(stop_atr: &str, target_atr: &str, fills: Fills) -> Spec {
             "combination": {{"mode": "all"}}, "direction": "long_only",
             "components": [
                 {{"kind": "ema_cross", "role": "signal", "parameters": {{"fast": 12, "slow": 26, "trigger": "event"}}}},
-                {{"kind": "rsi", "role": "filter", "parameters": {{"mode": "trend"}}}},
-                {{"kind": "rsi", "role": "filter", "parameters": {{"mode": "reversal", "low": 1, "high": 70}}}}
+                {{"kind": "rsi", "role": "filter", "parameters": {{"mode": "between", "low": 50, "high": 70}}}}
             ],
             "exits": [
                 {{"kind": "hard_stop", "parameters": {{"basis": "atr", "atr_mult": {stop_atr}}}}},
