@@ -113,7 +113,7 @@ impl<D: Dialer> Bitmex<D> {
             let cursor = (start > 0).then(|| start.to_string());
             let body = self.ask(query(cursor)).await?;
             let rows = read(&body).map_err(|error| unreadable(endpoint, error))?;
-            if rows < ROWS_PER_PAGE as usize {
+            if rows < usize::try_from(ROWS_PER_PAGE).unwrap_or(usize::MAX) {
                 return Ok(());
             }
             start += rows;

@@ -131,7 +131,10 @@ impl<D: Dialer> MarketData for BitmexMarket<D> {
             let newest = page.iter().map(|rate| rate.at).max();
             rates.extend(page);
             match newest {
-                Some(newest) if rows.len() >= FUNDING_PER_PAGE as usize && newest >= from => {
+                Some(newest)
+                    if rows.len() >= usize::try_from(FUNDING_PER_PAGE).unwrap_or(usize::MAX)
+                        && newest >= from =>
+                {
                     from = newest.plus_ms(1);
                 }
                 Some(_) | None => {

@@ -31,7 +31,6 @@ fn bucket(row: &WireBucket<'_>) -> keyhold_domain::Candle {
 
 /// Decodes one message; says how many records it held. `None` when the file is in no table.
 fn decode(name: &str, text: &[u8]) -> Option<usize> {
-    let contract = inverse();
     Some(match name {
         "http_get_instrument_xbtusd.json" => {
             let row: WireInstrument<'_> = read(text);
@@ -55,6 +54,13 @@ fn decode(name: &str, text: &[u8]) -> Option<usize> {
             assert!(!convert_market::is_perpetual(&read(text)));
             1
         }
+        _ => return decode_account(name, text).or_else(|| decode_market(name, text)),
+    })
+}
+
+fn decode_account(name: &str, text: &[u8]) -> Option<usize> {
+    let contract = inverse();
+    Some(match name {
         "http_get_positions.json" => {
             let rows: Vec<wire::WirePosition<'_>> = read(text);
             for row in &rows {
@@ -62,31 +68,11 @@ fn decode(name: &str, text: &[u8]) -> Option<usize> {
             }
             rows.len()
         }
-        "http_get_trade_bins.json" => {
-            let rows: Vec<WireBucket<'_>> = read(text);
-            let candles: Vec<_> = rows.iter().map(bucket).collect();
-            assert_eq!(candles[0].open_time.to_string(), "2024-11-25T10:29:00.000Z");
-            candles.len()
-        }
-        "http_get_trades.json" => {
-            let rows: Vec<wire::WireTrade<'_>> = read(text);
-            rows.iter().filter(|row| convert_market::trade(row, contract).unwrap().is_some()).count()
-        }
         "ws_execution.json" => {
             let Execution::Fill(fill, None) = convert::execution(&read(text), contract).unwrap() else {
                 panic!("not read as a fill")
             };
             assert_eq!((fill.liquidity, fill.fee.to_string()), (Liquidity::Maker, "0.00000076 BTC".into()));
-            1
-        }
-        "ws_funding_rate.json" => {
-            convert_market::funding_rate(&read(text)).unwrap();
-            1
-        }
-        "ws_instrument_index_update.json" => {
-            let ticker = convert_market::ticker(&read(text), contract, Timestamp::EPOCH).unwrap();
-            assert_eq!(ticker.index.unwrap().to_string(), "75847.62");
-            assert_eq!((ticker.last, ticker.mark), (None, None));
             1
         }
         "ws_margin.json" => {
@@ -99,17 +85,44 @@ fn decode(name: &str, text: &[u8]) -> Option<usize> {
             assert_eq!((order.status, order.client_id), (OrderStatus::Open, None));
             1
         }
+        "ws_position.json" => {
+            let position = convert::position(&read(text), contract).unwrap();
+            assert_eq!(position.size, SignedQuantity::new("1000".parse().unwrap()));
+            1
+        }
+        _ => return None,
+    })
+}
+
+fn decode_market(name: &str, text: &[u8]) -> Option<usize> {
+    let contract = inverse();
+    Some(match name {
+        "http_get_trade_bins.json" => {
+            let rows: Vec<WireBucket<'_>> = read(text);
+            let candles: Vec<_> = rows.iter().map(bucket).collect();
+            assert_eq!(candles[0].open_time.to_string(), "2024-11-25T10:29:00.000Z");
+            candles.len()
+        }
+        "http_get_trades.json" => {
+            let rows: Vec<wire::WireTrade<'_>> = read(text);
+            rows.iter().filter(|row| convert_market::trade(row, contract).unwrap().is_some()).count()
+        }
+        "ws_funding_rate.json" => {
+            convert_market::funding_rate(&read(text)).unwrap();
+            1
+        }
+        "ws_instrument_index_update.json" => {
+            let ticker = convert_market::ticker(&read(text), contract, Timestamp::EPOCH).unwrap();
+            assert_eq!(ticker.index.unwrap().to_string(), "75847.62");
+            assert_eq!((ticker.last, ticker.mark), (None, None));
+            1
+        }
         "ws_orderbook_l2.json" => {
             let rows: [wire::WireLevel<'_>; 1] = [read(text)];
             let mut levels = Levels::default();
             let update =
                 levels.take(Action::Partial, &rows, contract, Timestamp::from_ms(1)).unwrap().unwrap();
             assert_eq!(update.asks.len(), 1);
-            1
-        }
-        "ws_position.json" => {
-            let position = convert::position(&read(text), contract).unwrap();
-            assert_eq!(position.size, SignedQuantity::new("1000".parse().unwrap()));
             1
         }
         "ws_trade_bin_1m.json" => {

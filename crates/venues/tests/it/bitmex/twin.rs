@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use keyhold_domain::{
-    Candle, ContractType, Decimal, Exchange, Known, Liquidity, MarginMode, NewOrder, OrderKind, OrderStatus,
-    PositionEffect, RefusalCode, Side, Symbol, TimeInForce, Timeframe, Timestamp, TriggerDirection,
-    TriggerSource,
+    Candle, ContractType, Decimal, Exchange, Instrument, Known, Liquidity, MarginMode, NewOrder, OrderKind,
+    OrderStatus, PositionEffect, RefusalCode, Side, Symbol, TimeInForce, Timeframe, Timestamp,
+    TriggerDirection, TriggerSource,
 };
 use keyhold_fake_venues::config::{
     CandleSource, MarketConfig, Pace, RateLimits, VenueConfig as TwinConfig, parse_accounts,
@@ -59,7 +59,7 @@ const ACCOUNTS: &str = r#"
 const NOON: i64 = 1_730_000_000_123;
 const START: i64 = 1_704_067_200_000;
 const MINUTE: i64 = 60_000;
-const PAST: usize = 380;
+const PAST: i64 = 381;
 
 struct TwinSigner(TestKey);
 
@@ -117,7 +117,7 @@ impl Bench {
             seed: 7,
             pace: Pace::Lockstep,
             base: Timeframe::M1,
-            history: PAST,
+            history: usize::try_from(PAST).unwrap(),
             start: Some(Timestamp::from_ms(START)),
             exchange: ExchangeConfig::default(),
             rate_limits,
@@ -192,18 +192,25 @@ async fn session(contract_type: ContractType, quantity: &str) {
     let bench = Bench::new(RateLimits::Off).await;
     let venue = bench.venue(contract_type);
     let symbol = symbol(contract_type);
+    let instrument = read_market(&venue, symbol).await;
+    enter(&venue, instrument, quantity).await;
+    rest_and_amend(&venue, symbol, quantity).await;
+    leave(&bench, &venue, instrument, quantity).await;
+}
 
+/// What a program reads and sets before it trades.
+async fn read_market(venue: &AnyVenue<TokioDialer>, symbol: Symbol) -> Instrument {
     let found = venue.instruments().await.unwrap();
     assert_eq!(found.listed.len(), 1, "{found:?}");
     let instrument = found.listed[0];
-    assert_eq!((instrument.symbol, instrument.contract_type), (symbol, contract_type));
+    assert_eq!((instrument.symbol, instrument.contract_type), (symbol, venue.venue().contract_type));
     assert_eq!(instrument.base.as_str(), "BTC");
     assert_eq!(found.refused.len(), 1, "the quanto contract is refused by name");
     assert_eq!(found.refused[0].name, "ETHUSD");
     assert_eq!(venue.venue_status().await.unwrap(), VenueStatus::Up);
     assert!((venue.server_time().await.unwrap().ms() - NOON).abs() <= 500);
     let ticker = venue.ticker(symbol).await.unwrap();
-    assert_eq!(ticker.last, Some(row(PAST as i64).open));
+    assert_eq!(ticker.last, Some(row(PAST).open));
     assert!(ticker.bid < ticker.last && ticker.last < ticker.ask);
     let fees = venue.fees(symbol).await.unwrap();
     assert_eq!((fees.maker, fees.taker), (instrument.maker_fee, instrument.taker_fee));
@@ -211,7 +218,12 @@ async fn session(contract_type: ContractType, quantity: &str) {
     venue.set_leverage(&SetLeverage { symbol, leverage: d("5") }).await.unwrap();
     venue.set_margin_mode_of(symbol, MarginMode::Isolated).await.unwrap();
     assert_eq!(venue.account_settings().await.unwrap().margin_mode, Some(MarginMode::Isolated));
+    instrument
+}
 
+/// A market order that fills at once.
+async fn enter(venue: &AnyVenue<TokioDialer>, instrument: Instrument, quantity: &str) {
+    let symbol = instrument.symbol;
     let before = venue.account().await.unwrap();
     assert_eq!((before.positions.len(), before.open_orders.len()), (0, 0));
     let settle = instrument.settle;
@@ -230,7 +242,10 @@ async fn session(contract_type: ContractType, quantity: &str) {
     assert!(position.liquidation < position.entry);
     let paid = venue.account().await.unwrap().balance(settle).unwrap().wallet;
     assert!((wallet - paid - fill.fee.amount).abs() <= d("0.000001"), "{wallet} {paid} {}", fill.fee);
+}
 
+/// A stop and a resting order, changed and canceled.
+async fn rest_and_amend(venue: &AnyVenue<TokioDialer>, symbol: Symbol, quantity: &str) {
     let stop = OrderKind::StopMarket {
         trigger: "49000".parse().unwrap(),
         direction: TriggerDirection::Falls,
@@ -273,7 +288,11 @@ async fn session(contract_type: ContractType, quantity: &str) {
     let late = venue.cancel(&CancelOrder { order: reference, symbol }).await.unwrap_err();
     assert_eq!(late.refusal(), Some(RefusalCode::OrderNotFound), "{late}");
     assert_eq!(venue.amend(&amend).await.unwrap_err().refusal(), Some(RefusalCode::OrderNotFound));
+}
 
+/// The stop fills, and everything ends.
+async fn leave(bench: &Bench, venue: &AnyVenue<TokioDialer>, instrument: Instrument, quantity: &str) {
+    let (symbol, settle) = (instrument.symbol, instrument.settle);
     bench.control("price", &json!({ "symbol": symbol, "price": "49050" }));
     let stopped = venue.order(symbol, order_id(2)).await.unwrap().unwrap();
     assert_eq!(stopped.update.status, OrderStatus::Filled, "{stopped:?}");
@@ -482,7 +501,7 @@ async fn news_of_the_market_come_whole_and_in_order() {
     let market = bench.market(ContractType::Linear);
     let symbol = symbol(ContractType::Linear);
     let after = |minute: i64| Some(Timestamp::from_ms(START + minute * MINUTE));
-    let past = PAST as i64;
+    let past = PAST;
     // Candles by the market's own clock: the adapter's clock stands where the market is.
     bench.wall.store(START + past * MINUTE + 1, Ordering::SeqCst);
     let series = vec![
