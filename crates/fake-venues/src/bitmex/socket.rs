@@ -118,9 +118,7 @@ fn subscribe(state: &mut State, sender: Sender, topic: &str, request: &Value) ->
         socket.topics.insert(topic.to_owned());
     }
     let confirmed = json!({ "success": true, "subscribe": topic, "request": request }).to_string();
-    let mut answers = vec![confirmed];
-    answers.extend(stream::partial(state, topic, account));
-    answers
+    vec![confirmed, stream::partial(state, topic, account)]
 }
 
 fn unsubscribe(state: &mut State, sender: Sender, topic: &str, request: &Value) -> String {

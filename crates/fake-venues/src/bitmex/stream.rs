@@ -92,7 +92,7 @@ fn quote(core: &Core, feed: &Feed) -> Option<Value> {
 }
 
 /// The whole table, which begins a subscription.
-pub(crate) fn partial(state: &mut State, topic: &str, account: Option<AccountId>) -> Option<String> {
+pub(crate) fn partial(state: &mut State, topic: &str, account: Option<AccountId>) -> String {
     let (table, symbol) = table_of(topic);
     let rows = match account.filter(|_| is_account_topic(topic)) {
         Some(account) => account_rows(&state.core, table, symbol, account),
@@ -102,7 +102,7 @@ pub(crate) fn partial(state: &mut State, topic: &str, account: Option<AccountId>
     let message = json!({
         "table": table, "action": "partial", "keys": keys_of(table), "types": {}, "filter": filter, "data": rows,
     });
-    Some(message.to_string())
+    message.to_string()
 }
 
 fn market_rows(state: &mut State, topic: &str) -> Vec<Value> {

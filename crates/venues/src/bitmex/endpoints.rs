@@ -28,7 +28,7 @@ pub fn limits() -> impl Iterator<Item = (LimitName, Limit)> {
 }
 
 /// What an address may ask in all: with and without a key.
-pub const ADDRESS_LIMIT: Limit = Limit { requests: 150, per: Duration::from_secs(60) };
+pub const ADDRESS_LIMIT: Limit = Limit { requests: 150, per: Duration::from_mins(1) };
 
 /// How long an address stays shut out when BitMEX does not say (venues.md 7: repeated refusals lead to a ban).
 pub const BAN_PAUSE: Duration = Duration::from_mins(10);

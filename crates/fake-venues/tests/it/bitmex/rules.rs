@@ -177,7 +177,10 @@ fn take(book: &mut BTreeMap<(i64, String), i64>, frame: &Value) {
         match frame["action"].as_str().unwrap() {
             "delete" => assert!(book.remove(&key).is_some(), "only known levels go"),
             "update" => {
-                assert!(book.insert(key, row["size"].as_i64().unwrap()).is_some(), "only known levels change")
+                assert!(
+                    book.insert(key, row["size"].as_i64().unwrap()).is_some(),
+                    "only known levels change"
+                );
             }
             _ => assert!(book.insert(key, row["size"].as_i64().unwrap()).is_none(), "a level comes once"),
         }

@@ -65,7 +65,7 @@ struct TwinSigner(TestKey);
 
 impl Signer for TwinSigner {
     fn api_key_hint(&self) -> &str {
-        "TE"
+        &self.0.name[..2]
     }
     fn sign(&self, intent: &Intent, at: Timestamp) -> Result<SignedRequest, SignerRefusal> {
         sign_with(Exchange::Bitmex, ContractType::Linear, intent, at, &self.0)
