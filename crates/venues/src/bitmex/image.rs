@@ -226,7 +226,7 @@ mod tests {
             let update = levels.take(action, &rows, contract, Timestamp::from_ms(1))?;
             Ok::<_, WireError>(update.map(|update| {
                 let side = |rows: &[(Price, Decimal)]| {
-                    rows.iter().map(|(price, size)| format!("{price}x{size} ")).collect::<String>()
+                    rows.iter().fold(String::new(), |text, (price, size)| text + &format!("{price}x{size} "))
                 };
                 format!("{:?}{} {}| {}", update.kind, update.number, side(&update.bids), side(&update.asks))
             }))
