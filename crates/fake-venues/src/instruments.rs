@@ -5,8 +5,7 @@
 use keyhold_domain::{Asset, ContractType, Decimal, Exchange, Instrument, Price, Symbol};
 
 use crate::config::ConfigError;
-use crate::{bybit, kraken, okx};
-use crate::{binance, bybit};
+use crate::{binance, bitmex, bybit, kraken, okx};
 
 /// A coin as markets are made of it.
 #[derive(Debug, Clone, Copy)]
@@ -50,11 +49,8 @@ pub fn parse_at(exchange: Exchange, text: &str) -> Result<Instrument, ConfigErro
         Exchange::Bybit => bybit::instruments::parse(text),
         Exchange::Okx => okx::instruments::parse(text),
         Exchange::KrakenFutures => kraken::instruments::parse(text),
-        Exchange::Binance | Exchange::Bitmex => return Err(ConfigError::Venue(exchange)),
         Exchange::Binance => binance::instruments::parse(text),
-        Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
-            return Err(ConfigError::Venue(exchange));
-        }
+        Exchange::Bitmex => bitmex::instruments::parse(text),
     };
     found.ok_or_else(|| ConfigError::Instrument(text.to_owned()))
 }

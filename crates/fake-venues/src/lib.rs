@@ -13,6 +13,7 @@
 #![recursion_limit = "512"]
 
 mod binance;
+mod bitmex;
 mod bybit;
 pub mod clock;
 pub mod config;

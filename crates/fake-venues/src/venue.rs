@@ -69,7 +69,7 @@ impl FakeVenue {
             catch_up(&mut world, (config.clock)());
         }
         let core = Core::new(world, Trouble::new(config.seed), config.pace, config.rate_limits);
-        let state = protocol::of(config.venue, core).ok_or(ConfigError::Venue(config.venue))?;
+        let state = protocol::of(config.venue, core);
         let shared = Shared::new(state, config.accounts, config.clock);
         let failed = |address: String| move |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed(config.listen.to_string()))?;

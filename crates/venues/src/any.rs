@@ -11,6 +11,7 @@ use keyhold_domain::{
 };
 
 use crate::binance::{Binance, BinanceMarket};
+use crate::bitmex::{Bitmex, BitmexMarket};
 use crate::bybit::{Bybit, BybitMarket};
 use crate::clock::Clock;
 use crate::error::VenueError;
@@ -76,6 +77,8 @@ pub(crate) use delegate_market_data;
 /// Any venue's public side.
 #[derive(Debug)]
 pub enum AnyMarket<D> {
+    /// BitMEX.
+    Bitmex(BitmexMarket<D>),
     /// Bybit.
     Bybit(BybitMarket<D>),
     /// OKX.
@@ -89,6 +92,8 @@ pub enum AnyMarket<D> {
 /// Any venue with a key.
 #[derive(Debug)]
 pub enum AnyVenue<D> {
+    /// BitMEX.
+    Bitmex(Bitmex<D>),
     /// Bybit.
     Bybit(Bybit<D>),
     /// OKX.
@@ -106,17 +111,15 @@ impl<D: Dialer> AnyMarket<D> {
             Exchange::Bybit => BybitMarket::from_config(config, dialer, clock).map(Self::Bybit),
             Exchange::Okx => OkxMarket::from_config(config, dialer, clock).map(Self::Okx),
             Exchange::KrakenFutures => KrakenMarket::from_config(config, dialer, clock).map(Self::Kraken),
-            exchange @ (Exchange::Binance | Exchange::Bitmex) => Err(HostError::NoAdapter(exchange)),
             Exchange::Binance => BinanceMarket::from_config(config, dialer, clock).map(Self::Binance),
-            exchange @ (Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
-                Err(HostError::NoAdapter(exchange))
-            }
+            Exchange::Bitmex => BitmexMarket::from_config(config, dialer, clock).map(Self::Bitmex),
         }
     }
 
     /// Adds a key's rights.
     pub fn with_key(self, signer: Arc<dyn Signer>) -> AnyVenue<D> {
         match self {
+            Self::Bitmex(market) => AnyVenue::Bitmex(Bitmex::new(market, signer)),
             Self::Bybit(market) => AnyVenue::Bybit(Bybit::new(market, signer)),
             Self::Okx(market) => AnyVenue::Okx(Okx::new(market, signer)),
             Self::Kraken(market) => AnyVenue::Kraken(Kraken::new(market, signer)),
@@ -129,6 +132,7 @@ impl<D: Dialer> AnyMarket<D> {
 macro_rules! each_arm {
     ($enum:ident, $self:ident, $inner:ident => $call:expr) => {
         match $self {
+            $enum::Bitmex($inner) => $call,
             $enum::Bybit($inner) => $call,
             $enum::Okx($inner) => $call,
             $enum::Kraken($inner) => $call,

@@ -8,6 +8,7 @@
 pub mod any;
 pub mod backoff;
 pub mod binance;
+pub mod bitmex;
 pub mod book;
 pub mod bybit;
 pub mod clock;

@@ -14,8 +14,7 @@ use keyhold_domain::{
 };
 use rust_decimal::Decimal;
 
-use crate::{bybit, kraken, okx};
-use crate::{binance, bybit};
+use crate::{binance, bitmex, bybit, kraken, okx};
 
 /// An order by one of its two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -365,8 +364,7 @@ pub fn sign_with(
         Exchange::Bybit => bybit::render::sign(product, intent, at, key),
         Exchange::Okx => okx::render::sign(intent, at, key),
         Exchange::KrakenFutures => kraken::render::sign(product, intent, at, key),
-        Exchange::Binance | Exchange::Bitmex => Err(SignerRefusal::NotOffered),
         Exchange::Binance => binance::render::sign(product, intent, at, key),
-        Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => Err(SignerRefusal::NotOffered),
+        Exchange::Bitmex => bitmex::render::sign(intent, at, key),
     }
 }

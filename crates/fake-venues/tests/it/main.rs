@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test by panicking")]
 
 mod binance;
+mod bitmex;
 mod ccxt;
 mod client;
 mod faults;

@@ -167,6 +167,8 @@ pub fn render(intent: &Intent, at: Timestamp) -> Result<Rendered, SignerRefusal>
         Intent::SetMarginMode(_)
         | Intent::PlaceIn(..)
         | Intent::SetLeverageIn(..)
+        | Intent::SetMarginModeOf { .. }
+        | Intent::AmendOn(..)
         | Intent::CancelMany(_)
         | Intent::UseOneWayMode { .. }
         | Intent::StreamToken(_) => {

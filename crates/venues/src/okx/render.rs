@@ -162,6 +162,8 @@ pub fn render(intent: &Intent) -> Result<Rendered, SignerRefusal> {
         | Intent::CancelAll(_)
         | Intent::SetLeverage(_)
         | Intent::SetMarginMode(_)
+        | Intent::SetMarginModeOf { .. }
+        | Intent::AmendOn(..)
         | Intent::StreamChallenge(_)
         | Intent::StreamToken(_) => return Err(SignerRefusal::NotOffered),
     };

@@ -1,5 +1,4 @@
 //! The venues' adapters against recorded data, against servers that misbehave, and against noise.
-//! The adapters against recorded data, against servers that misbehave, and against noise.
 //!
 //! Nothing here leaves the loopback interface.
 
@@ -12,6 +11,7 @@
 
 mod adapter;
 mod binance;
+mod bitmex;
 mod conformance_messages;
 mod conformance_requests;
 mod conformance_responses;
