@@ -463,9 +463,14 @@ async fn partial_fills_add_up() {
         trigger: None,
     };
     venue.amend(&amend).await.unwrap();
-    assert_eq!(venue.open_orders(None).await.unwrap()[0].quantity.to_string(), "0.15");
+    let open = venue.open_orders(None).await.unwrap();
+    assert_eq!(open[0].quantity.to_string(), "0.15");
+    // A changed order may have met the market once more.
+    let filled = open[0].filled;
     let report = venue.order(symbol, order_id(1)).await.unwrap().unwrap();
     assert_eq!((report.update.status, report.update.filled), (OrderStatus::PartiallyFilled, filled));
+    let fills = report.fills.iter().map(|fill| fill.quantity.get());
+    assert_eq!(fills.sum::<Decimal>(), filled, "the fills make up what the order tells");
     venue.cancel(&CancelOrder { order: OrderRef::Client(order_id(1)), symbol }).await.unwrap();
     assert_eq!(
         until_state(&mut events, 1, OrderStatus::Canceled).await,
