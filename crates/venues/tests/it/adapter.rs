@@ -9,7 +9,6 @@ use keyhold_domain::{
 };
 use keyhold_venues::bybit::BybitMarket;
 use keyhold_venues::error::Asked;
-use keyhold_venues::hosts::HostError;
 use keyhold_venues::port::{CandleRange, PositionMode, Resolution, SymbolRange, VenueStatus};
 use keyhold_venues::signer::{
     AmendOrder, CancelAll, CancelOrder, OrderRef, OrderSelection, Scope, SetLeverage,
