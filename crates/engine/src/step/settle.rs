@@ -166,8 +166,8 @@ fn leave(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
     );
 }
 
-/// How much an exit closes. A part that is too small to be an order is not closed: the next target's part or the stop
-/// takes it along. A part that would leave too little to be ever closed by an order takes the rest along.
+/// How much an exit closes. A part that has become too small to be an order is given up. A part that would leave too
+/// little to be ever closed by an order takes the rest along.
 fn leaving(amount: Amount, held: Decimal, least: Quantity) -> Option<Quantity> {
     let least = least.get();
     let wanted = match amount {
