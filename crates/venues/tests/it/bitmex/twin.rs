@@ -192,7 +192,7 @@ async fn session(contract_type: ContractType, quantity: &str) {
     let bench = Bench::new(RateLimits::Off).await;
     let venue = bench.venue(contract_type);
     let symbol = symbol(contract_type);
-    let instrument = read_market(&venue, symbol).await;
+    let instrument = Box::pin(read_market(&venue, symbol)).await;
     enter(&venue, instrument, quantity).await;
     rest_and_amend(&venue, symbol, quantity).await;
     leave(&bench, &venue, instrument, quantity).await;
@@ -314,12 +314,12 @@ async fn leave(bench: &Bench, venue: &AnyVenue<TokioDialer>, instrument: Instrum
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_of_a_linear_contract() {
-    session(ContractType::Linear, "0.01").await;
+    Box::pin(session(ContractType::Linear, "0.01")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_of_an_inverse_contract() {
-    session(ContractType::Inverse, "500").await;
+    Box::pin(session(ContractType::Inverse, "500")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
