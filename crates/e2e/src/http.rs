@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -136,27 +135,6 @@ impl Client {
         Listener { stream, heard }
     }
 
-    /// Begins to listen to an endless answer, as a page listens to the stream of events.
-    ///
-    /// # Panics
-    /// When the server cannot be reached.
-    #[track_caller]
-    pub fn listen(&self, path: &str) -> Listener {
-        let mut stream = TcpStream::connect_timeout(&self.address, TIMEOUT).expect("the server answers");
-        stream.write_all(self.render("GET", path, None).as_bytes()).expect("the server reads");
-        let mut reading = stream.try_clone().expect("a descriptor is free");
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&heard);
-        // Ends when the connection does.
-        std::thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(length @ 1..) = reading.read(&mut bytes) {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes[..length]);
-            }
-        });
-        Listener { stream, heard }
-    }
-
     fn render(&self, method: &str, path: &str, body: Option<&Value>) -> String {
         let host = self.origin.split("://").nth(1).unwrap_or("localhost");
         let body = body.map(Value::to_string);
@@ -186,28 +164,6 @@ impl Client {
         if let Some((name, value)) = pair.split_once('=') {
             self.cookies.insert(name.trim().to_owned(), value.trim().to_owned());
         }
-    }
-}
-
-/// A connection on which the server goes on telling.
-#[derive(Debug)]
-pub struct Listener {
-    stream: TcpStream,
-    heard: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Listener {
-    /// Everything that has come so far, headers included.
-    pub fn text(&self) -> String {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&heard).into_owned()
-    }
-}
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        // An error means that the server has hung up already.
-        let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 }
 
