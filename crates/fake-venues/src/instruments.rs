@@ -4,8 +4,8 @@
 
 use keyhold_domain::{Asset, ContractType, Decimal, Exchange, Instrument, Price, Symbol};
 
-use crate::bybit;
 use crate::config::ConfigError;
+use crate::{bybit, okx};
 
 /// A coin as markets are made of it.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,8 @@ pub fn parse(text: &str) -> Result<Instrument, ConfigError> {
 pub fn parse_at(exchange: Exchange, text: &str) -> Result<Instrument, ConfigError> {
     let found = match exchange {
         Exchange::Bybit => bybit::instruments::parse(text),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
+        Exchange::Okx => okx::instruments::parse(text),
+        Exchange::Binance | Exchange::KrakenFutures | Exchange::Bitmex => {
             return Err(ConfigError::Venue(exchange));
         }
     };

@@ -21,6 +21,7 @@ mod feed;
 mod hub;
 mod instruments;
 mod latency;
+mod okx;
 mod protocol;
 mod replay;
 mod server;

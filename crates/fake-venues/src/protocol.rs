@@ -9,11 +9,11 @@ use std::net::IpAddr;
 use keyhold_domain::{Exchange, Symbol, Timestamp, VenueOrderId};
 use keyhold_simulator::exchange::{AccountId, ExchangeEvent};
 
-use crate::bybit;
 use crate::config::AccountConfig;
 use crate::core::Core;
 use crate::hub::Channel;
 use crate::world::MarketNews;
+use crate::{bybit, okx};
 
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +173,7 @@ pub(crate) trait Protocol: Send {
 pub(crate) fn of(exchange: Exchange, core: Core) -> Option<Box<dyn Protocol>> {
     match exchange {
         Exchange::Bybit => Some(Box::new(bybit::state::State::new(core))),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => None,
+        Exchange::Okx => Some(Box::new(okx::state::State::new(core))),
+        Exchange::Binance | Exchange::KrakenFutures | Exchange::Bitmex => None,
     }
 }

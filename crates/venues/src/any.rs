@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::error::VenueError;
 use crate::event::{AccountEvent, EventStream, MarketEvent};
 use crate::hosts::HostError;
+use crate::okx::{Okx, OkxMarket};
 use crate::port::{
     AccountSettings, CandleRange, Capabilities, Fees, FundingPayment, FundingRate, Instruments, MarketData,
     MarketSubscription, OrderReport, Placed, PositionMode, Resolution, SymbolRange, Ticker, TradingVenue,
@@ -75,6 +76,8 @@ pub(crate) use delegate_market_data;
 pub enum AnyMarket<D> {
     /// Bybit.
     Bybit(BybitMarket<D>),
+    /// OKX.
+    Okx(OkxMarket<D>),
 }
 
 /// Any venue with a key.
@@ -82,6 +85,8 @@ pub enum AnyMarket<D> {
 pub enum AnyVenue<D> {
     /// Bybit.
     Bybit(Bybit<D>),
+    /// OKX.
+    Okx(Okx<D>),
 }
 
 impl<D: Dialer> AnyMarket<D> {
@@ -89,7 +94,8 @@ impl<D: Dialer> AnyMarket<D> {
     pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
         match config.endpoints.exchange() {
             Exchange::Bybit => BybitMarket::from_config(config, dialer, clock).map(Self::Bybit),
-            exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
+            Exchange::Okx => OkxMarket::from_config(config, dialer, clock).map(Self::Okx),
+            exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Bitmex) => {
                 Err(HostError::NoAdapter(exchange))
             }
         }
@@ -99,6 +105,7 @@ impl<D: Dialer> AnyMarket<D> {
     pub fn with_key(self, signer: Arc<dyn Signer>) -> AnyVenue<D> {
         match self {
             Self::Bybit(market) => AnyVenue::Bybit(Bybit::new(market, signer)),
+            Self::Okx(market) => AnyVenue::Okx(Okx::new(market, signer)),
         }
     }
 }
@@ -108,6 +115,7 @@ macro_rules! each_arm {
     ($enum:ident, $self:ident, $inner:ident => $call:expr) => {
         match $self {
             $enum::Bybit($inner) => $call,
+            $enum::Okx($inner) => $call,
         }
     };
 }

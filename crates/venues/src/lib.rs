@@ -14,6 +14,7 @@ pub mod common;
 pub mod error;
 pub mod event;
 pub mod hosts;
+pub mod okx;
 pub mod port;
 pub mod rate_limit;
 pub mod settings;

@@ -14,7 +14,7 @@ use keyhold_domain::{
 };
 use rust_decimal::Decimal;
 
-use crate::bybit;
+use crate::{bybit, okx};
 
 /// An order by one of its two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -353,8 +353,7 @@ pub fn sign_with(
 ) -> Result<SignedRequest, SignerRefusal> {
     match exchange {
         Exchange::Bybit => bybit::render::sign(product, intent, at, key),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
-            Err(SignerRefusal::NotOffered)
-        }
+        Exchange::Okx => okx::render::sign(intent, at, key),
+        Exchange::Binance | Exchange::KrakenFutures | Exchange::Bitmex => Err(SignerRefusal::NotOffered),
     }
 }

@@ -1,4 +1,4 @@
-//! The fake Bybit as its clients see it: over real HTTP and WebSocket on the loopback device.
+//! The fake venues as their clients see them: over real HTTP and WebSocket on the loopback device.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test by panicking")]
 
@@ -7,6 +7,7 @@ mod client;
 mod faults;
 mod flow;
 mod keys;
+mod okx;
 mod oracle;
 mod program;
 mod replay;
