@@ -1,12 +1,14 @@
 //! Public market data of venues, for lists and charts. No key is involved: the server has none it could use.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use keyhold_domain::{Candle, ContractType, Environment, Exchange, Instrument, Symbol, Timeframe, Timestamp};
 use keyhold_store::ApiKey;
+use keyhold_venues::hosts::HostError;
 use keyhold_venues::port::CandleRange;
 use keyhold_venues::{AnyMarket, Endpoints, MarketData as _, Settings, TokioDialer, VenueConfig};
 
+use crate::api::reference::refuse_closed;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::http::problem::Problem;
@@ -20,12 +22,22 @@ impl keyhold_venues::Clock for Clock {
     }
 }
 
+/// The exchanges this program can talk to. Asked of the adapters themselves, so that the two cannot differ.
+static ADAPTERS: LazyLock<Vec<Exchange>> = LazyLock::new(|| {
+    let exists = |exchange: &Exchange| {
+        let (contract_type, anywhere) = (ContractType::Linear, "http://127.0.0.1:1");
+        let Ok(endpoints) = Endpoints::simulated(*exchange, contract_type, anywhere) else { return false };
+        let config = VenueConfig { contract_type, endpoints, settings: Settings::default() };
+        // Makes no connection.
+        let made = AnyMarket::new(config, Arc::new(TokioDialer::default()), Arc::new(Clock::default()));
+        !matches!(made, Err(HostError::NoAdapter(_)))
+    };
+    Exchange::ALL.iter().copied().filter(exists).collect()
+});
+
 /// Whether this program can talk to an exchange.
-pub(crate) const fn has_adapter(exchange: Exchange) -> bool {
-    match exchange {
-        Exchange::Bybit => true,
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => false,
-    }
+pub(crate) fn has_adapter(exchange: Exchange) -> bool {
+    ADAPTERS.contains(&exchange)
 }
 
 fn unreachable_venue() -> Problem {
@@ -38,6 +50,7 @@ pub(crate) fn market(
     environment: Environment,
     contract_type: ContractType,
 ) -> Result<AnyMarket<TokioDialer>, Problem> {
+    refuse_closed(exchange, environment)?;
     let endpoints = match environment {
         Environment::Live | Environment::Testnet => Endpoints::standard(exchange, environment, contract_type),
         Environment::Simulated => {

@@ -12,6 +12,7 @@ use keyhold_venues::{AnyMarket, Endpoints, MarketData, Settings, TokioDialer, Ve
 use super::options::{Fetch, instant};
 use super::{CandlesError, say, show};
 use crate::clock::Clock;
+use crate::guide;
 use crate::venues::has_adapter;
 
 /// Candles asked for and stored in one go: ten pages of a venue.
@@ -54,6 +55,9 @@ fn market(options: &Fetch, clock: Clock) -> Result<AnyMarket<TokioDialer>, Candl
     let exchange = options.market.exchange;
     let unsupported =
         |error: &dyn std::fmt::Display| CandlesError::Unsupported(format!("--exchange {exchange}: {error}"));
+    if let Some(day) = guide::of(exchange).closed(options.environment) {
+        return Err(unsupported(&format!("the exchange closed on {day}; import a file")));
+    }
     if !has_adapter(exchange) {
         return Err(unsupported(&"its history cannot be fetched yet; import a file"));
     }
