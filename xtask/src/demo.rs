@@ -106,7 +106,10 @@ pub(crate) fn task(program: &str, arguments: &[&str], folder: &str) -> Result<()
 
 fn announce(stack: &Stack) {
     let exchanges: Vec<&str> = stack.venues.iter().map(|venue| venue.exchange.as_str()).collect();
-    println!("\n  Keyhold is running with a made-up {}. Open this once to make it yours:\n", exchanges.join(" and a made-up "));
+    println!(
+        "\n  Keyhold is running with a made-up {}. Open this once to make it yours:\n",
+        exchanges.join(" and a made-up ")
+    );
     println!("      {}/claim#{}\n", stack.url, stack.claim_code);
     println!("  Everything it writes is in {} and goes with it. Ctrl-C ends it.\n", stack.folder.display());
 }
