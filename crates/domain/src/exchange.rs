@@ -66,6 +66,14 @@ impl Exchange {
         }
     }
 
+    /// Whether its keys come with a passphrase.
+    pub const fn issues_passphrase(self) -> bool {
+        match self {
+            Self::Okx => true,
+            Self::Bybit | Self::Binance | Self::KrakenFutures | Self::Bitmex => false,
+        }
+    }
+
     /// The name people know.
     pub const fn display_name(self) -> &'static str {
         match self {

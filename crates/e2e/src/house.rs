@@ -94,6 +94,7 @@ impl House {
             candles: Some(candles.to_path_buf()),
             speed: 0.0,
             seed: 11,
+            venues: Vec::new(),
             port: 0,
             folder: None,
             log,
@@ -206,7 +207,7 @@ impl House {
     /// # Panics
     /// When it does not answer.
     pub fn venue(&self, call: &str, body: &Value) -> Value {
-        let address: SocketAddr = self.stack.control.parse().expect("an address");
+        let address: SocketAddr = self.stack.control().parse().expect("an address");
         let mut client = Client::new(address, &format!("http://{address}"));
         client.post(&format!("/{call}"), body).ok()
     }

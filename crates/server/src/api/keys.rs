@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use crate::api::documents::{Named, label};
 use crate::api::reference::check_offered;
 use crate::app::{App, Shared};
+use crate::guide::advice::{Advice, advice};
 use crate::http::auth::{Fresh, Session};
 use crate::http::ids::PathId;
 use crate::http::json::Json;
@@ -59,6 +60,8 @@ pub(crate) struct KeyView {
     created_at: Timestamp,
     record_version: u32,
     egress_addresses: Vec<String>,
+    /// What to do about the newest test, in the words of the key's exchange.
+    advice: Vec<Advice>,
 }
 
 /// Builds the view.
@@ -78,6 +81,7 @@ pub(crate) fn view(app: &App, key: ApiKey) -> KeyView {
         active: key.active,
         assigned_bot: key.bot.map(|(id, label)| Named::new(id, label)),
         instruments: key.instruments,
+        advice: advice(key.exchange, key.environment, &key.verification),
         verification: key.verification,
         created_at: key.created_at,
         record_version: key.version,
