@@ -185,7 +185,7 @@ fn limit(price: &str, time_in_force: TimeInForce) -> OrderKind {
 
 /// Longer than a quiet stream takes to notice that a candle is overdue.
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     tokio::time::timeout(limit, future).await.unwrap_or_else(|_| panic!("no {what} in time"))
 }
 
