@@ -279,7 +279,8 @@ mod tests {
             let stopped = worker.play(&worker.request.spec().unwrap(), &lanes);
             assert_eq!(stopped.unwrap_err(), expected);
             let seen = worker.seen.borrow().unwrap();
-            assert!(seen.done <= 8_192 && seen.all > 28_000, "{seen:?}");
+            // Those before the range's start only warm up and are played at once.
+            assert!(seen.done <= 1_600 + 8_192 && seen.all > 28_000, "{seen:?}");
             assert_eq!(worker.run().err(), Some(expected), "nor are more candles read");
         }
     }

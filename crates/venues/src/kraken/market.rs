@@ -43,7 +43,7 @@ impl<D: Dialer> MarketData for KrakenMarket<D> {
             // For the whole account, whatever instrument is named.
             dead_mans_switch: Offered::Yes,
             margin_mode: SettingReach::Instrument,
-            // Not documented; the numbers are those that other clients keep to.
+            // Not documented. The numbers are guesses on the low side.
             open_orders_per_instrument: 200,
             stop_orders_per_instrument: 50,
         }

@@ -183,8 +183,9 @@ fn limit(price: &str, time_in_force: TimeInForce) -> OrderKind {
     OrderKind::Limit { price: price.parse().unwrap(), time_in_force }
 }
 
+/// Longer than a quiet stream takes to notice that a candle is overdue.
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    let limit = Duration::from_secs(20);
+    let limit = Duration::from_mins(1);
     tokio::time::timeout(limit, future).await.unwrap_or_else(|_| panic!("no {what} in time"))
 }
 

@@ -30,7 +30,7 @@ use crate::support::{StandingClock, TestKey};
 
 const NOON: i64 = 1_730_000_000_123;
 const START: i64 = 1_704_067_200_000;
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 const ACCOUNTS: &str = r#"
     [[account]]
