@@ -1,10 +1,9 @@
 //! Public market data of venues, for lists and charts. No key is involved: the server has none it could use.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use keyhold_domain::{Candle, ContractType, Environment, Exchange, Instrument, Symbol, Timeframe, Timestamp};
 use keyhold_store::ApiKey;
-use keyhold_venues::hosts::HostError;
 use keyhold_venues::port::CandleRange;
 use keyhold_venues::{AnyMarket, Endpoints, MarketData as _, Settings, TokioDialer, VenueConfig};
 
