@@ -76,11 +76,25 @@ pub(super) fn program_name(exchange: &str) -> Result<&'static str, TaskError> {
 /// The keys that a made-up exchange knows: sound ones, named by their number, and others with one fault each. The
 /// place in the list is the account.
 pub(super) fn make_keys(exchange: &str) -> Result<Vec<TestKey>, TaskError> {
-    ["good", "second", "read_only", "foreign_address", "withdrawal", "expired", "third", "fourth"]
-        .into_iter()
-        .map(|name| make_key(exchange, name))
-        .collect()
+    NAMES.into_iter().map(|name| make_key(exchange, name)).collect()
 }
+
+/// What the keys are for. Further ones go to the end, so that the accounts keep their numbers.
+const NAMES: [&str; 13] = [
+    "good",
+    "second",
+    "read_only",
+    "foreign_address",
+    "withdrawal",
+    "expired",
+    "third",
+    "fourth",
+    "transfer",
+    "open_address",
+    "unknown_right",
+    "hedge",
+    "empty",
+];
 
 /// A key in the shape that the exchange gives its own; see `crates/server/data/exchanges`.
 fn make_key(exchange: &str, name: &'static str) -> Result<TestKey, TaskError> {
@@ -112,13 +126,22 @@ pub(super) fn accounts_file(exchange: &str, keys: &[TestKey]) -> String {
                 "permissions = { ContractTrade = [\"Order\", \"Position\"], Wallet = [\"Withdraw\"] }\n"
             }
             "expired" => "expires_at_ms = 1\n",
+            "open_address" => "",
+            "transfer" => {
+                "ips = [\"127.0.0.1\"]\npermissions = { ContractTrade = [\"Order\", \"Position\"], Wallet = [\"AccountTransfer\"] }\n"
+            }
+            "unknown_right" => {
+                "ips = [\"127.0.0.1\"]\npermissions = { ContractTrade = [\"Order\", \"Position\"], Lending = [\"LendEverything\"] }\n"
+            }
             _ => "ips = [\"127.0.0.1\"]\n",
         };
+        let mode = if key.name == "hedge" { "position_mode = \"hedge\"\n" } else { "" };
+        let (most, some) = if key.name == "empty" { ("0", "0") } else { ("10000", "0.5") };
         let passphrase = key.passphrase.as_ref();
         let passphrase = passphrase.map_or_else(String::new, |text| format!("passphrase = \"{text}\"\n"));
         write!(
             text,
-            "[[account]]\nid = {id}\nbalances = {{ {stable} = \"10000\", BTC = \"0.5\" }}\n\
+            "[[account]]\nid = {id}\nbalances = {{ {stable} = \"{most}\", BTC = \"{some}\" }}\n{mode}\
              [[account.key]]\nkey = \"{}\"\nsecret = \"{}\"\n{passphrase}{fault}\n",
             key.key, key.secret
         )
