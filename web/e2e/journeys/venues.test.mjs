@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openBrowser } from '../browser.mjs';
-import { startHouse } from '../house.mjs';
+import { eventually, startHouse } from '../house.mjs';
 import { claim, paste, settled } from '../person.mjs';
 
 test('an OKX paper key with its passphrase', { timeout: 240_000 }, async (t) => {
@@ -28,6 +28,31 @@ test('an OKX paper key with its passphrase', { timeout: 240_000 }, async (t) => 
     await page.getByLabel('Passphrase', { exact: true }).waitFor();
     await page.getByRole('radio', { name: /^Paper/ }).check();
     await person.accessible('form of an OKX key');
+  });
+
+  await step('the site of the account is asked for where an exchange has several', async () => {
+    const site = page.getByLabel('Site of your account');
+    assert.equal(await site.count(), 0, 'a simulation has one');
+    await page.getByRole('radio', { name: /^Testnet/ }).check();
+    assert.equal(await site.inputValue(), 'global');
+    await site.selectOption('European Economic Area: eea.okx.com');
+    await page.getByText('Hosts that bots connect to').click();
+    await page.getByText('eea.okx.com, wseeapap.okx.com:8443').waitFor();
+    assert.match(page.url(), /site=european_economic_area/);
+    const intents = [];
+    page.on('request', (request) => {
+      if (request.url().endsWith('/keys/intents')) intents.push(JSON.parse(request.postData()));
+    });
+    await site.selectOption('United States: us.okx.com');
+    await eventually('the chosen site to be asked for', () =>
+      intents.some((intent) => intent.site === 'united_states' && intent.environment === 'testnet'),
+    );
+    await page.getByRole('radio', { name: /^Bybit/ }).check();
+    assert.equal(await site.count(), 0, 'the test system of Bybit is one');
+    await page.getByRole('radio', { name: /^Live/ }).check();
+    assert.equal(await site.inputValue(), 'global', 'the site of another exchange is forgotten');
+    await page.getByRole('radio', { name: /^OKX/ }).check();
+    await page.getByRole('radio', { name: /^Paper/ }).check();
   });
 
   await step('swapped parts and a missing passphrase are noticed before anything is sent', async () => {

@@ -328,7 +328,8 @@ impl Test {
 /// More than any exchange lists; at about 600 bytes each they stay below the megabyte of a frame.
 const MOST_INSTRUMENTS: usize = 1_200;
 
-/// Whether the venue's other world knows the key.
+/// Whether the venue's test system knows a live key. The other way round is not asked: nothing that was declared for a
+/// test system or a simulation ever reaches a live host.
 async fn works_elsewhere(
     session: &Session,
     account: &AccountAssignment,
@@ -336,9 +337,9 @@ async fn works_elsewhere(
 ) -> Option<Environment> {
     let other = match account.key.environment {
         Environment::Live => Environment::Testnet,
-        Environment::Testnet => Environment::Live,
-        Environment::Simulated => return None,
+        Environment::Testnet | Environment::Simulated => return None,
     };
-    let venue = session::elsewhere(&account.key, other, options.bot, &Arc::clone(&session.signer)).ok()?;
+    let (site, signer) = (account.endpoints.site, Arc::clone(&session.signer));
+    let venue = session::elsewhere(&account.key, other, site, options.bot, &signer).ok()?;
     venue.inspect_key().await.is_ok().then_some(other)
 }

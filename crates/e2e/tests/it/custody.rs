@@ -199,8 +199,7 @@ fn a_secret_is_nowhere_and_a_deleted_one_cannot_come_back() {
     // Sealed, stored, tested, traded with: nowhere.
     let good = house.known("good");
     let other = house.seal("Other", ContractType::Linear, Secret::from(&good));
-    let sealed =
-        house.seal("Marker", ContractType::Linear, Secret::from(&marker));
+    let sealed = house.seal("Marker", ContractType::Linear, Secret::from(&marker));
     let stored = house.owner.put(&sealed.path, &sealed.body);
     assert_eq!(stored.status, 201);
     let key = stored.body["id"].as_str().unwrap().to_owned();

@@ -60,18 +60,12 @@ const TABLE: &[(Fault, [Seen; 5])] = &[
             Fails("KEY_BAD_SECRET"),
         ],
     ),
-    (
-        Passphrase,
-        [NO_PASSPHRASE, NO_PASSPHRASE, NO_PASSPHRASE, Fails("KEY_BAD_PASSPHRASE"), NO_PASSPHRASE],
-    ),
+    (Passphrase, [NO_PASSPHRASE, NO_PASSPHRASE, NO_PASSPHRASE, Fails("KEY_BAD_PASSPHRASE"), NO_PASSPHRASE]),
     (
         Key("foreign_address"),
         [Fails("KEY_IP_BLOCKED"), ALIKE, ALIKE, Fails("KEY_IP_BLOCKED"), Fails("KEY_IP_BLOCKED")],
     ),
-    (
-        Key("expired"),
-        [Fails("KEY_EXPIRED"), ALIKE, ALIKE, Fails("KEY_EXPIRED"), Fails("KEY_EXPIRED")],
-    ),
+    (Key("expired"), [Fails("KEY_EXPIRED"), ALIKE, ALIKE, Fails("KEY_EXPIRED"), Fails("KEY_EXPIRED")]),
     (Key("open_address"), [Warns("KEY_ADDRESS_OPEN"); 5]),
     (
         Key("transfer"),
@@ -84,10 +78,7 @@ const TABLE: &[(Fault, [Seen; 5])] = &[
             Warns("KEY_NOT_TOLD"),
         ],
     ),
-    (
-        Key("unknown_right"),
-        [Fails("KEY_UNKNOWN_PERMISSION"), NO_WORD, NO_WORD, NO_WORD, NO_WORD],
-    ),
+    (Key("unknown_right"), [Fails("KEY_UNKNOWN_PERMISSION"), NO_WORD, NO_WORD, NO_WORD, NO_WORD]),
     (
         Key("hedge"),
         [

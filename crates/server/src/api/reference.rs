@@ -2,10 +2,8 @@
 //!
 //! The guides are data ([`crate::guide`]); an exchange is offered when this program has an adapter for it.
 
-use std::collections::BTreeSet;
-
 use axum::extract::State;
-use keyhold_domain::{ContractType, Environment, Exchange, Instrument, Timeframe};
+use keyhold_domain::{ContractType, Environment, Exchange, Instrument, Site, Timeframe};
 use keyhold_engine::catalog::{Catalog, ComponentEntry, ExitEntry};
 use keyhold_venues::Endpoints;
 use serde::{Deserialize, Serialize};
@@ -39,7 +37,7 @@ pub(crate) struct ExchangeEntry {
     #[schema(required)]
     closed_since: Option<&'static str>,
     status_url: &'static str,
-    /// What bots and this server connect to, for firewalls.
+    /// What bots and this server connect to, for firewalls; one entry for each site at which an account can lie.
     hosts: Vec<HostsEntry>,
     guide: &'static Guide,
     /// A paper account for everybody, when a simulated venue is configured.
@@ -47,13 +45,17 @@ pub(crate) struct ExchangeEntry {
     demo_credential: Option<DemoCredential>,
 }
 
-/// The hosts of one environment of an exchange.
+/// The hosts of one site of an exchange in one environment.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = ExchangeHosts)]
 pub(crate) struct HostsEntry {
     #[schema(value_type = shape::Environment)]
     environment: Environment,
-    /// `host`, or `host:port` where the port is not 443.
+    #[schema(value_type = shape::Site)]
+    site: Site,
+    /// For people.
+    site_name: &'static str,
+    /// `host`, or `host:port` where the port is not 443; the one for requests first.
     hosts: Vec<String>,
 }
 
@@ -81,7 +83,7 @@ pub(crate) fn offered(app: &App) -> Vec<ExchangeEntry> {
             offered.push(ExchangeEntry {
                 exchange: found.exchange,
                 name: found.exchange.display_name(),
-                hosts: environments.iter().filter_map(|one| hosts(found, *one)).collect(),
+                hosts: environments.iter().flat_map(|one| sites(found, *one)).collect(),
                 environments,
                 contract_types: &found.contract_types,
                 passphrase: found.passphrase(),
@@ -96,17 +98,25 @@ pub(crate) fn offered(app: &App) -> Vec<ExchangeEntry> {
     offered
 }
 
-/// What is connected to in an environment; nothing outside this machine when it is simulated.
-fn hosts(found: &ExchangeGuide, environment: Environment) -> Option<HostsEntry> {
-    let mut hosts = BTreeSet::new();
+/// The sites of an environment, the one for everybody first; none when it is simulated.
+fn sites(found: &ExchangeGuide, environment: Environment) -> impl Iterator<Item = HostsEntry> {
+    let all = Endpoints::sites(found.exchange, environment);
+    all.into_iter().filter_map(move |site| hosts(found, environment, site))
+}
+
+/// What is connected to at a site; nothing outside this machine when it is simulated.
+fn hosts(found: &ExchangeGuide, environment: Environment, site: Site) -> Option<HostsEntry> {
+    let mut hosts: Vec<String> = Vec::new();
     for contract in &found.contract_types {
-        let endpoints = Endpoints::standard(found.exchange, environment, *contract).ok()?;
-        let bases = [endpoints.rest(), endpoints.key_check(), endpoints.public_ws(), endpoints.market_ws()];
-        hosts.extend(
-            bases.into_iter().chain([endpoints.private_ws()]).map(|base| base.authority().to_owned()),
-        );
+        let endpoints = Endpoints::at_site(found.exchange, environment, *contract, site).ok()?;
+        for host in endpoints.all().map(|base| base.authority()) {
+            if !hosts.iter().any(|known| known == host) {
+                hosts.push(host.to_owned());
+            }
+        }
     }
-    Some(HostsEntry { environment, hosts: hosts.into_iter().collect() })
+    let site_name = site.display_name();
+    Some(HostsEntry { environment, site, site_name, hosts })
 }
 
 /// Refuses the real systems of an exchange that has closed.
@@ -140,6 +150,23 @@ pub(crate) fn check_offered(
         return refused("/environment");
     }
     if entry.contract_types.contains(&contract_type) { Ok(()) } else { refused("/contract_type") }
+}
+
+/// The site that a key names; none when it names none. Refuses one that its exchange does not have.
+pub(crate) fn check_site(
+    exchange: Exchange,
+    environment: Environment,
+    site: Option<&str>,
+) -> Result<Option<Site>, Problem> {
+    let Some(text) = site else { return Ok(None) };
+    let all = Endpoints::sites(exchange, environment);
+    if let Some(site) = all.iter().find(|site| site.as_str() == text) {
+        return Ok(Some(*site));
+    }
+    let names: Vec<_> = all.iter().map(|site| site.as_str()).collect();
+    let detail =
+        format!("The exchange has no such site in this environment. Its sites: {}.", names.join(", "));
+    Err(Problem::bad_request("EXCHANGE_SITE_UNKNOWN", detail).at("/site").next("Choose one of them."))
 }
 
 /// Exchanges with an adapter.

@@ -162,7 +162,8 @@ async fn instruments(
     found: &mut Found,
 ) -> Result<Vec<Option<Instrument>>, Problem> {
     let Some(first) = asked.markets.first() else { return Ok(Vec::new()) };
-    let listed = match venues::instruments(app, first.exchange, first.environment, first.contract_type).await {
+    let listed = match venues::instruments(app, first.exchange, first.environment, first.contract_type).await
+    {
         Ok(list) => list,
         Err(problem) if problem.code == "EXCHANGE_DOWN" => {
             let message = "The exchange does not answer, so grids and fees of its markets are not known.";

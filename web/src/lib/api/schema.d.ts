@@ -4563,17 +4563,20 @@ export interface components {
       /** @description The parts of a credential and what they usually look like. */
       fields: components['schemas']['KeyFields'];
       guide: components['schemas']['Guide'];
-      /** @description What bots and this server connect to, for firewalls. */
+      /** @description What bots and this server connect to, for firewalls; one entry for each site at which an account can lie. */
       hosts: components['schemas']['ExchangeHosts'][];
       name: string;
       passphrase: components['schemas']['PassphraseNeed'];
       status_url: string;
     };
-    /** @description The hosts of one environment of an exchange. */
+    /** @description The hosts of one site of an exchange in one environment. */
     ExchangeHosts: {
       environment: components['schemas']['Environment'];
-      /** @description `host`, or `host:port` where the port is not 443. */
+      /** @description `host`, or `host:port` where the port is not 443; the one for requests first. */
       hosts: string[];
+      site: components['schemas']['Site'];
+      /** @description For people. */
+      site_name: string;
     };
     /** @description How orders were executed. */
     Execution: {
@@ -4803,6 +4806,11 @@ export interface components {
       exchange: components['schemas']['Exchange'];
       /** @description The key whose credential is to be replaced. */
       replaces?: string | null;
+      /**
+       * @description Where its account was opened: one of the exchange's `hosts`. Null means the site for everybody, and with
+       *     `replaces` that of the stored key.
+       */
+      site?: string | null;
     };
     /** @description Everything needed to seal a credential for this installation. */
     IntentView: {
@@ -4985,6 +4993,8 @@ export interface components {
       market_type: string;
       /** Format: int32 */
       record_version: number;
+      /** @description Where its account was opened. */
+      site: components['schemas']['Site'];
       verification: components['schemas']['Verification'];
     };
     /**
@@ -5885,6 +5895,21 @@ export interface components {
       /** Format: double */
       win_rate_pct: number | null;
     };
+    /**
+     * @description At which of an exchange's sites an account was opened.
+     * @enum {string}
+     */
+    Site:
+      | 'global'
+      | 'alternate'
+      | 'netherlands'
+      | 'turkey'
+      | 'kazakhstan'
+      | 'georgia'
+      | 'united_arab_emirates'
+      | 'indonesia'
+      | 'european_economic_area'
+      | 'united_states';
     /** @description How an entry's size is computed. */
     Sizing:
       | {

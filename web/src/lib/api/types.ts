@@ -49,6 +49,7 @@ export type KeyFields = Schemas['KeyFields'];
 export type FieldShape = Schemas['FieldShape'];
 /** A sentence of a guide, and whether it was checked at the exchange. */
 export type GuideText = Schemas['GuideText'];
+export type Site = Schemas['Site'];
 export type Instrument = Schemas['Instrument'];
 
 // API keys

@@ -108,6 +108,9 @@ const CODES: Record<string, CodeEntry> = {
   EXCHANGE_CLOSED: {
     short: 'Exchange closed',
   },
+  EXCHANGE_SITE_UNKNOWN: {
+    short: 'No such site',
+  },
   KEY_IP_BLOCKED: {
     short: 'Address blocked',
     text: 'The exchange accepts this key only from other addresses. Add the address shown here to the key’s allow-list.',
