@@ -13,7 +13,7 @@ use keyhold_protocol::uplink::{
     AccountAssignment, BotMessage, KeyCheck, KeyCheckResult, KeyCheckStep, KeyVerdict, ServerMessage,
 };
 use keyhold_venues::error::Asked;
-use keyhold_venues::port::PositionMode;
+use keyhold_venues::port::{PositionMode, VenueStatus};
 use keyhold_venues::{MarketData as _, TradingVenue as _, VenueError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -197,14 +197,24 @@ impl Test {
             Err(error) => return Err(self.failed(step_of(&error, KeyCheckStep::Reachable, Asked::ToRead))),
         };
         let answered = SystemClock.now();
-        // Bybit answers everything else with its maintenance code; others have a status of their own.
-        if let Err(error) = venue.venue_status().await
-            && let step = step_of(&error, KeyCheckStep::Reachable, Asked::ToRead)
-            && step.code == ReasonCode::ExchangeMaintenance
-        {
-            return Err(self.failed(step));
+        match venue.venue_status().await {
+            // Maintenance may be of a part that is not needed here; what is needed fails by itself.
+            Ok(VenueStatus::Maintenance { until }) => {
+                let end = until.map_or_else(String::new, |until| format!(" until {until}"));
+                let text = format!("The exchange says that maintenance is running{end}.");
+                let result = KeyCheckResult::Warning(ReasonCode::ExchangeMaintenance);
+                self.add(KeyCheckStep::Reachable, result, text, None);
+            }
+            Ok(VenueStatus::Up) => self.passed(KeyCheckStep::Reachable, ""),
+            Err(error) => {
+                let step = step_of(&error, KeyCheckStep::Reachable, Asked::ToRead);
+                if step.code == ReasonCode::ExchangeMaintenance {
+                    return Err(self.failed(step));
+                }
+                // It told its time; that its status cannot be read says nothing about the key.
+                self.passed(KeyCheckStep::Reachable, "");
+            }
         }
-        self.passed(KeyCheckStep::Reachable, "");
         let skew = session::clock_skew_ms(asked, server, answered);
         match judge::clock(skew) {
             Ok(detail) => self.passed(KeyCheckStep::Clock, detail),

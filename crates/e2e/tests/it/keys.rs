@@ -42,7 +42,8 @@ use Seen::{Fails, Never, Warns};
 const NO_PASSPHRASE: Seen = Never("its keys have no passphrase");
 const ONE_POSITION: Seen = Never("it has one position per contract, always");
 const NO_WORD: Seen = Never("it tells a fixed set of rights");
-/// Binance answers -2015 to all three and Kraken `authenticationError`.
+/// The exchange has one answer for this and for a key it does not know: Binance -2015, Kraken `authenticationError`,
+/// OKX 50119, because it deletes keys that have run out.
 const ALIKE: Seen = Fails("KEY_INVALID");
 
 /// In the order of [`Exchange::ALL`]: Bybit, Binance, Kraken Futures, OKX, BitMEX.
@@ -65,7 +66,7 @@ const TABLE: &[(Fault, [Seen; 5])] = &[
         Key("foreign_address"),
         [Fails("KEY_IP_BLOCKED"), ALIKE, ALIKE, Fails("KEY_IP_BLOCKED"), Fails("KEY_IP_BLOCKED")],
     ),
-    (Key("expired"), [Fails("KEY_EXPIRED"), ALIKE, ALIKE, Fails("KEY_EXPIRED"), Fails("KEY_EXPIRED")]),
+    (Key("expired"), [Fails("KEY_EXPIRED"), ALIKE, ALIKE, ALIKE, Fails("KEY_EXPIRED")]),
     (Key("open_address"), [Warns("KEY_ADDRESS_OPEN"); 5]),
     (
         Key("transfer"),
@@ -183,7 +184,8 @@ fn assert_words(name: &str, fault: Fault, seen: Seen, remedy: &str) {
     let words: &[&str] = match fault {
         Key("foreign_address") => &["address"],
         Fault::Secret => &["private key", "secret"],
-        Key("expired") | UnknownKey => &["characters", "mistyped"],
+        Key("expired") => &["deleted", "expired"],
+        UnknownKey => &["characters", "mistyped"],
         _ => return,
     };
     assert!(words.iter().any(|word| remedy.contains(word)), "{name} is not named by: {remedy}");
