@@ -222,17 +222,33 @@ async function pauseAndResume(person) {
 
 /** Stops the market at a moment with an open position, so that what follows does not race with the next candle. */
 async function freezeInPosition(person, house) {
-  const open = async () => (await api(person, 'GET', `/bots/${person.bot}`)).body.positions.length > 0;
+  const bot = async (part) => (await api(person, 'GET', `/bots/${person.bot}${part}`)).body;
+  const open = async () => (await bot('')).positions.length > 0;
   await eventually('a position that stays', async () => {
     if (!(await open())) return false;
     await house.venue('pause');
-    // What was under way when the market stopped arrives now.
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    if (await open()) return true;
+    // What was under way when the market stopped: the decision on the last candle, and what came of it.
+    const { time_ms: now } = await house.venue('status');
+    const closed = Math.floor(now / CANDLE_MS) * CANDLE_MS - CANDLE_MS;
+    const last = await eventually('the decision on the last candle', async () => {
+      const [newest] = (await bot('/decisions?limit=1')).items;
+      return newest && newest.at >= closed && newest;
+    });
+    const stays = !last.code.startsWith('EXIT_');
+    if (stays) {
+      await eventually(
+        'server and exchange to agree',
+        async () => (await open()) === (await openAtExchange(house)).length > 0,
+      );
+      if (await open()) return true;
+    }
     await house.venue('resume', { pace: '20' });
     return false;
   });
 }
+
+/** The length of the bot's candles. */
+const CANDLE_MS = 60_000;
 
 /** The positions that the exchange itself knows of. */
 async function openAtExchange(house) {
