@@ -8,7 +8,7 @@ mod judge;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{Environment, Exchange, ReasonCode, Symbol};
+use keyhold_domain::{Decimal, Environment, Exchange, ReasonCode, Symbol};
 use keyhold_protocol::uplink::{
     AccountAssignment, BotMessage, KeyCheck, KeyCheckResult, KeyCheckStep, KeyVerdict, ServerMessage,
 };
@@ -311,7 +311,8 @@ impl Test {
         }
         self.passed(KeyCheckStep::Account, "");
         match venue.account().await {
-            Ok(found) if found.balances.is_empty() => {
+            // Some exchanges list every coin, also those of which there is nothing.
+            Ok(found) if found.balances.iter().all(|one| one.equity <= Decimal::ZERO) => {
                 self.verdict.account = Some(found);
                 let detail = "The account holds nothing.".to_owned();
                 let result = KeyCheckResult::Warning(ReasonCode::InsufficientBalance);

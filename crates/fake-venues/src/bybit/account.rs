@@ -116,9 +116,19 @@ pub(crate) fn positions(call: &mut Call<'_>) -> Result<Value, Failure> {
     let one = call.params.symbol()?.is_some();
     let symbols = call.wanted_symbols()?;
     let feeds = symbols.iter().filter_map(|symbol| call.state.core.world.feed(*symbol));
+    let hedge = call.state.core.world.exchange.position_mode(call.account)? == PositionMode::Hedge;
     let mut list = Vec::new();
     for feed in feeds {
         let value = shapes::position(call.state, call.account, feed)?;
+        // With a position per side the venue tells both; nothing trades so here, hence both are flat.
+        if one && hedge && feed.instrument.contract_type == ContractType::Linear {
+            for index in [1, 2] {
+                let mut side = value.clone();
+                side["positionIdx"] = json!(index);
+                list.push(side);
+            }
+            continue;
+        }
         // Without a symbol the venue lists only what is held.
         if one || value["side"] != "" {
             list.push(value);
