@@ -11,13 +11,14 @@ mod python;
 mod table;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
 use self::python::Environment;
 use self::table::{Agreement, Row};
 use super::machine::Machine;
+use crate::dist::{self, said};
 use crate::{TaskError, demo, paths};
 
 /// How a peer fills orders, which decides with what its trades are compared.
@@ -93,7 +94,8 @@ impl Length {
 /// Measures and prints everything; what failed is said at the end.
 pub(super) fn run(length: Length) -> Result<(), TaskError> {
     let scripts = scripts()?;
-    build(&["--package", "keyhold-simulator", "--example", "speed"])?;
+    let arranged = dist::train()?;
+    dist::build(dist::SPEED, &arranged)?;
     let machine = Machine::here()?;
     let home = std::env::var_os("PEERS_HOME").map_or_else(|| paths::target().join("peers"), PathBuf::from);
     let (mut ready, mut absent) = (Vec::new(), Vec::new());
@@ -124,12 +126,12 @@ pub(super) fn run(length: Length) -> Result<(), TaskError> {
             rows[place].take(size, &ours, &theirs);
         }
     }
-    println!("\n{}\n\n{}", machine.line(), table::text(&rows));
+    println!("\n{}; ours {}\n\n{}", machine.line(), arranged.words(), table::text(&rows));
     println!("{}\n", absent.join("\n"));
     if !paths::root().join("web").join("dist").join("index.html").exists() {
         demo::build_dashboard()?;
     }
-    build(&["--package", "keyhold-server", "--bin", "keyhold"])?;
+    dist::build(&["--package", "keyhold-server", "--bin", "keyhold"], &arranged)?;
     let own = own::measure(length, &maker, &scripts, &home)?;
     let mut wrong: Vec<String> = rows.iter().filter_map(Row::complaint).collect();
     wrong.extend(own);
@@ -146,11 +148,6 @@ fn scripts() -> Result<PathBuf, TaskError> {
     Err(TaskError::Failed(format!("{} is absent: the peers' scripts are there", folder.display())))
 }
 
-/// Whole programs in one unit, as they are distributed.
-fn build(what: &[&str]) -> Result<(), TaskError> {
-    demo::task("cargo", &[&["build", "--locked", "--profile", "dist"], what].concat(), "")
-}
-
 /// One program's run.
 #[derive(Debug)]
 struct Ran {
@@ -163,7 +160,7 @@ struct Ran {
 
 fn ours(strategy: &str, candles: u32, home: &Path) -> Result<Ran, TaskError> {
     let file = home.join("own-trades.csv");
-    let mut command = Command::new(paths::target().join("dist").join("examples").join("speed"));
+    let mut command = Command::new(dist::folder()?.join("examples").join("speed"));
     command.args([&candles.to_string(), strategy, "--once", "--trades"]).arg(&file);
     let said = said(&mut command)?;
     let seconds =
@@ -214,16 +211,4 @@ fn theirs(
         seconds: seconds.ok_or_else(|| wrong("no time"))?,
         trades: trades.ok_or_else(|| wrong("strange trades"))?,
     })
-}
-
-/// What a program prints; what it says on standard error is shown when it fails.
-fn said(command: &mut Command) -> Result<String, TaskError> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|source| TaskError::Start { program: program.clone(), source })?;
-    if !output.status.success() {
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        return Err(TaskError::Failed(format!("{program} ended with {}:\n{complaint}", output.status)));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
