@@ -2,8 +2,7 @@
 //!
 //! They are built as one unit each, and for the work they do: an instrumented build plays the product's templates and the
 //! reference strategies first, and the compiler arranges the final programs by what it counted there. Backtests become
-//! about a quarter faster by that; results do not change. The counts come from the sources alone, so the same sources
-//! give the same programs. What counts is merged by `llvm-profdata` of the compiler's own component `llvm-tools`; where
+//! about a quarter faster by that; results do not change. What was counted is merged by `llvm-profdata` of the compiler's own component `llvm-tools`; where
 //! that cannot be had, the programs are built without and it is said.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -67,25 +66,28 @@ pub(crate) fn train() -> Result<Arranged, TaskError> {
     println!("Training: an instrumented build plays every template (some minutes the first time) ...");
     let home = paths::target().join("training");
     let (raw, built) = (home.join("raw"), home.join("build"));
+    cargo(SPEED, &format!("-Cprofile-generate={}", raw.display()), &built)?;
+    let speed = built.join(host()?).join("dist").join("examples").join("speed");
+    // Cargo builds anew when a flag changes, not when a file does that it names: another program, another name.
+    let program = std::fs::read(&speed).map_err(|error| TaskError::file(&speed, error))?;
+    let mut digest = DefaultHasher::new();
+    program.hash(&mut digest);
+    let counts = home.join(format!("counts-{:016x}.profdata", digest.finish()));
+    if counts.exists() {
+        return Ok(Arranged::ByUse(counts));
+    }
     if raw.exists() {
         std::fs::remove_dir_all(&raw).map_err(|error| TaskError::file(&raw, error))?;
     }
     std::fs::create_dir_all(&raw).map_err(|error| TaskError::file(&raw, error))?;
-    cargo(SPEED, &format!("-Cprofile-generate={}", raw.display()), &built)?;
-    let speed = built.join(host()?).join("dist").join("examples").join("speed");
     let listed = said(Command::new(&speed).arg("--list").env("LLVM_PROFILE_FILE", "/dev/null"))?;
     for strategy in listed.lines().chain(REFERENCES) {
-        said(Command::new(&speed).args([TRAINING_CANDLES, strategy, "--once"]))?;
+        said(Command::new(&speed).args([TRAINING_CANDLES, strategy, "--passes", "1"]))?;
     }
     let merged = home.join("merged.profdata");
     said(Command::new(merger).args(["merge", "--output"]).arg(&merged).arg(&raw))?;
-    // Cargo builds anew when the name changes, not when the content does.
-    let counts = std::fs::read(&merged).map_err(|error| TaskError::file(&merged, error))?;
-    let mut digest = DefaultHasher::new();
-    counts.hash(&mut digest);
-    let named = home.join(format!("counts-{:016x}.profdata", digest.finish()));
-    std::fs::rename(&merged, &named).map_err(|error| TaskError::file(&named, error))?;
-    Ok(Arranged::ByUse(named))
+    std::fs::rename(&merged, &counts).map_err(|error| TaskError::file(&counts, error))?;
+    Ok(Arranged::ByUse(counts))
 }
 
 /// Builds as distributed, arranged by what the training counted.

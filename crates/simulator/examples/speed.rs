@@ -1,12 +1,12 @@
 //! Prints how many candles a second a backtest does, on one thread.
 //!
-//! `cargo run --release -p keyhold-simulator --example speed -- [candles] [strategy] [--run n] [--once] [--trades file]`
+//! `cargo run --release -p keyhold-simulator --example speed -- [candles] [strategy] [--run n] [--passes n] [--trades file]`
 //! The strategy is `reference` (the reference backtests' strategy on their market), `reference-next-candle` (the same
 //! with protective orders from the candle after the entry's on), `reference-at-level` (the same with stop and target
 //! filled at their level where the open jumps over it) or a system template (on a seeded market). The markets
 //! are the same on every machine. Candles are made and converted to floats before the clock starts, as in a service that
 //! keeps candles in memory; the same run with conversion is printed as well. `--run` plays only the first so many
-//! candles, `--once` a single time: the difference of two such runs under an instruction counter is the cost of the
+//! candles, `--passes` says how often: the difference of two such runs under an instruction counter is the cost of the
 //! candles between them and of nothing else. `--trades` writes one line per trade: index of the candle and price in
 //! hundredths of the entry, the same of the exit. `--list` prints the strategies whose instructions are counted,
 //! `--template` the reference strategy's document.
@@ -56,7 +56,9 @@ impl Options {
         while let Some(word) = arguments.next() {
             match (word.as_str(), place) {
                 ("--run", _) => options.run = Some(arguments.next().ok_or("--run wants a number")?.parse()?),
-                ("--once", _) => options.rounds = 1,
+                ("--passes", _) => {
+                    options.rounds = arguments.next().ok_or("--passes wants a number")?.parse()?
+                }
                 ("--trades", _) => options.trades = Some(arguments.next().ok_or("--trades wants a file")?),
                 (_, 0) => {
                     options.candles = word.parse()?;
