@@ -16,7 +16,7 @@ pub(crate) const SPEED: &[&str] = &["--package", "keyhold-simulator", "--example
 /// Candles of each strategy: thousands of trades of each, some seconds in all.
 const TRAINING_CANDLES: &str = "100000";
 /// Strategies besides those that the example lists.
-const REFERENCES: [&str; 2] = ["reference-next-candle", "reference-at-level"];
+const REFERENCES: [&str; 3] = ["reference-next-candle", "reference-at-level", "reference-at-close"];
 
 /// How the programs were arranged.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -215,35 +215,35 @@ pub(super) fn ratio_pct(part: u64, whole: u64) -> Option<f64> {
 struct Groups<K> {
     /// The value of the trade before: trades of one instrument, one template or one hour follow each other.
     newest: usize,
-    groups: Vec<(K, Tally)>,
+    found: Vec<(K, Tally)>,
     places: BTreeMap<K, usize>,
 }
 
 impl<K: Ord + Copy> Groups<K> {
     const fn new() -> Self {
-        Self { newest: 0, groups: Vec::new(), places: BTreeMap::new() }
+        Self { newest: 0, found: Vec::new(), places: BTreeMap::new() }
     }
 
     /// A first group with what has been added up before.
     fn begin(&mut self, key: K, tally: &Tally) {
-        self.places.insert(key, self.groups.len());
-        self.groups.push((key, tally.clone()));
+        self.places.insert(key, self.found.len());
+        self.found.push((key, tally.clone()));
     }
 
     fn add(&mut self, key: K, row: &Row<'_>) {
-        if self.groups.get(self.newest).is_none_or(|(newest, _)| *newest != key) {
-            self.newest = *self.places.entry(key).or_insert(self.groups.len());
-            if self.newest == self.groups.len() {
-                self.groups.push((key, Tally::default()));
+        if self.found.get(self.newest).is_none_or(|(newest, _)| *newest != key) {
+            self.newest = *self.places.entry(key).or_insert(self.found.len());
+            if self.newest == self.found.len() {
+                self.found.push((key, Tally::default()));
             }
         }
-        self.groups[self.newest].1.add(row);
+        self.found[self.newest].1.add(row);
     }
 
     /// In the order of their names. A name is written once per group and not once per trade.
     fn named(self, name: impl Fn(&K) -> String) -> Vec<Group> {
         let named = |(key, tally): (K, Tally)| Group { key: name(&key), stats: tally.finished() };
-        let mut groups: Vec<Group> = self.groups.into_iter().map(named).collect();
+        let mut groups: Vec<Group> = self.found.into_iter().map(named).collect();
         groups.sort_by(|a, b| a.key.cmp(&b.key));
         groups
     }

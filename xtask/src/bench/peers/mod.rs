@@ -75,12 +75,21 @@ const PEERS: &[Peer] = &[
         passes: 1,
         candles: 100_000,
     },
+    Peer {
+        name: "jesse",
+        packages: &["jesse", "TA-Lib"],
+        script: "bt_jesse.py",
+        arguments: &[],
+        ours: "reference-at-close",
+        agreement: Agreement::Whole,
+        passes: 1,
+        candles: 100_000,
+    },
 ];
 
 /// Peers that this command does not run, and why.
 const LEFT_OUT: &[(&str, &str)] = &[
     ("freqtrade", "wants an exchange beside it: stub_exchange.py of ../shared/benchmarks, by hand"),
-    ("jesse", "fills at the close of the candle it decides on, so its trades are others; by hand"),
     ("barter, nautilus_trader in Rust", "no packages: built by hand in ../shared/benchmarks"),
 ];
 
