@@ -64,6 +64,7 @@ impl FakeVenue {
     /// Starts a venue. Needs a running tokio runtime.
     pub async fn start(mut config: VenueConfig) -> Result<Self, StartError> {
         config.exchange.seed = config.seed;
+        config.exchange.names = protocol::names_at(config.venue, config.exchange.names);
         let mut world = World::new(&config)?;
         if config.pace == Pace::TimesRealTime(1.0) && config.start.is_none() {
             catch_up(&mut world, (config.clock)());

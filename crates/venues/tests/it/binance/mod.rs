@@ -7,3 +7,7 @@ mod requests;
 mod responses;
 mod streams;
 mod support;
+mod twin;
+mod twin_market;
+mod twin_orders;
+mod twin_trouble;
