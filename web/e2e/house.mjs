@@ -35,9 +35,9 @@ export async function eventually(name, condition, limitMs = 60_000) {
 }
 
 /** Starts a house; `t.after` stops it and checks that nothing is left. */
-export async function startHouse(t, { speed = 20, seed = 11, ends = 'in order' } = {}) {
+export async function startHouse(t, { speed = 20, seed = 11, venues = ['bybit'], ends = 'in order' } = {}) {
   assert.ok(existsSync(PROGRAM), `${PROGRAM} is missing: run cargo build --workspace --bins`);
-  const house = new House(speed, seed);
+  const house = new House(speed, seed, venues);
   standing.add(house);
   t.after(() => house.stop(ends));
   await house.started();
@@ -49,8 +49,9 @@ class House {
   #ended;
   #said = '';
 
-  constructor(speed, seed) {
+  constructor(speed, seed, venues) {
     const options = ['demo', '--for-tests', '--port', '0', '--speed', `${speed}`, '--seed', `${seed}`];
+    options.push('--venue', venues.join(','));
     this.#child = spawn(PROGRAM, options, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child.stderr.on('data', (data) => (this.#said += data));
     this.#ended = new Promise((resolve) => {
@@ -58,6 +59,9 @@ class House {
       this.#child.once('exit', (code, signal) => resolve(signal ?? code));
     });
   }
+
+  // What the one line says: `url`, `claim`, `folder`, the first exchange's `control` and `keys`, and those of all
+  // `venues` by name.
 
   /** Reads the one line that says where everything is. */
   async started() {

@@ -4,16 +4,20 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::paths::Profile;
-use crate::stack::{Stack, StackOptions};
+use crate::stack::{MadeUpVenue, Stack, StackOptions, TestKey};
 use crate::{TaskError, paths};
 
 /// How to run it.
 #[derive(Debug, clap::Args)]
 pub struct Options {
+    /// Which exchanges are played: bybit, binance, kraken_futures, okx, bitmex, or several of them with commas.
+    #[arg(long = "venue", value_delimiter = ',', default_value = "bybit")]
+    pub venues: Vec<String>,
     /// A candle file (csv or csv.gz: open_time, open, high, low, close, volume) instead of a made-up market.
     #[arg(long)]
     pub candles: Option<PathBuf>,
@@ -42,6 +46,7 @@ pub fn run(options: &Options) -> Result<(), TaskError> {
         candles: options.candles.clone(),
         speed: options.speed,
         seed: options.seed,
+        venues: options.venues.clone(),
         port: options.port,
         folder: None,
         log: "info",
@@ -100,26 +105,36 @@ pub(crate) fn task(program: &str, arguments: &[&str], folder: &str) -> Result<()
 }
 
 fn announce(stack: &Stack) {
-    println!("\n  Keyhold is running with a made-up Bybit. Open this once to make it yours:\n");
+    let exchanges: Vec<&str> = stack.venues.iter().map(|venue| venue.exchange.as_str()).collect();
+    println!(
+        "\n  Keyhold is running with a made-up {}. Open this once to make it yours:\n",
+        exchanges.join(" and a made-up ")
+    );
     println!("      {}/claim#{}\n", stack.url, stack.claim_code);
     println!("  Everything it writes is in {} and goes with it. Ctrl-C ends it.\n", stack.folder.display());
 }
 
 /// One line for the browser journeys. The keys are made up for this run and open nothing but its exchange.
 fn announce_for_tests(stack: &Stack) {
-    let keys: Vec<String> = stack
-        .keys
-        .iter()
-        .map(|key| format!("\"{}\":{{\"key\":\"{}\",\"secret\":\"{}\"}}", key.name, key.key, key.secret))
-        .collect();
-    println!(
-        "{{\"url\":\"{}\",\"claim\":\"{}\",\"control\":\"{}\",\"folder\":\"{}\",\"keys\":{{{}}}}}",
-        stack.url,
-        stack.claim_code,
-        stack.control,
-        stack.folder.display(),
-        keys.join(",")
-    );
+    let venue = |venue: &MadeUpVenue| {
+        let key = |key: &TestKey| {
+            let parts = json!({ "key": key.key, "secret": key.secret, "passphrase": key.passphrase });
+            (key.name.to_owned(), parts)
+        };
+        let keys: Map<String, Value> = venue.keys.iter().map(key).collect();
+        (venue.exchange.clone(), json!({ "control": venue.control, "keys": keys }))
+    };
+    let venues: Map<String, Value> = stack.venues.iter().map(venue).collect();
+    let first = stack.venues.first().and_then(|venue| venues.get(&venue.exchange));
+    let line = json!({
+        "url": stack.url,
+        "claim": stack.claim_code,
+        "folder": stack.folder,
+        "control": stack.control(),
+        "keys": first.map(|venue| &venue["keys"]),
+        "venues": venues,
+    });
+    println!("{line}");
 }
 
 /// Returns when somebody wants to stop; fails when a program ended by itself.

@@ -31,6 +31,8 @@ enum Command {
     Fuzz(xtask::fuzz::Options),
     /// Start server, keeper and a fake exchange, and print one address.
     Demo(xtask::demo::Options),
+    /// Build the programs as they are distributed, arranged by what a training run counts.
+    Dist,
     /// Measure and print the figures of the README.
     Bench(xtask::bench::Options),
 }
@@ -44,6 +46,7 @@ fn main() -> ExitCode {
         Command::Docs => xtask::docs::run(),
         Command::Fuzz(options) => xtask::fuzz::run(&options),
         Command::Demo(options) => xtask::demo::run(&options),
+        Command::Dist => xtask::dist::run(),
         Command::Bench(options) => xtask::bench::run(&options),
     };
     match done {

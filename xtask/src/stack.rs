@@ -13,6 +13,10 @@ use std::time::{Duration, Instant};
 use crate::paths::Profile;
 use crate::{TaskError, paths};
 
+mod venues;
+
+pub use venues::{MadeUpVenue, TestKey};
+
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct StackOptions {
@@ -22,6 +26,9 @@ pub struct StackOptions {
     pub speed: f64,
     /// Seed of the made-up market.
     pub seed: u64,
+    /// The exchanges that are played, by the words of `keyhold-fake-venue --venue`; the first one's keys are the
+    /// stack's own. None means Bybit.
+    pub venues: Vec<String>,
     /// Port of the dashboard; 0 takes a free one.
     pub port: u16,
     /// Where the folder is made.
@@ -30,17 +37,6 @@ pub struct StackOptions {
     pub log: &'static str,
     /// Which build of the programs is started.
     pub profile: Profile,
-}
-
-/// A made-up key of the made-up exchange.
-#[derive(Debug, Clone)]
-pub struct TestKey {
-    /// What it is for: `good`, `read_only`, …
-    pub name: &'static str,
-    /// The public part.
-    pub key: String,
-    /// The made-up secret.
-    pub secret: String,
 }
 
 /// Running programs. Ends them when dropped.
@@ -52,12 +48,8 @@ pub struct Stack {
     pub url: String,
     /// The one-time code of the unclaimed server.
     pub claim_code: String,
-    /// The fake exchange's control address.
-    pub control: String,
-    /// The fake exchange's REST and stream addresses.
-    pub venue: (String, String),
-    /// The fake exchange's keys.
-    pub keys: Vec<TestKey>,
+    /// The exchanges that are played, at least one.
+    pub venues: Vec<MadeUpVenue>,
     log: &'static str,
     profile: Profile,
     programs: Vec<Program>,
@@ -83,23 +75,36 @@ impl Stack {
             folder,
             url: String::new(),
             claim_code: String::new(),
-            control: String::new(),
-            venue: (String::new(), String::new()),
-            keys: make_keys()?,
+            venues: Vec::new(),
             log: options.log,
             profile: options.profile,
             programs: Vec::new(),
         };
         stack.make_keeper()?;
         stack.start_keeper(&[])?;
-        stack.venue = stack.start_venue(options)?;
+        let usual = ["bybit".to_owned()];
+        let venues = if options.venues.is_empty() { usual.as_slice() } else { options.venues.as_slice() };
+        for exchange in venues {
+            let venue = stack.start_venue(options, exchange)?;
+            stack.venues.push(venue);
+        }
         stack.start_server(options.port)?;
         Ok(stack)
     }
 
-    /// The key with this name.
+    /// The key of the first exchange with this name.
     pub fn key(&self, name: &str) -> Option<&TestKey> {
-        self.keys.iter().find(|key| key.name == name)
+        self.venues.first()?.key(name)
+    }
+
+    /// The exchange with this name.
+    pub fn venue(&self, exchange: &str) -> Option<&MadeUpVenue> {
+        self.venues.iter().find(|venue| venue.exchange == exchange)
+    }
+
+    /// The control address of the first exchange.
+    pub fn control(&self) -> &str {
+        self.venues.first().map_or("", |venue| &venue.control)
     }
 
     /// Process id of a program.
@@ -155,12 +160,17 @@ impl Stack {
         self.folder.join("sockets").join("keeper.sock")
     }
 
-    /// Answers the exchange's REST and stream addresses.
-    fn start_venue(&mut self, options: &StackOptions) -> Result<(String, String), TaskError> {
-        let accounts = self.folder.join("venue.toml");
-        write_private(&accounts, &accounts_file(&self.keys))?;
+    /// Plays one exchange, with accounts and keys of its own.
+    fn start_venue(&mut self, options: &StackOptions, exchange: &str) -> Result<MadeUpVenue, TaskError> {
+        if self.venue(exchange).is_some() {
+            return Err(TaskError::Failed(format!("the exchange {exchange} is named twice")));
+        }
+        let name = venues::program_name(exchange)?;
+        let keys = venues::make_keys(exchange)?;
+        let accounts = self.folder.join(format!("{name}.toml"));
+        write_private(&accounts, &venues::accounts_file(exchange, &keys))?;
         let mut command = Command::new(self.program("keyhold-fake-venue"));
-        command.arg("--venue").arg("bybit").arg("--accounts").arg(&accounts).args([
+        command.arg("--venue").arg(exchange).arg("--accounts").arg(&accounts).args([
             "--control",
             "127.0.0.1:0",
             "--print-address",
@@ -175,21 +185,25 @@ impl Stack {
         if let Some(candles) = &options.candles {
             command.arg("--candles").arg(candles);
         }
-        let mut output = self.spawn("keyhold-fake-venue", command, Stdio::piped())?;
-        let line = first_line(&mut output, "keyhold-fake-venue", |line| line.starts_with('{'))?;
-        self.control = json_text(&line, "control")?;
-        Ok((json_text(&line, "rest")?, json_text(&line, "ws")?))
+        let mut output = self.spawn(name, command, Stdio::piped())?;
+        let line = first_line(&mut output, name, |line| line.starts_with('{'))
+            .map_err(|error| TaskError::Failed(format!("{error}\n{}", self.log_of(name))))?;
+        Ok(MadeUpVenue {
+            exchange: exchange.to_owned(),
+            control: json_text(&line, "control")?,
+            rest: json_text(&line, "rest")?,
+            stream: json_text(&line, "ws")?,
+            keys,
+        })
     }
 
     fn start_server(&mut self, port: u16) -> Result<(), TaskError> {
         let port = free_port(port)?;
         self.url = format!("http://localhost:{port}");
         let settings = self.folder.join("keyhold.toml");
-        let good = self.key("good").ok_or_else(|| TaskError::Failed("no demo key".to_owned()))?;
-        let text = format!(
+        let mut text = format!(
             "data = \"{data}\"\nrun = \"{run}\"\nlisten = \"127.0.0.1:{port}\"\npublic_origin = \"{url}\"\nkeeper = \"{keeper}\"\n\
-             bot_program = \"{bot}\"\nisolation = \"{isolation}\"\nbot_log = \"{log}\"\negress_addresses = [\"127.0.0.1\"]\n\n[[simulated]]\nexchange = \"bybit\"\n\
-             rest = \"{rest}\"\nstream = \"{stream}\"\ndemo_key = \"{key}\"\ndemo_key_counterpart = \"{secret}\"\n",
+             bot_program = \"{bot}\"\nisolation = \"{isolation}\"\nbot_log = \"{log}\"\negress_addresses = [\"127.0.0.1\"]\n",
             data = self.folder.join("data").display(),
             run = self.folder.join("run").display(),
             url = self.url,
@@ -197,11 +211,10 @@ impl Stack {
             bot = self.program("keyhold-bot").display(),
             isolation = if isolation_is_degraded() { "degraded" } else { "required" },
             log = self.log,
-            rest = self.venue.0,
-            stream = self.venue.1,
-            key = good.key,
-            secret = good.secret,
         );
+        for venue in &self.venues {
+            text.push_str(&venue.settings()?);
+        }
         write_private(&settings, &text)?;
         let line = self.run_server(|line| line.contains("/claim#"))?;
         let code = line.split("/claim#").nth(1).unwrap_or("").trim();
@@ -363,7 +376,7 @@ fn isolation_is_degraded() -> bool {
 fn make_folder(wanted: Option<&Path>) -> Result<PathBuf, TaskError> {
     let folder = match wanted {
         Some(folder) => folder.to_path_buf(),
-        None => std::env::temp_dir().join(format!("keyhold-{}", random_text(8)?)),
+        None => std::env::temp_dir().join(format!("keyhold-{}", venues::random_text(8)?)),
     };
     for path in [folder.clone(), folder.join("sockets")] {
         std::fs::create_dir_all(&path).map_err(|error| TaskError::file(&path, error))?;
@@ -391,47 +404,6 @@ fn write_private(path: &Path, text: &str) -> Result<(), TaskError> {
     std::fs::write(path, text).map_err(|error| TaskError::file(path, error))?;
     let private = std::fs::Permissions::from_mode(0o600);
     std::fs::set_permissions(path, private).map_err(|error| TaskError::file(path, error))
-}
-
-/// The keys that the made-up exchange knows: sound ones, named by their number, and others with one fault each. The
-/// place in the list is the account.
-fn make_keys() -> Result<Vec<TestKey>, TaskError> {
-    ["good", "second", "read_only", "foreign_address", "withdrawal", "expired", "third", "fourth"]
-        .into_iter()
-        .map(|name| Ok(TestKey { name, key: random_text(18)?, secret: random_text(36)? }))
-        .collect()
-}
-
-fn accounts_file(keys: &[TestKey]) -> String {
-    let mut text = String::new();
-    for (id, key) in (1..).zip(keys) {
-        let fault = match key.name {
-            "read_only" => "read_only = true\n",
-            "foreign_address" => "ips = [\"203.0.113.7\"]\n",
-            "withdrawal" => {
-                "permissions = { ContractTrade = [\"Order\", \"Position\"], Wallet = [\"Withdraw\"] }\n"
-            }
-            "expired" => "expires_at_ms = 1\n",
-            _ => "ips = [\"127.0.0.1\"]\n",
-        };
-        let account = format!(
-            "[[account]]\nid = {id}\nbalances = {{ USDT = \"10000\", BTC = \"0.5\" }}\n[[account.key]]\nkey = \"{}\"\nsecret = \"{}\"\n{fault}\n",
-            key.key, key.secret
-        );
-        text.push_str(&account);
-    }
-    text
-}
-
-/// Letters and digits from the kernel's random source.
-fn random_text(length: usize) -> Result<String, TaskError> {
-    const LETTERS: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
-    let path = Path::new("/dev/urandom");
-    let mut bytes = vec![0; length];
-    std::fs::File::open(path)
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .map_err(|error| TaskError::file(path, error))?;
-    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()])).collect())
 }
 
 fn free_port(wanted: u16) -> Result<u16, TaskError> {

@@ -1,8 +1,8 @@
 //! The walls this process puts around itself before it hears of any secret.
 //!
-//! It may write its own folder, reach the uplink's and the keeper's sockets, and dial port 443 and the simulated ports it
-//! was told. What the kernel cannot enforce ends the process, unless the operator has accepted a degraded start. How
-//! the walls are built is `keyhold_os::sandbox`; this file only says what a bot needs.
+//! It may write its own folder, reach the uplink's and the keeper's sockets, and dial the ports at which exchanges
+//! listen and the simulated ports it was told. What the kernel cannot enforce ends the process, unless the operator has
+//! accepted a degraded start. How the walls are built is `keyhold_os::sandbox`; this file only says what a bot needs.
 
 use std::path::{Path, PathBuf};
 
@@ -37,8 +37,6 @@ const OPEN_FILES: u64 = 256;
 const LONGEST_FILE_BYTES: u64 = 256 << 20;
 /// Room for one key pair, one data key, one credential and the cipher's working keys.
 const SECRET_BYTES: usize = 64 << 10;
-/// Where exchanges listen.
-const HTTPS: u16 = 443;
 
 /// The first statement of `main`.
 pub fn harden() -> Result<(), HardenError> {
@@ -80,7 +78,8 @@ fn profile(options: &Options) -> Profile {
         NamesOption::Allowed => NameResolution::Allowed,
         NamesOption::Refused => NameResolution::Refused,
     };
-    let ports = std::iter::once(HTTPS).chain(options.simulated_ports.iter().copied()).collect();
+    let ports =
+        keyhold_venues::hosts::ports().into_iter().chain(options.simulated_ports.iter().copied()).collect();
     Profile {
         read_paths: Vec::new(),
         write_paths: vec![options.folder.clone()],
@@ -125,8 +124,8 @@ mod tests {
             Network::TcpConnect { ports, names } => (ports, names),
             Network::None => panic!("a bot dials out"),
         };
-        assert_eq!(ports(&options(&[])), (vec![443], NameResolution::Allowed));
+        assert_eq!(ports(&options(&[])), (vec![443, 8443], NameResolution::Allowed));
         let simulated = options(&["--simulated-port", "7001", "--names", "refused"]);
-        assert_eq!(ports(&simulated), (vec![443, 7001], NameResolution::Refused));
+        assert_eq!(ports(&simulated), (vec![443, 8443, 7001], NameResolution::Refused));
     }
 }

@@ -38,16 +38,23 @@ pub fn permissions(facts: &KeyFacts) -> Vec<Finding> {
         Known::No => {}
         Known::Unknown => {
             let text = "The exchange does not tell whether the key can withdraw. Look it up there.";
-            add(Weight::Warns, ReasonCode::KeyUnknownPermission, text);
+            add(Weight::Warns, ReasonCode::KeyNotTold, text);
         }
     }
     if facts.read == Known::No {
         let text = "The key cannot read balances and orders.";
         add(Weight::Forbids, ReasonCode::KeyNoReadPermission, text);
     }
-    if facts.trade == Known::No {
-        let text = "The key cannot place orders for perpetual contracts.";
-        add(Weight::Forbids, ReasonCode::KeyNoTradePermission, text);
+    match facts.trade {
+        Known::No => {
+            let text = "The key cannot place orders for perpetual contracts.";
+            add(Weight::Forbids, ReasonCode::KeyNoTradePermission, text);
+        }
+        Known::Yes => {}
+        Known::Unknown => {
+            let text = "The exchange does not tell whether the key can trade. Look it up there.";
+            add(Weight::Warns, ReasonCode::KeyNotTold, text);
+        }
     }
     if !facts.unknown_permissions.is_empty() {
         let words = facts.unknown_permissions.join(", ");
@@ -56,7 +63,7 @@ pub fn permissions(facts: &KeyFacts) -> Vec<Finding> {
     }
     if facts.transfer == Known::Yes {
         let text = "The key can move money between accounts. It does not need that.";
-        add(Weight::Warns, ReasonCode::KeyUnknownPermission, text);
+        add(Weight::Warns, ReasonCode::KeyTransferEnabled, text);
     }
     found.sort_by_key(|finding| finding.weight == Weight::Warns);
     found
@@ -64,12 +71,16 @@ pub fn permissions(facts: &KeyFacts) -> Vec<Finding> {
 
 /// Whether the key is bound to addresses.
 pub fn address(facts: &KeyFacts) -> Option<Finding> {
-    let text = match facts.ip_bound {
+    let (code, text) = match facts.ip_bound {
         Known::Yes => return None,
-        Known::No => "The key can be used from any address. Bind it to this one.",
-        Known::Unknown => "The exchange does not tell whether the key is bound to addresses.",
+        Known::No => {
+            (ReasonCode::KeyAddressOpen, "The key can be used from any address. Bind it to this one.")
+        }
+        Known::Unknown => {
+            (ReasonCode::KeyNotTold, "The exchange does not tell whether the key is bound to addresses.")
+        }
     };
-    Some(Finding { weight: Weight::Warns, code: ReasonCode::KeyIpBlocked, text: text.to_owned() })
+    Some(Finding { weight: Weight::Warns, code, text: text.to_owned() })
 }
 
 /// Whether the key has run out.
@@ -114,10 +125,11 @@ mod tests {
         assert_eq!(codes(&good()), []);
         let cases = [
             (KeyFacts { withdraw: Known::Yes, ..good() }, (Forbids, ReasonCode::KeyWithdrawalEnabled)),
-            (KeyFacts { withdraw: Known::Unknown, ..good() }, (Warns, ReasonCode::KeyUnknownPermission)),
+            (KeyFacts { withdraw: Known::Unknown, ..good() }, (Warns, ReasonCode::KeyNotTold)),
+            (KeyFacts { trade: Known::Unknown, ..good() }, (Warns, ReasonCode::KeyNotTold)),
             (KeyFacts { read: Known::No, ..good() }, (Forbids, ReasonCode::KeyNoReadPermission)),
             (KeyFacts { trade: Known::No, ..good() }, (Forbids, ReasonCode::KeyNoTradePermission)),
-            (KeyFacts { transfer: Known::Yes, ..good() }, (Warns, ReasonCode::KeyUnknownPermission)),
+            (KeyFacts { transfer: Known::Yes, ..good() }, (Warns, ReasonCode::KeyTransferEnabled)),
             (
                 KeyFacts { unknown_permissions: vec!["A.B".to_owned()], ..good() },
                 (Forbids, ReasonCode::KeyUnknownPermission),
@@ -133,7 +145,9 @@ mod tests {
     #[test]
     fn bounds_of_the_key_are_read() {
         assert_eq!(address(&good()), None);
-        assert!(address(&KeyFacts { ip_bound: Known::No, ..good() }).is_some());
+        let code = |ip_bound| address(&KeyFacts { ip_bound, ..good() }).map(|finding| finding.code);
+        assert_eq!(code(Known::No), Some(ReasonCode::KeyAddressOpen));
+        assert_eq!(code(Known::Unknown), Some(ReasonCode::KeyNotTold));
         let at = Timestamp::from_ms(1_000);
         let expired = KeyFacts { expires_at: Some(at), ..good() };
         assert_eq!(expiry(&expired, at).map(|finding| finding.code), Some(ReasonCode::KeyExpired));

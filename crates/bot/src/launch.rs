@@ -43,7 +43,7 @@ pub struct Options {
     /// The bot's own folder: journal and snapshot.
     #[arg(long)]
     pub folder: PathBuf,
-    /// A port of a simulated venue on this machine that may be dialed besides 443.
+    /// A port of a simulated venue on this machine that may be dialed besides those of exchanges.
     #[arg(long = "simulated-port")]
     pub simulated_ports: Vec<u16>,
     /// What to do where the kernel lacks a protection.

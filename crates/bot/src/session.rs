@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyhold_domain::{
-    BotId, ContractType, Decimal, Environment, Exchange, Instrument, KeyFacts, KeyId, ReasonCode, Symbol,
-    Timestamp,
+    BotId, ContractType, Decimal, Environment, Exchange, Instrument, KeyFacts, KeyId, ReasonCode, Site,
+    Symbol, Timestamp,
 };
 use keyhold_protocol::uplink::{AccountAssignment, Endpoints, SealedKey};
 use keyhold_venues::backoff::Backoff;
@@ -80,10 +80,14 @@ pub async fn open(
 pub fn elsewhere(
     sealed: &SealedKey,
     environment: Environment,
+    site: Site,
     bot: BotId,
     signer: &Arc<KeySigner>,
 ) -> Result<Venue, SessionError> {
-    let hosts = hosts::Endpoints::standard(sealed.exchange, environment, sealed.contract_type)?;
+    let (exchange, product) = (sealed.exchange, sealed.contract_type);
+    // Most sites have no test system of their own and use the one for everybody.
+    let hosts = hosts::Endpoints::at_site(exchange, environment, product, site)
+        .or_else(|_| hosts::Endpoints::standard(exchange, environment, product))?;
     venue(sealed, hosts, bot, signer)
 }
 
@@ -109,8 +113,9 @@ fn addresses(
     own: &Endpoints,
 ) -> Result<hosts::Endpoints, SessionError> {
     let hosts = match (&own.rest, &own.stream) {
-        (None, None) => hosts::Endpoints::standard(exchange, environment, product),
+        (None, None) => hosts::Endpoints::at_site(exchange, environment, product, own.site),
         _ if environment != Environment::Simulated => return Err(SessionError::ForeignAddress),
+        _ if own.site != Site::Global => Err(HostError::NoSuchSite(own.site)),
         (Some(rest), None) => hosts::Endpoints::simulated(exchange, product, rest),
         (None, Some(_)) => Err(HostError::NotAnAddress),
         (Some(rest), Some(stream)) => hosts::Endpoints::simulated_at(exchange, product, rest, stream),
@@ -267,6 +272,7 @@ mod tests {
     #[test]
     fn only_simulated_venues_have_addresses_of_their_own() {
         let own = |rest: Option<&str>, stream: Option<&str>| Endpoints {
+            site: Site::Global,
             rest: rest.map(str::to_owned),
             stream: stream.map(str::to_owned),
         };
@@ -280,6 +286,14 @@ mod tests {
         assert!(!check(Environment::Live, &own(Some("https://api.bybit.com"), None)));
         assert!(check(Environment::Live, &own(None, None)));
         assert!(!check(Environment::Simulated, &own(Some("https://api.bybit.com"), None)));
+        let at = |site, endpoints: &Endpoints| Endpoints { site, ..endpoints.clone() };
+        assert!(check(Environment::Live, &at(Site::Turkey, &own(None, None))));
+        assert!(
+            !check(Environment::Live, &at(Site::UnitedStates, &own(None, None))),
+            "that is a site of OKX"
+        );
+        assert!(!check(Environment::Testnet, &at(Site::Turkey, &own(None, None))));
+        assert!(!check(Environment::Simulated, &at(Site::Turkey, &local)));
     }
 
     #[test]

@@ -66,6 +66,14 @@ impl Exchange {
         }
     }
 
+    /// Whether its keys come with a passphrase.
+    pub const fn issues_passphrase(self) -> bool {
+        match self {
+            Self::Okx => true,
+            Self::Bybit | Self::Binance | Self::KrakenFutures | Self::Bitmex => false,
+        }
+    }
+
     /// The name people know.
     pub const fn display_name(self) -> &'static str {
         match self {
@@ -96,6 +104,50 @@ impl Environment {
             Self::Live => 1,
             Self::Testnet => 2,
             Self::Simulated => 3,
+        }
+    }
+}
+
+words! {
+    /// At which of an exchange's sites an account was opened. A site has hosts of its own and knows the keys of its own
+    /// accounts only; most exchanges have one. `crates/venues/src/hosts/table.rs` says which exchange has which.
+    Site, SiteError, "site",
+    /// The one for everybody else.
+    Global = "global",
+    /// Bybit's second address, for networks in which the first does not answer. The accounts are the same.
+    Alternate = "alternate",
+    /// Bybit Netherlands.
+    Netherlands = "netherlands",
+    /// Bybit Turkey.
+    Turkey = "turkey",
+    /// Bybit Kazakhstan.
+    Kazakhstan = "kazakhstan",
+    /// Bybit Georgia.
+    Georgia = "georgia",
+    /// Bybit United Arab Emirates.
+    UnitedArabEmirates = "united_arab_emirates",
+    /// Bybit Indonesia.
+    Indonesia = "indonesia",
+    /// OKX in the European Economic Area.
+    EuropeanEconomicArea = "european_economic_area",
+    /// OKX in the United States.
+    UnitedStates = "united_states",
+}
+
+impl Site {
+    /// The name for people.
+    pub const fn display_name(self) -> &'static str {
+        match self {
+            Self::Global => "Global",
+            Self::Alternate => "Global, second address",
+            Self::Netherlands => "Netherlands",
+            Self::Turkey => "Turkey",
+            Self::Kazakhstan => "Kazakhstan",
+            Self::Georgia => "Georgia",
+            Self::UnitedArabEmirates => "United Arab Emirates",
+            Self::Indonesia => "Indonesia",
+            Self::EuropeanEconomicArea => "European Economic Area",
+            Self::UnitedStates => "United States",
         }
     }
 }

@@ -25,7 +25,7 @@ pub mod timeframe;
 pub use account::{AccountSnapshot, Balance};
 pub use candle::Candle;
 pub use contract::{Contract, ContractType};
-pub use exchange::{Environment, Exchange};
+pub use exchange::{Environment, Exchange, Site};
 pub use fill::{Fill, Liquidity};
 pub use id::{
     BotId, CommandId, DeploymentId, EventId, Id, InstallId, JobId, KeyId, PasskeyId, SessionId, TemplateId,

@@ -114,6 +114,12 @@ words! {
     KeyLockedByPosition = "KEY_LOCKED_BY_POSITION",
     /// A permission of the key has a name we do not know.
     KeyUnknownPermission = "KEY_UNKNOWN_PERMISSION",
+    /// The venue does not tell something that matters; a person must look.
+    KeyNotTold = "KEY_NOT_TOLD",
+    /// The key may move money between accounts.
+    KeyTransferEnabled = "KEY_TRANSFER_ENABLED",
+    /// The key is bound to no address.
+    KeyAddressOpen = "KEY_ADDRESS_OPEN",
     /// Connected, but the balance could not be read.
     BalanceUnavailable = "BALANCE_UNAVAILABLE",
     /// The venue does not answer.

@@ -129,6 +129,7 @@ impl Bench {
             candles: Some(market.to_path_buf()),
             speed: 0.0,
             seed: 11,
+            venues: Vec::new(),
             port: 0,
             folder: None,
             log: "info",

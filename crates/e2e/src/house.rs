@@ -21,6 +21,8 @@ pub struct House {
     pub stack: Stack,
     /// The owner's browser.
     pub owner: Client,
+    /// Whose keys are added: that of the first exchange that is played.
+    exchange: Exchange,
     /// The recording that the exchange plays; removed with the house.
     candles: Option<tempfile::TempPath>,
 }
@@ -54,6 +56,14 @@ pub struct Secret<'a> {
     pub key: &'a str,
     /// The secret part.
     pub secret: &'a str,
+    /// The third part, at exchanges that have one.
+    pub passphrase: Option<&'a str>,
+}
+
+impl<'a> From<&'a TestKey> for Secret<'a> {
+    fn from(key: &'a TestKey) -> Self {
+        Self { key: &key.key, secret: &key.secret, passphrase: key.passphrase.as_deref() }
+    }
 }
 
 /// A credential sealed for this installation, ready to be stored.
@@ -81,19 +91,20 @@ impl House {
     /// # Panics
     /// When a program does not come up.
     pub fn stepping() -> Self {
-        Self::stepping_with_log("info")
+        Self::stepping_at(Exchange::Bybit, "info")
     }
 
-    /// The same; server and bots log this much.
+    /// The same, played by another exchange; server and bots log this much.
     ///
     /// # Panics
     /// When a program does not come up.
-    pub fn stepping_with_log(log: &'static str) -> Self {
+    pub fn stepping_at(exchange: Exchange, log: &'static str) -> Self {
         let candles = crate::market::wave_file().expect("the temporary folder is writable");
         let options = StackOptions {
             candles: Some(candles.to_path_buf()),
             speed: 0.0,
             seed: 11,
+            venues: vec![exchange.as_str().to_owned()],
             port: 0,
             folder: None,
             log,
@@ -119,7 +130,8 @@ impl House {
         let mut owner = Client::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), &stack.url);
         let claim = json!({ "code": stack.claim_code, "email": "owner@example.org", "password": PASSWORD });
         owner.post("/api/v1/claim", &claim).ok();
-        Self { stack, owner, candles: None }
+        let exchange = stack.venues.first().and_then(|venue| venue.exchange.parse().ok());
+        Self { owner, exchange: exchange.expect("an exchange is played"), stack, candles: None }
     }
 
     /// Seals a key for this server's keeper and stores it; the server begins to test it.
@@ -137,7 +149,11 @@ impl House {
             .owner
             .post(
                 "/api/v1/keys/intents",
-                &json!({ "exchange": "bybit", "environment": "simulated", "contract_type": contract.as_str() }),
+                &json!({
+                    "exchange": self.exchange.as_str(),
+                    "environment": "simulated",
+                    "contract_type": contract.as_str(),
+                }),
             )
             .ok();
         let text = |path: &str| intent.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -149,16 +165,16 @@ impl House {
                 .as_u64()
                 .and_then(|version| version.try_into().ok())
                 .expect("a version"),
-            exchange: Exchange::Bybit,
+            exchange: self.exchange,
             environment: Environment::Simulated,
             contract,
         };
         let keeper = KeeperPublicKey::parse(&text("/keeper/public_key")).expect("a public key");
-        let plain = PlainSecret::new(secret.key, secret.secret, None).expect("a credential");
+        let plain = PlainSecret::new(secret.key, secret.secret, secret.passphrase).expect("a credential");
         let sealed = keyhold_seal::seal(&keeper, &context, plain, &mut KernelEntropy).expect("sealing works");
         let fingerprint_key = fingerprint_key(&text("/fingerprint_key"));
         let fingerprint =
-            keyhold_seal::fingerprint(&fingerprint_key, Exchange::Bybit, Environment::Simulated, secret.key);
+            keyhold_seal::fingerprint(&fingerprint_key, self.exchange, Environment::Simulated, secret.key);
         let body = json!({
             "label": label,
             "envelope": sealed.envelope.to_text(),
@@ -175,7 +191,7 @@ impl House {
     /// When a step is refused.
     pub fn add_sound_key(&mut self, name: &'static str, contract: ContractType, symbol: &str) -> String {
         let key = self.known(name);
-        let stored = self.put_key(name, contract, Secret { key: &key.key, secret: &key.secret }).ok();
+        let stored = self.put_key(name, contract, Secret::from(&key)).ok();
         let id = stored["id"].as_str().expect("an id").to_owned();
         let tested = self.test_key(&id);
         assert_eq!(tested["verification"]["state"], "ok", "{}", tested["verification"]);
@@ -206,7 +222,7 @@ impl House {
     /// # Panics
     /// When it does not answer.
     pub fn venue(&self, call: &str, body: &Value) -> Value {
-        let address: SocketAddr = self.stack.control.parse().expect("an address");
+        let address: SocketAddr = self.stack.control().parse().expect("an address");
         let mut client = Client::new(address, &format!("http://{address}"));
         client.post(&format!("/{call}"), body).ok()
     }

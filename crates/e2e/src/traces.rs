@@ -41,7 +41,8 @@ impl House {
             .map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned())
             .collect();
         files.sort();
-        let ports = [&self.stack.venue.0, &self.stack.venue.1].map(|address| port_of(address));
+        let ports =
+            self.stack.venues.first().map_or([0; 2], |venue| [port_of(&venue.rest), port_of(&venue.stream)]);
         Traces {
             processes: self.stack.bots(),
             files,

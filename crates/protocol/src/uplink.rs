@@ -8,7 +8,7 @@
 use keyhold_domain::{
     AccountSnapshot, Asset, BotId, Candle, CommandId, ContractType, Decimal, DeploymentId, Environment,
     Exchange, Fill, InstallId, Instrument, KeyFacts, KeyId, NewOrder, OrderPurpose, OrderStatus, Price,
-    Quantity, ReasonCode, RefusalCode, Side, SignedQuantity, Symbol, TemplateId, Timeframe, Timestamp,
+    Quantity, ReasonCode, RefusalCode, Side, SignedQuantity, Site, Symbol, TemplateId, Timeframe, Timestamp,
     TradeId, VenueOrderId, WorkspaceId,
 };
 use serde::{Deserialize, Serialize};
@@ -183,9 +183,11 @@ pub struct SealedKey {
     pub ticket: Option<String>,
 }
 
-/// Base addresses of a venue. Only simulated venues may differ from the built-in ones.
+/// Where a venue is. Only simulated venues may have other addresses than the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoints {
+    /// Whose built-in addresses; always the one for everybody where there are others.
+    pub site: Site,
     /// For simulated venues: `http://host:port`; `None` means the venue's own hosts.
     pub rest: Option<String>,
     /// For simulated venues: `ws://host:port`.

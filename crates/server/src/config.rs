@@ -66,6 +66,8 @@ pub struct SimulatedVenue {
     pub demo_key: Option<String>,
     /// Its counterpart.
     pub demo_key_counterpart: Option<String>,
+    /// Its passphrase, where the exchange issues one.
+    pub demo_passphrase: Option<String>,
 }
 
 /// How long sessions last, in milliseconds.

@@ -7,6 +7,7 @@ use keyhold_store::ApiKey;
 use keyhold_venues::port::CandleRange;
 use keyhold_venues::{AnyMarket, Endpoints, MarketData as _, Settings, TokioDialer, VenueConfig};
 
+use crate::api::reference::refuse_closed;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::http::problem::Problem;
@@ -20,14 +21,6 @@ impl keyhold_venues::Clock for Clock {
     }
 }
 
-/// Whether this program can talk to an exchange.
-pub(crate) const fn has_adapter(exchange: Exchange) -> bool {
-    match exchange {
-        Exchange::Bybit => true,
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => false,
-    }
-}
-
 fn unreachable_venue() -> Problem {
     Problem::unavailable("EXCHANGE_DOWN", "The exchange does not answer.").next("Look at its status page.")
 }
@@ -38,6 +31,7 @@ pub(crate) fn market(
     environment: Environment,
     contract_type: ContractType,
 ) -> Result<AnyMarket<TokioDialer>, Problem> {
+    refuse_closed(exchange, environment)?;
     let endpoints = match environment {
         Environment::Live | Environment::Testnet => Endpoints::standard(exchange, environment, contract_type),
         Environment::Simulated => {

@@ -4,7 +4,7 @@
 //! no mark for "deleted": a deleted key is not in the database.
 
 use keyhold_domain::{
-    Balance, BotId, ContractType, Environment, Exchange, KeyFacts, KeyId, Symbol, Timestamp,
+    Balance, BotId, ContractType, Environment, Exchange, KeyFacts, KeyId, Site, Symbol, Timestamp,
 };
 use keyhold_protocol::uplink::KeyCheck;
 use serde::{Deserialize, Serialize};
@@ -19,28 +19,28 @@ const MAX_INTENTS: i64 = 20;
 statements! {
     COUNT_INTENTS = "SELECT COUNT(*) AS found FROM key_intents WHERE workspace_id = $1 AND expires_at > $2";
     DROP_OLD_INTENTS = "DELETE FROM key_intents WHERE workspace_id = $1 AND expires_at <= $2";
-    PUT_INTENT = "INSERT INTO key_intents (workspace_id, key_id, exchange, environment, contract_type, version, \
-         expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (workspace_id, key_id) DO UPDATE SET \
+    PUT_INTENT = "INSERT INTO key_intents (workspace_id, key_id, exchange, environment, contract_type, site, version, \
+         expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (workspace_id, key_id) DO UPDATE SET \
          version = excluded.version, expires_at = excluded.expires_at";
-    FIND_INTENT = "SELECT key_id, exchange, environment, contract_type, version, expires_at FROM key_intents \
+    FIND_INTENT = "SELECT key_id, exchange, environment, contract_type, site, version, expires_at FROM key_intents \
          WHERE workspace_id = $1 AND key_id = $2 AND expires_at > $3";
     TAKE_INTENT = "DELETE FROM key_intents WHERE workspace_id = $1 AND key_id = $2 AND version = $3";
     FIND_FINGERPRINT = "SELECT id FROM api_keys WHERE exchange = $1 AND environment = $2 AND fingerprint = $3";
-    ADD_KEY = "INSERT INTO api_keys (workspace_id, id, label, exchange, environment, contract_type, hint, \
-         fingerprint, active, verification, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)";
+    ADD_KEY = "INSERT INTO api_keys (workspace_id, id, label, exchange, environment, contract_type, site, hint, \
+         fingerprint, active, verification, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11)";
     REPLACE_KEY = "UPDATE api_keys SET label = $1, hint = $2, fingerprint = $3, verification = $4 \
          WHERE workspace_id = $5 AND id = $6";
     PUT_RECORD = "INSERT INTO key_records (workspace_id, key_id, version, envelope, wrapped_data_key, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, key_id) DO UPDATE SET \
          version = excluded.version, envelope = excluded.envelope, wrapped_data_key = excluded.wrapped_data_key, \
          created_at = excluded.created_at";
-    LIST_KEYS = "SELECT k.id, k.label, k.exchange, k.environment, k.contract_type, k.hint, k.fingerprint, k.active, \
-         k.verification, k.created_at, r.version, b.id AS bot_id, b.label AS bot_label FROM api_keys k \
+    LIST_KEYS = "SELECT k.id, k.label, k.exchange, k.environment, k.contract_type, k.site, k.hint, k.fingerprint, \
+         k.active, k.verification, k.created_at, r.version, b.id AS bot_id, b.label AS bot_label FROM api_keys k \
          JOIN key_records r ON r.workspace_id = k.workspace_id AND r.key_id = k.id \
          LEFT JOIN bots b ON b.workspace_id = k.workspace_id AND b.key_id = k.id \
          WHERE k.workspace_id = $1 ORDER BY k.created_at, k.id";
-    FIND_KEY = "SELECT k.id, k.label, k.exchange, k.environment, k.contract_type, k.hint, k.fingerprint, k.active, \
-         k.verification, k.created_at, r.version, b.id AS bot_id, b.label AS bot_label FROM api_keys k \
+    FIND_KEY = "SELECT k.id, k.label, k.exchange, k.environment, k.contract_type, k.site, k.hint, k.fingerprint, \
+         k.active, k.verification, k.created_at, r.version, b.id AS bot_id, b.label AS bot_label FROM api_keys k \
          JOIN key_records r ON r.workspace_id = k.workspace_id AND r.key_id = k.id \
          LEFT JOIN bots b ON b.workspace_id = k.workspace_id AND b.key_id = k.id \
          WHERE k.workspace_id = $1 AND k.id = $2";
@@ -78,6 +78,8 @@ pub struct KeyIntent {
     pub environment: Environment,
     /// Linear or inverse.
     pub contract_type: ContractType,
+    /// Where its account was opened.
+    pub site: Site,
     /// The record version the envelope must carry: 1, or the next one when a credential is replaced.
     pub version: u32,
     /// When it is worthless.
@@ -173,6 +175,8 @@ pub struct ApiKey {
     pub environment: Environment,
     /// Linear or inverse.
     pub contract_type: ContractType,
+    /// Where its account was opened.
+    pub site: Site,
     /// First and last characters of the public id.
     pub hint: String,
     /// Keyed hash of the public id, base64url.
@@ -224,6 +228,7 @@ fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
         exchange: row.parsed("exchange")?,
         environment: row.parsed("environment")?,
         contract_type: row.parsed("contract_type")?,
+        site: row.parsed("site")?,
         hint: row.text("hint")?,
         fingerprint: row.text("fingerprint")?,
         active: row.int("active")? == 1,
@@ -252,6 +257,7 @@ impl WorkspaceStore {
             intent.exchange.as_str(),
             intent.environment.as_str(),
             intent.contract_type.as_str(),
+            intent.site.as_str(),
             intent.version,
             intent.expires_at
         ];
@@ -270,6 +276,7 @@ impl WorkspaceStore {
             exchange: row.parsed("exchange")?,
             environment: row.parsed("environment")?,
             contract_type: row.parsed("contract_type")?,
+            site: row.parsed("site")?,
             version: row.small("version")?,
             expires_at: row.time("expires_at")?,
         })
@@ -313,6 +320,7 @@ impl WorkspaceStore {
                 intent.exchange.as_str(),
                 intent.environment.as_str(),
                 intent.contract_type.as_str(),
+                intent.site.as_str(),
                 &new.hint,
                 &new.fingerprint,
                 verification,

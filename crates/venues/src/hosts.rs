@@ -4,12 +4,14 @@
 //! adapter never reaches a live host, a live adapter never a foreign one, and only a simulated venue may be reached
 //! without TLS. Knows no paths (those are in each venue's `endpoints.rs`) and opens no connection.
 
-use keyhold_domain::{ContractType, Environment, Exchange};
+use std::collections::BTreeSet;
+
+use keyhold_domain::{ContractType, Environment, Exchange, Site};
 use url::Url;
 
 mod table;
 
-use table::{LIVE_DOMAINS, Row, SHARED_HOSTS, STANDARD, TEST_HOSTS};
+use table::{LIVE_DOMAINS, Row, SHARED_HOSTS, SITES, STANDARD, SiteRow, TEST_HOSTS};
 
 /// How the bytes travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +76,9 @@ pub enum HostError {
     /// The exchange has no such environment.
     #[error("the exchange has no environment {0}")]
     NoSuchEnvironment(Environment),
+    /// The exchange has no such site in the environment.
+    #[error("the exchange has no site {0} in this environment")]
+    NoSuchSite(Site),
 }
 
 /// The addresses of a venue. Most exchanges answer everything at one of them; then several are the same.
@@ -99,6 +104,37 @@ impl Endpoints {
             |row: &&Row| row.exchange == exchange && row.environment == environment && row.serves(product);
         let row = STANDARD.iter().find(fits).ok_or(HostError::NoSuchEnvironment(environment))?;
         Self::new(exchange, environment, row.addresses)
+    }
+
+    /// The addresses of one of the exchange's sites.
+    pub fn at_site(
+        exchange: Exchange,
+        environment: Environment,
+        product: ContractType,
+        site: Site,
+    ) -> Result<Self, HostError> {
+        if site == Site::Global {
+            return Self::standard(exchange, environment, product);
+        }
+        let fits =
+            |row: &&SiteRow| row.exchange == exchange && row.environment == environment && row.site == site;
+        let row = SITES.iter().find(fits).ok_or(HostError::NoSuchSite(site))?;
+        let [public_ws, market_ws, private_ws] =
+            table::stream_paths(exchange, product).map(|path| format!("{}{path}", row.streams));
+        let addresses = Addresses {
+            rest: row.rest,
+            key_check: None,
+            public_ws: &public_ws,
+            market_ws: Some(&market_ws),
+            private_ws: &private_ws,
+        };
+        Self::new(exchange, environment, addresses)
+    }
+
+    /// The sites at which accounts of an environment can lie, the one for everybody first.
+    pub fn sites(exchange: Exchange, environment: Environment) -> Vec<Site> {
+        let further = SITES.iter().filter(|row| row.exchange == exchange && row.environment == environment);
+        std::iter::once(Site::Global).chain(further.map(|row| row.site)).collect()
     }
 
     /// A venue run by Keyhold behind one address, for example `http://127.0.0.1:7001`.
@@ -153,6 +189,11 @@ impl Endpoints {
         })
     }
 
+    /// Every address, some of them perhaps twice.
+    pub const fn all(&self) -> [&Base; 5] {
+        [&self.rest, &self.key_check, &self.public_ws, &self.market_ws, &self.private_ws]
+    }
+
     /// The exchange these addresses were checked for.
     pub const fn exchange(&self) -> Exchange {
         self.exchange
@@ -187,6 +228,23 @@ impl Endpoints {
     pub const fn private_ws(&self) -> &Base {
         &self.private_ws
     }
+}
+
+/// The ports of all live and test systems, for sandboxes and firewalls.
+pub fn ports() -> Vec<u16> {
+    let mut ports = BTreeSet::new();
+    for exchange in Exchange::ALL.iter().copied() {
+        for environment in Environment::ALL.iter().copied() {
+            for site in Endpoints::sites(exchange, environment) {
+                for product in [ContractType::Linear, ContractType::Inverse] {
+                    // An exchange without this environment has no address there.
+                    let found = Endpoints::at_site(exchange, environment, product, site);
+                    ports.extend(found.iter().flat_map(Endpoints::all).map(|base| base.target().port));
+                }
+            }
+        }
+    }
+    ports.into_iter().collect()
 }
 
 /// Addresses as text, not yet checked.
@@ -339,6 +397,72 @@ mod tests {
         assert!(none.is_err());
         let closed = Endpoints::standard(Exchange::Bitmex, Environment::Live, ContractType::Linear);
         assert_eq!(closed, Err(HostError::NoSuchEnvironment(Environment::Live)));
+    }
+
+    #[test]
+    fn every_site_has_addresses_of_its_own_environment() {
+        let mut counted = 0;
+        for exchange in Exchange::ALL.iter().copied() {
+            for environment in Environment::ALL.iter().copied() {
+                let all = Endpoints::sites(exchange, environment);
+                assert_eq!(all.first(), Some(&Site::Global));
+                for site in Site::ALL.iter().copied() {
+                    match Endpoints::at_site(exchange, environment, ContractType::Linear, site) {
+                        Ok(endpoints) => {
+                            assert!(all.contains(&site), "{exchange} {environment} {site}");
+                            assert_eq!(endpoints.environment(), environment);
+                            assert_eq!(endpoints.rest().target().security, Security::Tls);
+                            counted += 1;
+                        }
+                        Err(HostError::NoSuchSite(named)) => {
+                            assert_eq!(named, site);
+                            assert!(!all.contains(&site), "{exchange} {environment} {site}");
+                        }
+                        Err(HostError::NoSuchEnvironment(_)) => assert_eq!(site, Site::Global),
+                        Err(other) => panic!("{exchange} {environment} {site}: {other}"),
+                    }
+                }
+            }
+        }
+        // Four exchanges with a live and a test system, seven more of Bybit, four more of OKX.
+        assert_eq!(counted, 8 + 7 + 4);
+        eprintln!("{counted} sites");
+    }
+
+    #[test]
+    fn the_ports_of_all_addresses_are_known() {
+        // OKX streams at 8443, everything else is at the port of HTTPS.
+        assert_eq!(ports(), [443, 8443]);
+    }
+
+    #[test]
+    fn a_site_differs_from_the_usual_addresses_in_its_hosts_only() {
+        let at = |environment, site| {
+            Endpoints::at_site(Exchange::Okx, environment, ContractType::Inverse, site).unwrap()
+        };
+        for environment in [Environment::Live, Environment::Testnet] {
+            let (usual, eea) = (at(environment, Site::Global), at(environment, Site::EuropeanEconomicArea));
+            assert_eq!(eea.rest().authority(), "eea.okx.com");
+            for (one, other) in [
+                (usual.public_ws(), eea.public_ws()),
+                (usual.market_ws(), eea.market_ws()),
+                (usual.private_ws(), eea.private_ws()),
+            ] {
+                assert_eq!((one.prefix(), one.target().port), (other.prefix(), other.target().port));
+                assert_ne!(one.target().host, other.target().host);
+            }
+        }
+        let demo = at(Environment::Testnet, Site::EuropeanEconomicArea);
+        assert_eq!(demo.private_ws().authority(), "wseeapap.okx.com:8443");
+        let turkey =
+            Endpoints::at_site(Exchange::Bybit, Environment::Live, ContractType::Linear, Site::Turkey);
+        assert_eq!(turkey.unwrap().private_ws().authority(), "stream.bybit.tr");
+        let test =
+            Endpoints::at_site(Exchange::Bybit, Environment::Testnet, ContractType::Linear, Site::Turkey);
+        assert_eq!(test, Err(HostError::NoSuchSite(Site::Turkey)));
+        let closed =
+            Endpoints::at_site(Exchange::Bitmex, Environment::Live, ContractType::Linear, Site::Turkey);
+        assert_eq!(closed, Err(HostError::NoSuchSite(Site::Turkey)));
     }
 
     #[test]

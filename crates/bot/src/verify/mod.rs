@@ -8,8 +8,7 @@ mod judge;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::key_facts::Known;
-use keyhold_domain::{Environment, ReasonCode, Symbol};
+use keyhold_domain::{Environment, Exchange, ReasonCode, Symbol};
 use keyhold_protocol::uplink::{
     AccountAssignment, BotMessage, KeyCheck, KeyCheckResult, KeyCheckStep, KeyVerdict, ServerMessage,
 };
@@ -53,7 +52,7 @@ pub async fn verify(options: Options, hello: BotMessage) -> Result<(), VerifyErr
         Ok(account) => account?,
         Err(_) => return Err(VerifyError::NoAssignment),
     };
-    let mut test = Test::new(line.outgoing.clone());
+    let mut test = Test::new(line.outgoing.clone(), account.key.exchange);
     let opened = timeout_at(until, session::open(&options.keeper, options.bot, &account)).await;
     let result = match opened {
         Ok(Ok((session, lease))) => {
@@ -105,15 +104,16 @@ async fn assignment(line: &mut Line) -> Result<AccountAssignment, VerifyError> {
 struct Test {
     verdict: KeyVerdict,
     line: mpsc::Sender<BotMessage>,
+    exchange: Exchange,
 }
 
 /// A step failed; the rest is pointless.
 struct Stopped;
 
 impl Test {
-    fn new(line: mpsc::Sender<BotMessage>) -> Self {
+    fn new(line: mpsc::Sender<BotMessage>, exchange: Exchange) -> Self {
         let verdict = KeyVerdict { checks: vec![], facts: None, account: None, instruments: vec![] };
-        Self { verdict, line }
+        Self { verdict, line, exchange }
     }
 
     /// Every step, the ones that were not reached included.
@@ -149,15 +149,15 @@ impl Test {
             let known = self.verdict.checks.iter().any(|check| check.step == *earlier);
             // An answer that names a later fault means that the earlier ones are not there.
             if !known && *earlier > KeyCheckStep::Clock && step.step <= KeyCheckStep::Permissions {
-                self.passed_unless_passphrase(*earlier);
+                self.passed_if_there_is_one(*earlier);
             }
         }
         self.add(step.step, KeyCheckResult::Failed(step.code), step.detail, step.venue_code);
         Stopped
     }
 
-    fn passed_unless_passphrase(&mut self, step: KeyCheckStep) {
-        if step == KeyCheckStep::Passphrase {
+    fn passed_if_there_is_one(&mut self, step: KeyCheckStep) {
+        if step == KeyCheckStep::Passphrase && !self.exchange.issues_passphrase() {
             let text = "This exchange has no passphrase.";
             self.add(step, KeyCheckResult::NotReached, text.to_owned(), None);
         } else {
@@ -236,7 +236,7 @@ impl Test {
         self.verdict.facts = Some(facts.clone());
         self.passed(KeyCheckStep::KeyKnown, "");
         self.passed(KeyCheckStep::Signature, "");
-        self.passed_unless_passphrase(KeyCheckStep::Passphrase);
+        self.passed_if_there_is_one(KeyCheckStep::Passphrase);
         match findings::address(&facts) {
             None => self.passed(KeyCheckStep::Address, facts.ip_addresses.join(", ")),
             Some(found) => {
@@ -251,11 +251,6 @@ impl Test {
         self.passed(KeyCheckStep::Expiry, date);
         let mut found = findings::permissions(&facts).into_iter();
         match found.next() {
-            None if facts.trade == Known::Unknown => {
-                let text = "The exchange does not tell whether the key can trade.".to_owned();
-                let result = KeyCheckResult::Warning(ReasonCode::KeyUnknownPermission);
-                self.add(KeyCheckStep::Permissions, result, text, None);
-            }
             None => self.passed(KeyCheckStep::Permissions, ""),
             Some(worst) if worst.weight == findings::Weight::Forbids => {
                 return Err(self.failed(Failure::found(KeyCheckStep::Permissions, worst)));
@@ -333,7 +328,8 @@ impl Test {
 /// More than any exchange lists; at about 600 bytes each they stay below the megabyte of a frame.
 const MOST_INSTRUMENTS: usize = 1_200;
 
-/// Whether the venue's other world knows the key.
+/// Whether the venue's test system knows a live key. The other way round is not asked: nothing that was declared for a
+/// test system or a simulation ever reaches a live host.
 async fn works_elsewhere(
     session: &Session,
     account: &AccountAssignment,
@@ -341,9 +337,9 @@ async fn works_elsewhere(
 ) -> Option<Environment> {
     let other = match account.key.environment {
         Environment::Live => Environment::Testnet,
-        Environment::Testnet => Environment::Live,
-        Environment::Simulated => return None,
+        Environment::Testnet | Environment::Simulated => return None,
     };
-    let venue = session::elsewhere(&account.key, other, options.bot, &Arc::clone(&session.signer)).ok()?;
+    let (site, signer) = (account.endpoints.site, Arc::clone(&session.signer));
+    let venue = session::elsewhere(&account.key, other, site, options.bot, &signer).ok()?;
     venue.inspect_key().await.is_ok().then_some(other)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keyhold_domain::{
-    BotId, ContractType, Decimal, DeploymentId, Environment, Exchange, InstallId, KeyId, TemplateId,
+    BotId, ContractType, Decimal, DeploymentId, Environment, Exchange, InstallId, KeyId, Site, TemplateId,
     Timestamp, WorkspaceId,
 };
 use keyhold_fake_venues::FakeBybit;
@@ -75,7 +75,8 @@ impl Rig {
             wrapped_data_key: wrapped.to_text(),
             ticket: None,
         };
-        let endpoints = Endpoints { rest: Some(venue.rest_url()), stream: Some(venue.ws_url()) };
+        let endpoints =
+            Endpoints { site: Site::Global, rest: Some(venue.rest_url()), stream: Some(venue.ws_url()) };
         let assignment = Assignment {
             generation: 1,
             epoch: 1,

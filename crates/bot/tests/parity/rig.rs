@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::{Arc, Mutex};
 
-use keyhold_domain::{BotId, DeploymentId, Environment, Exchange, InstallId, KeyId, TemplateId, WorkspaceId};
+use keyhold_domain::{
+    BotId, DeploymentId, Environment, Exchange, InstallId, KeyId, Site, TemplateId, WorkspaceId,
+};
 use keyhold_fake_venues::FakeBybit;
 use keyhold_fake_venues::clock::system_clock;
 use keyhold_fake_venues::config::{
@@ -128,7 +130,8 @@ async fn assignment(case: &Case, venue: &FakeBybit, keeper: &TestKeeper, context
         wrapped_data_key: wrapped.to_text(),
         ticket: None,
     };
-    let endpoints = Endpoints { rest: Some(venue.rest_url()), stream: Some(venue.ws_url()) };
+    let endpoints =
+        Endpoints { site: Site::Global, rest: Some(venue.rest_url()), stream: Some(venue.ws_url()) };
     Assignment {
         generation: 1,
         epoch: 0,

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use keyhold_domain::ContractType;
+use keyhold_domain::{ContractType, Exchange};
 use keyhold_e2e::house::{House, Secret, eventually};
 use keyhold_e2e::scan::{self, Needle, ProcessScan};
 use keyhold_e2e::trader::Trader;
@@ -191,16 +191,15 @@ fn assert_nowhere_through_a_trade(house: &mut House, key: &str, secret: &str) ->
 #[test]
 fn a_secret_is_nowhere_and_a_deleted_one_cannot_come_back() {
     // Everything that server and bots could ever log is logged.
-    let mut house = House::stepping_with_log("trace");
+    let mut house = House::stepping_at(Exchange::Bybit, "trace");
     let marker = house.known("second");
     let needle = Needle::new(&marker.secret);
     let kept = house.add_sound_key("good", ContractType::Linear, "BTCUSDT");
 
     // Sealed, stored, tested, traded with: nowhere.
     let good = house.known("good");
-    let other = house.seal("Other", ContractType::Linear, Secret { key: &good.key, secret: &good.secret });
-    let sealed =
-        house.seal("Marker", ContractType::Linear, Secret { key: &marker.key, secret: &marker.secret });
+    let other = house.seal("Other", ContractType::Linear, Secret::from(&good));
+    let sealed = house.seal("Marker", ContractType::Linear, Secret::from(&marker));
     let stored = house.owner.put(&sealed.path, &sealed.body);
     assert_eq!(stored.status, 201);
     let key = stored.body["id"].as_str().unwrap().to_owned();

@@ -4,6 +4,8 @@
 
 mod bench;
 mod custody;
+mod exchanges;
+mod keys;
 mod outage;
 mod rules;
 mod trade;

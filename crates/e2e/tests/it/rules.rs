@@ -121,7 +121,7 @@ fn a_secret_is_shown_by_no_address_and_no_event() {
     let key = house.known("second");
     let events = house.owner.listen("/api/v1/stream");
     let template = house.add_wave_rider();
-    let stored = house.put_key("Second", ContractType::Linear, Secret { key: &key.key, secret: &key.secret });
+    let stored = house.put_key("Second", ContractType::Linear, Secret::from(&key));
     assert_not_shown(
         "the answer to storing it",
         &format!("{:?}{}", stored.headers, stored.body),
@@ -284,70 +284,12 @@ fn a_position_locks_its_key_and_a_key_switched_off_lets_exits_through() {
     house.play_to_entry(&bot);
 }
 
-/// Tests a key through the API; a test too many is asked for again.
-fn tested(house: &mut House, key: &str) -> Value {
-    eventually("a test that is not one too many", || {
-        let answer = house.owner.post(&format!("/api/v1/keys/{key}/test"), &json!({}));
-        (answer.status != 429).then(|| answer.ok()["verification"].clone())
-    })
-}
-
-#[test]
-fn every_faulty_key_shows_its_own_cause() {
-    let mut house = House::stepping();
-    let good = house.known("good");
-    let causes = [
-        ("read_only", "KEY_NO_TRADE_PERMISSION"),
-        ("foreign_address", "KEY_IP_BLOCKED"),
-        ("withdrawal", "KEY_WITHDRAWAL_ENABLED"),
-        ("expired", "KEY_EXPIRED"),
-        ("wrong secret", "KEY_BAD_SECRET"),
-        ("unknown key", "KEY_INVALID"),
-        ("exchange down", "EXCHANGE_DOWN"),
-    ];
-    for (fault, cause) in causes {
-        let known = house.stack.key(fault).cloned();
-        let (key, secret) = match (fault, known) {
-            ("wrong secret", _) => (good.key.clone(), "NotTheSecretThatTheExchangeKnowsForIt".to_owned()),
-            ("unknown key", _) => ("NobodyKnowsThisKey".to_owned(), good.secret.clone()),
-            ("exchange down", _) => (house.known("second").key, house.known("second").secret),
-            (_, known) => known.map(|known| (known.key, known.secret)).unwrap(),
-        };
-        if fault == "exchange down" {
-            house.venue("down", &Value::Null);
-        }
-        let stored = house.put_key(fault, ContractType::Linear, Secret { key: &key, secret: &secret }).ok();
-        let id = stored["id"].as_str().unwrap().to_owned();
-        let verification = tested(&mut house, &id);
-        let found = (&verification["state"], &verification["code"]);
-        assert_eq!(found, (&json!("failed"), &json!(cause)), "{fault}: {verification}");
-        let expected = if fault == "withdrawal" { "KEY_WITHDRAWAL_ENABLED" } else { "KEY_NOT_VERIFIED" };
-        let activating = house.owner.patch(&format!("/api/v1/keys/{id}"), &json!({ "active": true }));
-        assert_eq!((activating.status, activating.code()), (409, expected), "{fault}");
-        if fault == "exchange down" {
-            house.venue("up", &Value::Null);
-            let again = eventually("the test to pass when the exchange is back", || {
-                let again = tested(&mut house, &id);
-                (again["state"] == "ok").then_some(again)
-            });
-            assert_eq!(
-                again["code"],
-                Value::Null,
-                "the control: with the exchange back the same key is sound"
-            );
-        }
-    }
-    // A key that is stored already is not stored twice.
-    let twice = house.put_key("twice", ContractType::Linear, Secret { key: &good.key, secret: &good.secret });
-    assert_eq!((twice.status, twice.code()), (409, "KEY_DUPLICATE"));
-}
-
 #[test]
 fn a_secret_in_the_clear_is_refused_and_not_repeated() {
     let mut house = House::stepping();
     let secret = "ClearText-8fKq2Wz7Lm4Xc9Vb1Nt6";
     let good = house.known("good");
-    let sealed = house.seal("Good", ContractType::Linear, Secret { key: &good.key, secret: &good.secret });
+    let sealed = house.seal("Good", ContractType::Linear, Secret::from(&good));
     for name in ["api_secret", "secret", "passphrase", "apiSecret", "privateKey"] {
         let mut body = sealed.body.clone();
         body[name] = json!(secret);

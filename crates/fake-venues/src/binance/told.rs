@@ -105,12 +105,12 @@ fn news(
                 "ep": position.entry.map_or_else(|| "0".to_owned(), |price| price.to_string()), "bep": "0", "cr": "0",
                 "up": number(position.unrealized.unwrap_or_default()), "mt": shapes::margin_word(mode), "iw": "0",
                 "ps": "BOTH" });
-            Some((instrument.contract_type, vec![changed("ORDER", vec![], vec![row], now)]))
+            Some((instrument.contract_type, vec![changed("ORDER", &[], &[row], now)]))
         }
         ExchangeEvent::Balance(_, balance) => {
             let wallet = number(balance.wallet.round_dp(8));
             let row = json!({ "a": balance.asset, "wb": wallet, "cw": wallet, "bc": "0" });
-            Some((state.product_of(balance.asset), vec![changed("ORDER", vec![row], vec![], now)]))
+            Some((state.product_of(balance.asset), vec![changed("ORDER", &[row], &[], now)]))
         }
         ExchangeEvent::Funding(_, payment) => {
             let instrument = of(payment.symbol)?;
@@ -118,14 +118,14 @@ fn news(
             let wallet = number(wallet.wallet.round_dp(8));
             let row = json!({ "a": payment.amount.asset, "wb": wallet, "cw": wallet,
                 "bc": number(payment.amount.amount) });
-            Some((instrument.contract_type, vec![changed("FUNDING_FEE", vec![row], vec![], now)]))
+            Some((instrument.contract_type, vec![changed("FUNDING_FEE", &[row], &[], now)]))
         }
         // Told as a fill already.
         ExchangeEvent::Liquidation(..) => None,
     }
 }
 
-fn changed(reason: &str, balances: Vec<Value>, positions: Vec<Value>, now: Timestamp) -> Value {
+fn changed(reason: &str, balances: &[Value], positions: &[Value], now: Timestamp) -> Value {
     json!({ "e": "ACCOUNT_UPDATE", "E": now.ms(), "T": now.ms(), "a": { "m": reason, "B": balances, "P": positions } })
 }
 

@@ -42,7 +42,7 @@ pub struct LocalConfig {
     pub uplink: PathBuf,
     /// The keeper's socket.
     pub keeper: PathBuf,
-    /// Ports of simulated venues that bots may dial besides 443.
+    /// Ports of simulated venues that bots may dial besides those of exchanges.
     pub simulated_ports: Vec<u16>,
     /// What bots may run without.
     pub isolation: IsolationPolicy,

@@ -118,15 +118,10 @@ pub(crate) async fn fetch(
         let message = format!("At most {MOST_CANDLES} candles can be fetched at once.");
         say("from", "BT_LIMIT_EXCEEDED", message, "Choose a shorter range or a longer timeframe.");
     }
-    if venues::has_adapter(exchange) {
-        let listed = venues::instruments(&app, exchange, environment, contract_type).await?;
-        if !listed.iter().any(|instrument| instrument.symbol == symbol) {
-            let message = format!("{} does not list {symbol}.", exchange.display_name());
-            say("symbol", "BT_INSTRUMENT_UNKNOWN", message, "Choose one of its instruments.");
-        }
-    } else {
-        let message = format!("The history of {} cannot be fetched yet.", exchange.display_name());
-        say("exchange", "BT_EXCHANGE_UNSUPPORTED", message, "Import a file with `keyhold candles import`.");
+    let listed = venues::instruments(&app, exchange, environment, contract_type).await?;
+    if !listed.iter().any(|instrument| instrument.symbol == symbol) {
+        let message = format!("{} does not list {symbol}.", exchange.display_name());
+        say("symbol", "BT_INSTRUMENT_UNKNOWN", message, "Choose one of its instruments.");
     }
     if !problems.is_empty() {
         let detail = "These candles cannot be fetched.";

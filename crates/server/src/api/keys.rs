@@ -6,7 +6,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use keyhold_domain::id::kind;
-use keyhold_domain::{ContractType, Environment, Exchange, InstallId, KeyId, Symbol, Timestamp, WorkspaceId};
+use keyhold_domain::{
+    ContractType, Environment, Exchange, InstallId, KeyId, Site, Symbol, Timestamp, WorkspaceId,
+};
 use keyhold_seal::{Context, Envelope, KeyFingerprint, SealedDataKey};
 use keyhold_store::{
     ApiKey, DeleteRefusal, KeyIntent, NewApiKey, PutKeyRefusal, Verification, VerificationState,
@@ -15,8 +17,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::documents::{Named, label};
-use crate::api::reference::check_offered;
+use crate::api::reference::{check_offered, check_site};
 use crate::app::{App, Shared};
+use crate::guide::advice::{Advice, advice};
 use crate::http::auth::{Fresh, Session};
 use crate::http::ids::PathId;
 use crate::http::json::Json;
@@ -44,6 +47,9 @@ pub(crate) struct KeyView {
     environment: Environment,
     #[schema(value_type = shape::ContractType)]
     contract_type: ContractType,
+    /// Where its account was opened.
+    #[schema(value_type = shape::Site)]
+    site: Site,
     /// First and last characters.
     hint: String,
     /// Eight hexadecimal digits that tell keys with the same hint apart.
@@ -59,6 +65,8 @@ pub(crate) struct KeyView {
     created_at: Timestamp,
     record_version: u32,
     egress_addresses: Vec<String>,
+    /// What to do about the newest test, in the words of the key's exchange.
+    advice: Vec<Advice>,
 }
 
 /// Builds the view.
@@ -73,11 +81,13 @@ pub(crate) fn view(app: &App, key: ApiKey) -> KeyView {
         market_type: "perpetual",
         environment: key.environment,
         contract_type: key.contract_type,
+        site: key.site,
         hint: key.hint,
         fingerprint_tag: tag,
         active: key.active,
         assigned_bot: key.bot.map(|(id, label)| Named::new(id, label)),
         instruments: key.instruments,
+        advice: advice(key.exchange, key.environment, &key.verification),
         verification: key.verification,
         created_at: key.created_at,
         record_version: key.version,
@@ -95,6 +105,10 @@ pub(crate) struct IntentBody {
     environment: Environment,
     #[schema(value_type = shape::ContractType)]
     contract_type: ContractType,
+    /// Where its account was opened: one of the exchange's `hosts`. Null means the site for everybody, and with
+    /// `replaces` that of the stored key.
+    #[serde(default)]
+    site: Option<String>,
     /// The key whose credential is to be replaced.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
@@ -194,17 +208,18 @@ pub(crate) async fn intent(
     Json(body): Json<IntentBody>,
 ) -> Result<Json<IntentView>, Problem> {
     check_offered(&app, body.exchange, body.environment, body.contract_type)?;
-    let (key, version) = match body.replaces {
-        None => (random::id(), 1),
+    let site = check_site(body.exchange, body.environment, body.site.as_deref())?;
+    let (key, site, version) = match body.replaces {
+        None => (random::id(), site.unwrap_or(Site::Global), 1),
         Some(id) => {
             let stored = session.workspace.key(id).await?;
             let same = (stored.exchange, stored.environment, stored.contract_type)
                 == (body.exchange, body.environment, body.contract_type);
-            if !same {
-                let detail = "A replacement is for the same exchange, environment and contract type.";
+            if !same || site.is_some_and(|site| site != stored.site) {
+                let detail = "A replacement is for the same exchange, site, environment and contract type.";
                 return Err(Problem::conflict("KEY_FIXED", detail).next("Add a new key instead."));
             }
-            (id, stored.version + 1)
+            (id, stored.site, stored.version + 1)
         }
     };
     let now = app.clock.now();
@@ -213,6 +228,7 @@ pub(crate) async fn intent(
         exchange: body.exchange,
         environment: body.environment,
         contract_type: body.contract_type,
+        site,
         version,
         expires_at: now.plus_ms(INTENT_MS),
     };

@@ -1,17 +1,17 @@
 //! What does not belong to a user: exchanges with their guides, the catalog, instruments.
 //!
-//! The guides are data (`data/exchanges.json`); an exchange is offered when this program has an adapter for it.
-
-use std::sync::LazyLock;
+//! The guides are data ([`crate::guide`]); an exchange is offered when this program has an adapter for it.
 
 use axum::extract::State;
-use keyhold_domain::{ContractType, Environment, Exchange, Instrument, Timeframe};
+use keyhold_domain::{ContractType, Environment, Exchange, Instrument, Site, Timeframe};
 use keyhold_engine::catalog::{Catalog, ComponentEntry, ExitEntry};
+use keyhold_venues::Endpoints;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::documents::query_value;
 use crate::app::{App, Shared};
+use crate::guide::{self, ExchangeGuide, Guide, KeyFields};
 use crate::http::auth::Session;
 use crate::http::json::Json;
 use crate::http::problem::{Problem, ProblemDocument};
@@ -19,47 +19,48 @@ use crate::http::query::Query;
 use crate::shape;
 
 /// An exchange and how to make a key there.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct ExchangeEntry {
     #[schema(value_type = shape::Exchange)]
     pub(crate) exchange: Exchange,
-    #[serde(default)]
-    #[schema(required)]
-    name: String,
+    name: &'static str,
+    /// Those in which keys can be added here.
     #[schema(value_type = Vec<shape::Environment>)]
     pub(crate) environments: Vec<Environment>,
     #[schema(value_type = Vec<shape::ContractType>)]
-    pub(crate) contract_types: Vec<ContractType>,
+    pub(crate) contract_types: &'static [ContractType],
     #[schema(value_type = shape::PassphraseNeed)]
-    passphrase: String,
+    passphrase: &'static str,
+    /// The parts of a credential and what they usually look like.
+    fields: &'static KeyFields,
     /// The day the company closed, if it did.
-    #[serde(default)]
     #[schema(required)]
-    closed_since: Option<String>,
-    status_url: String,
-    guide: Guide,
+    closed_since: Option<&'static str>,
+    status_url: &'static str,
+    /// What bots and this server connect to, for firewalls; one entry for each site at which an account can lie.
+    hosts: Vec<HostsEntry>,
+    guide: &'static Guide,
     /// A paper account for everybody, when a simulated venue is configured.
-    #[serde(default)]
     #[schema(required)]
     demo_credential: Option<DemoCredential>,
 }
 
-/// Steps at the exchange, in its own words.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Guide {
-    open_url: String,
-    open_url_testnet: String,
-    revoke_url: String,
-    steps: Vec<String>,
-    tick: Vec<String>,
-    leave_off: Vec<String>,
-    address_note: String,
-    expiry_note: String,
-    checked_on: String,
+/// The hosts of one site of an exchange in one environment.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ExchangeHosts)]
+pub(crate) struct HostsEntry {
+    #[schema(value_type = shape::Environment)]
+    environment: Environment,
+    #[schema(value_type = shape::Site)]
+    site: Site,
+    /// For people.
+    site_name: &'static str,
+    /// `host`, or `host:port` where the port is not 443; the one for requests first.
+    hosts: Vec<String>,
 }
 
 /// Opens a paper account and nothing else.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct DemoCredential {
     api_key: String,
     api_secret: String,
@@ -67,30 +68,66 @@ pub(crate) struct DemoCredential {
     passphrase: Option<String>,
 }
 
-static EXCHANGES: LazyLock<Vec<ExchangeEntry>> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../data/exchanges.json"))
-        .expect("the file is part of the program and read by a test")
-});
-
 /// The exchanges this installation offers, with the environments that work here.
 pub(crate) fn offered(app: &App) -> Vec<ExchangeEntry> {
     let mut offered = Vec::new();
-    for entry in EXCHANGES.iter().filter(|entry| crate::venues::has_adapter(entry.exchange)) {
-        let mut entry = entry.clone();
-        entry.name = entry.exchange.display_name().into();
-        let simulated = app.config.simulated(entry.exchange);
-        entry
-            .environments
-            .retain(|environment| *environment != Environment::Simulated || simulated.is_some());
-        entry.demo_credential = simulated.and_then(|venue| {
+    for found in guide::all() {
+        let simulated = app.config.simulated(found.exchange);
+        let works = |environment: &Environment| *environment != Environment::Simulated || simulated.is_some();
+        let environments: Vec<_> = found.environments.iter().copied().filter(works).collect();
+        let demo_credential = simulated.and_then(|venue| {
             let (api_key, api_secret) = (venue.demo_key.clone()?, venue.demo_key_counterpart.clone()?);
-            Some(DemoCredential { api_key, api_secret, passphrase: None })
+            Some(DemoCredential { api_key, api_secret, passphrase: venue.demo_passphrase.clone() })
         });
-        if !entry.environments.is_empty() {
-            offered.push(entry);
+        if !environments.is_empty() {
+            offered.push(ExchangeEntry {
+                exchange: found.exchange,
+                name: found.exchange.display_name(),
+                hosts: environments.iter().flat_map(|one| sites(found, *one)).collect(),
+                environments,
+                contract_types: &found.contract_types,
+                passphrase: found.passphrase(),
+                fields: &found.fields,
+                closed_since: found.closed_since.as_deref(),
+                status_url: &found.status_url,
+                guide: &found.guide,
+                demo_credential,
+            });
         }
     }
     offered
+}
+
+/// The sites of an environment, the one for everybody first; none when it is simulated.
+fn sites(found: &ExchangeGuide, environment: Environment) -> impl Iterator<Item = HostsEntry> {
+    let all = Endpoints::sites(found.exchange, environment);
+    all.into_iter().filter_map(move |site| hosts(found, environment, site))
+}
+
+/// What is connected to at a site; nothing outside this machine when it is simulated.
+fn hosts(found: &ExchangeGuide, environment: Environment, site: Site) -> Option<HostsEntry> {
+    let mut hosts: Vec<String> = Vec::new();
+    for contract in &found.contract_types {
+        let endpoints = Endpoints::at_site(found.exchange, environment, *contract, site).ok()?;
+        for host in endpoints.all().map(|base| base.authority()) {
+            if !hosts.iter().any(|known| known == host) {
+                hosts.push(host.to_owned());
+            }
+        }
+    }
+    let site_name = site.display_name();
+    Some(HostsEntry { environment, site, site_name, hosts })
+}
+
+/// Refuses the real systems of an exchange that has closed.
+pub(crate) fn refuse_closed(exchange: Exchange, environment: Environment) -> Result<(), Problem> {
+    let Some(day) = guide::of(exchange).closed(environment) else { return Ok(()) };
+    let name = exchange.display_name();
+    let detail =
+        format!("{name} closed on {day}: none of its keys works any more, on the live or the test system.");
+    Err(Problem::bad_request("EXCHANGE_CLOSED", detail)
+        .at("/environment")
+        .next("Choose another exchange, or the simulated environment for paper trading."))
 }
 
 /// Refuses an exchange, environment or contract type that this installation does not offer.
@@ -104,6 +141,7 @@ pub(crate) fn check_offered(
         let detail = "This installation does not offer this exchange in this form.";
         Err(Problem::bad_request("EXCHANGE_UNSUPPORTED", detail).at(pointer))
     };
+    refuse_closed(exchange, environment)?;
     let offered = offered(app);
     let Some(entry) = offered.iter().find(|entry| entry.exchange == exchange) else {
         return refused("/exchange");
@@ -112,6 +150,23 @@ pub(crate) fn check_offered(
         return refused("/environment");
     }
     if entry.contract_types.contains(&contract_type) { Ok(()) } else { refused("/contract_type") }
+}
+
+/// The site that a key names; none when it names none. Refuses one that its exchange does not have.
+pub(crate) fn check_site(
+    exchange: Exchange,
+    environment: Environment,
+    site: Option<&str>,
+) -> Result<Option<Site>, Problem> {
+    let Some(text) = site else { return Ok(None) };
+    let all = Endpoints::sites(exchange, environment);
+    if let Some(site) = all.iter().find(|site| site.as_str() == text) {
+        return Ok(Some(*site));
+    }
+    let names: Vec<_> = all.iter().map(|site| site.as_str()).collect();
+    let detail =
+        format!("The exchange has no such site in this environment. Its sites: {}.", names.join(", "));
+    Err(Problem::bad_request("EXCHANGE_SITE_UNKNOWN", detail).at("/site").next("Choose one of them."))
 }
 
 /// Exchanges with an adapter.
@@ -201,21 +256,4 @@ pub(crate) async fn instruments(
         .ok_or_else(|| needed("?contract_type"))?;
     check_offered(&app, exchange, environment, contract_type)?;
     crate::venues::instruments(&app, exchange, environment, contract_type).await.map(Json)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_exchange_has_a_guide_that_can_be_read() {
-        let listed: Vec<Exchange> = EXCHANGES.iter().map(|entry| entry.exchange).collect();
-        for exchange in Exchange::ALL {
-            assert!(listed.contains(exchange), "{exchange} has no guide");
-        }
-        for entry in EXCHANGES.iter() {
-            assert!(entry.guide.open_url.starts_with("https://"), "{}", entry.exchange);
-            assert!(!entry.guide.leave_off.is_empty(), "{}", entry.exchange);
-        }
-    }
 }

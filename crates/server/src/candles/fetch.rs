@@ -12,7 +12,7 @@ use keyhold_venues::{AnyMarket, Endpoints, MarketData, Settings, TokioDialer, Ve
 use super::options::{Fetch, instant};
 use super::{CandlesError, say, show};
 use crate::clock::Clock;
-use crate::venues::has_adapter;
+use crate::guide;
 
 /// Candles asked for and stored in one go: ten pages of a venue.
 const CANDLES_PER_STEP: i64 = 10_000;
@@ -54,8 +54,8 @@ fn market(options: &Fetch, clock: Clock) -> Result<AnyMarket<TokioDialer>, Candl
     let exchange = options.market.exchange;
     let unsupported =
         |error: &dyn std::fmt::Display| CandlesError::Unsupported(format!("--exchange {exchange}: {error}"));
-    if !has_adapter(exchange) {
-        return Err(unsupported(&"its history cannot be fetched yet; import a file"));
+    if let Some(day) = guide::of(exchange).closed(options.environment) {
+        return Err(unsupported(&format!("the exchange closed on {day}; import a file")));
     }
     let endpoints = match (options.environment, &options.venue) {
         (Environment::Simulated, Some(address)) => {

@@ -88,6 +88,7 @@ fn simulated(text: &str) -> Option<SimulatedVenue> {
         stream: stream.to_owned(),
         demo_key: None,
         demo_key_counterpart: None,
+        demo_passphrase: None,
     })
 }
 

@@ -162,18 +162,16 @@ async fn instruments(
     found: &mut Found,
 ) -> Result<Vec<Option<Instrument>>, Problem> {
     let Some(first) = asked.markets.first() else { return Ok(Vec::new()) };
-    let mut listed = Vec::new();
-    if venues::has_adapter(first.exchange) {
-        match venues::instruments(app, first.exchange, first.environment, first.contract_type).await {
-            Ok(list) => listed = list,
-            Err(problem) if problem.code == "EXCHANGE_DOWN" => {
-                let message = "The exchange does not answer, so grids and fees of its markets are not known.";
-                found.say("markets", "EXCHANGE_DOWN", message, "Look at its status page and try again.");
-                return Ok(vec![None; asked.markets.len()]);
-            }
-            Err(problem) => return Err(problem),
+    let listed = match venues::instruments(app, first.exchange, first.environment, first.contract_type).await
+    {
+        Ok(list) => list,
+        Err(problem) if problem.code == "EXCHANGE_DOWN" => {
+            let message = "The exchange does not answer, so grids and fees of its markets are not known.";
+            found.say("markets", "EXCHANGE_DOWN", message, "Look at its status page and try again.");
+            return Ok(vec![None; asked.markets.len()]);
         }
-    }
+        Err(problem) => return Err(problem),
+    };
     let mut instruments = Vec::new();
     for (number, place) in asked.markets.iter().take(MOST_MARKETS).enumerate() {
         let instrument = listed.iter().find(|one| one.symbol == place.symbol).copied();

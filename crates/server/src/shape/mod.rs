@@ -20,8 +20,8 @@ pub(crate) use self::key::{Instrument, Isolation, Verification};
 pub(crate) use self::settings::Settings;
 pub(crate) use self::template::Document;
 pub(crate) use self::words::{
-    BotStatus, CommandKind, CommandStatus, ContractType, Environment, Exchange, JobState, Lack, Liquidity,
-    ModeName, OrderOutcome, OrderPurpose, OrderStatus, Outcome, PassphraseNeed, Phase, PositionEffect,
-    RegistrationState, SessionMethod, SetupState, Severity, Side, StopPlace, TemplateKind, TimeInForce,
-    Timeframe, TradeEnvironment, TriggerDirection, TriggerSource, Wish,
+    BotStatus, CommandKind, CommandStatus, ContractType, Environment, Exchange, JobState, KeyCheckStep, Lack,
+    Liquidity, ModeName, OrderOutcome, OrderPurpose, OrderStatus, Outcome, PassphraseNeed, Phase,
+    PositionEffect, RegistrationState, SessionMethod, SetupState, Severity, Side, Site, StopPlace,
+    TemplateKind, TimeInForce, Timeframe, TradeEnvironment, TriggerDirection, TriggerSource, Wish,
 };

@@ -80,6 +80,7 @@ listed! {
     OrderPurpose = domain::OrderPurpose, "What an order is for.";
     OrderStatus = domain::OrderStatus, "How far an order has come at its venue.";
     PositionEffect = domain::order::PositionEffect, "What an order may do to a position.";
+    Site = domain::Site, "At which of an exchange's sites an account was opened.";
     Side = domain::Side, "The direction of an order.";
     TimeInForce = domain::TimeInForce, "How long an order stays.";
     Timeframe = domain::Timeframe, "The length of a candle.";

@@ -1,12 +1,13 @@
 //! What a bot is to do, built from the store each time something changes.
 
-use keyhold_domain::{BotId, Environment, InstallId, KeyId};
+use keyhold_domain::{BotId, Environment, InstallId, KeyId, Site};
 use keyhold_protocol::uplink::{
     AccountAssignment, Assignment, Endpoints, Entries, SealedKey, TemplateAssignment,
 };
 use keyhold_store::{ApiKey, Bot, Wish, WorkspaceStore};
 
 use crate::app::App;
+use crate::config::SimulatedVenue;
 use crate::http::problem::Problem;
 
 /// Who asks for it: the process that is to hold the lease.
@@ -94,7 +95,7 @@ async fn account(
             wrapped_data_key: record.wrapped_data_key,
             ticket,
         },
-        endpoints: endpoints(app, key),
+        endpoints: endpoints(key.site, simulated(app, key)),
         instruments: key.instruments.clone(),
     })
 }
@@ -103,13 +104,43 @@ fn install(app: &App) -> InstallId {
     app.store.install().id
 }
 
-fn endpoints(app: &App, key: &ApiKey) -> Endpoints {
-    let simulated = match key.environment {
+/// The venue of this installation that plays the key's exchange, when it is to be played.
+fn simulated<'a>(app: &'a App, key: &ApiKey) -> Option<&'a SimulatedVenue> {
+    match key.environment {
         Environment::Simulated => app.config.simulated(key.exchange),
         Environment::Live | Environment::Testnet => None,
-    };
+    }
+}
+
+fn endpoints(site: Site, simulated: Option<&SimulatedVenue>) -> Endpoints {
     Endpoints {
+        site,
         rest: simulated.map(|venue| venue.rest.clone()),
         stream: simulated.map(|venue| venue.stream.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyhold_domain::Exchange;
+
+    use super::*;
+
+    #[test]
+    fn a_bot_is_told_the_site_of_its_key_and_only_a_simulation_has_addresses() {
+        let real = endpoints(Site::EuropeanEconomicArea, None);
+        let expected = Endpoints { site: Site::EuropeanEconomicArea, rest: None, stream: None };
+        assert_eq!(real, expected);
+        let venue = SimulatedVenue {
+            exchange: Exchange::Okx,
+            rest: "http://127.0.0.1:7001".to_owned(),
+            stream: "ws://127.0.0.1:7001".to_owned(),
+            demo_key: None,
+            demo_key_counterpart: None,
+            demo_passphrase: None,
+        };
+        let played = endpoints(Site::Global, Some(&venue));
+        assert_eq!(played.rest.as_deref(), Some("http://127.0.0.1:7001"));
+        assert_eq!(played.stream.as_deref(), Some("ws://127.0.0.1:7001"));
     }
 }

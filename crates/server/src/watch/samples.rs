@@ -57,6 +57,7 @@ pub(super) fn key() -> ApiKey {
         exchange: Exchange::Bybit,
         environment: Environment::Simulated,
         contract_type: ContractType::Linear,
+        site: keyhold_domain::Site::Global,
         hint: "ABCD…WXYZ".to_owned(),
         fingerprint: "F".to_owned(),
         active: true,

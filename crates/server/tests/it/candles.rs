@@ -118,9 +118,9 @@ fn mistakes_are_named() {
     assert!(order.contains("--from must be before 2024-01-01T00:00:00.000Z"), "{order}");
     let venue = fails(&["candles", "fetch", "--from", "2024-01-01", "--environment", "simulated"]);
     assert!(venue.contains("--venue names the address of the simulated venue and is missing"), "{venue}");
-    let exchange = fails(&["candles", "fetch", "--from", "2024-01-01", "--exchange", "okx"]);
+    let exchange = fails(&["candles", "fetch", "--from", "2024-01-01", "--exchange", "bitmex"]);
     assert!(
-        exchange.contains("--exchange okx: its history cannot be fetched yet; import a file"),
+        exchange.contains("--exchange bitmex: the exchange closed on 2026-09-23; import a file"),
         "{exchange}"
     );
 }

@@ -154,6 +154,9 @@ async fn a_key_that_can_withdraw_is_never_active() {
     assert_eq!(key["verification"]["state"], "failed");
     assert_eq!(key["verification"]["code"], "KEY_WITHDRAWAL_ENABLED");
     assert_eq!(key["active"], false);
+    let advice = key["advice"].as_array().unwrap();
+    assert_eq!(advice[0]["code"], "KEY_WITHDRAWAL_ENABLED", "{advice:?}");
+    assert!(advice[0]["text"].as_str().unwrap().contains("clear Withdrawal under Wallet"), "{advice:?}");
     let path = format!("/keys/{}", key["id"].as_str().unwrap());
     alice.patch(&path, json!({"active": true})).await.refused(409, "KEY_WITHDRAWAL_ENABLED");
     let bot = json!({"label": "b", "key_id": key["id"], "start": "running"});

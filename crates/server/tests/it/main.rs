@@ -13,6 +13,7 @@ mod candle_fetches;
 mod candles;
 mod conform;
 mod edge;
+mod exchanges;
 mod keys;
 mod laboratory;
 mod laboratory_world;

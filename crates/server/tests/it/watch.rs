@@ -59,6 +59,7 @@ impl Back {
             exchange: keyhold_domain::Exchange::Bybit,
             environment: keyhold_domain::Environment::Simulated,
             contract_type: keyhold_domain::ContractType::Linear,
+            site: keyhold_domain::Site::Global,
             version: 1,
             expires_at: self.now.plus_ms(600_000),
         };

@@ -120,6 +120,7 @@ impl World {
                 stream: "ws://127.0.0.1:9".to_owned(),
                 demo_key: None,
                 demo_key_counterpart: None,
+                demo_passphrase: None,
             }],
             egress_addresses: vec!["192.0.2.7".to_owned()],
             sessions: SessionLimits::default(),

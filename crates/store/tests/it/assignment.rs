@@ -1,10 +1,10 @@
 //! One key, one bot, whatever happens at once.
 
-use keyhold_domain::{BotId, SignedQuantity, Symbol};
+use keyhold_domain::{BotId, SignedQuantity, Site, Symbol};
 use keyhold_protocol::uplink::{PositionReport, Report, StopPlace};
 use keyhold_store::{BotChange, BotRefusal, Change, Stored};
 
-use crate::world::{NOW, World, add_key, bot};
+use crate::world::{NOW, World, add_key, bot, sealed};
 
 #[tokio::test]
 async fn two_hundred_bots_ask_for_one_key_and_one_gets_it() {
@@ -96,5 +96,23 @@ async fn a_key_stays_while_a_position_is_open() {
         store.ingest(&run, &report(2, &flat)).await.unwrap();
         let change = BotChange { key: Change::Set(two), ..Default::default() };
         store.change_bot(new.id, &change).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_key_keeps_the_site_of_its_account() {
+    for world in World::every_engine("key_site").await {
+        let store = world.of_alice();
+        for (number, site) in (1_u128..).zip(Site::ALL.iter().copied()) {
+            let mut new = sealed(number, &format!("envelope-{number}"));
+            new.intent.site = site;
+            store.add_intent(&new.intent, NOW).await.unwrap();
+            let intent = store.intent(new.intent.key, NOW).await.unwrap();
+            assert_eq!(intent.site, site);
+            store.put_key(&new).await.unwrap();
+            assert_eq!(store.key(new.intent.key).await.unwrap().site, site);
+        }
+        let listed: Vec<Site> = store.keys().await.unwrap().iter().map(|key| key.site).collect();
+        assert_eq!(listed, Site::ALL);
     }
 }

@@ -1,7 +1,7 @@
 //! A store with two users, and short ways to make keys and bots in it.
 
 use keyhold_domain::{
-    BotId, ContractType, DeploymentId, Environment, Exchange, Id, InstallId, KeyId, Timestamp,
+    BotId, ContractType, DeploymentId, Environment, Exchange, Id, InstallId, KeyId, Site, Timestamp,
 };
 use keyhold_store::{
     Actor, Claim, KeyIntent, NewApiKey, NewBot, NewUser, Store, StoreOptions, Wish, WorkspaceStore,
@@ -85,6 +85,7 @@ pub(crate) fn sealed(number: u128, envelope: &str) -> NewApiKey {
             exchange: Exchange::Bybit,
             environment: Environment::Simulated,
             contract_type: ContractType::Linear,
+            site: Site::Global,
             version: 1,
             expires_at: NOW.plus_ms(600_000),
         },

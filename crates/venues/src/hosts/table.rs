@@ -1,6 +1,6 @@
 //! The exchanges' hosts and usual addresses. Data only; [`super`] checks addresses against it.
 
-use keyhold_domain::{ContractType, Environment, Exchange};
+use keyhold_domain::{ContractType, Environment, Exchange, Site};
 
 use super::Addresses;
 
@@ -46,7 +46,7 @@ pub(super) const TEST_HOSTS: &[(Exchange, &[&str])] = &[
         ],
     ),
     (Exchange::KrakenFutures, &["demo-futures.kraken.com"]),
-    (Exchange::Okx, &["wspap.okx.com"]),
+    (Exchange::Okx, &["wspap.okx.com", "wseeapap.okx.com", "wsuspap.okx.com"]),
     (Exchange::Bitmex, &["testnet.bitmex.com", "ws.testnet.bitmex.com"]),
 ];
 
@@ -194,6 +194,55 @@ pub(super) const STANDARD: &[Row] = &[
             private_ws: "wss://wspap.okx.com:8443/ws/v5/private",
         },
     },
+];
+
+/// The addresses of a site that is not the one for everybody.
+#[derive(Debug)]
+pub(super) struct SiteRow {
+    pub(super) exchange: Exchange,
+    pub(super) environment: Environment,
+    pub(super) site: Site,
+    pub(super) rest: &'static str,
+    /// What stands before the paths of [`stream_paths`].
+    pub(super) streams: &'static str,
+}
+
+/// A site of Bybit's live system.
+const fn bybit(site: Site, rest: &'static str, streams: &'static str) -> SiteRow {
+    SiteRow { exchange: Exchange::Bybit, environment: Environment::Live, site, rest, streams }
+}
+
+/// A site of OKX.
+const fn okx(environment: Environment, site: Site, rest: &'static str, streams: &'static str) -> SiteRow {
+    SiteRow { exchange: Exchange::Okx, environment, site, rest, streams }
+}
+
+/// Bybit's stream for everybody; also that of sites that have none of their own.
+const BYBIT_STREAMS: &str = "wss://stream.bybit.com";
+
+/// The sites besides the one for everybody.
+///
+/// Bybit: "Integration Guidance" and "Connect" of the v5 documentation name the addresses; that the Netherlands, the
+/// Emirates and the second address have no stream of their own is what maintained clients do. Left out: bybit.eu, whose
+/// keys are for registered applications of brokers only, and Japan, of which the documentation names no address.
+/// OKX: "Production Trading Services" and "Demo Trading Services" of its documentation for each of the three sites.
+pub(super) const SITES: &[SiteRow] = &[
+    bybit(Site::Alternate, "https://api.bytick.com", BYBIT_STREAMS),
+    bybit(Site::Netherlands, "https://api.bybit.nl", BYBIT_STREAMS),
+    bybit(Site::Turkey, "https://api.bybit.tr", "wss://stream.bybit.tr"),
+    bybit(Site::Kazakhstan, "https://api.bybit.kz", "wss://stream.bybit.kz"),
+    bybit(Site::Georgia, "https://api.bybitgeorgia.ge", "wss://stream.bybitgeorgia.ge"),
+    bybit(Site::UnitedArabEmirates, "https://api.bybit.ae", BYBIT_STREAMS),
+    bybit(Site::Indonesia, "https://api.bybit.id", "wss://stream.bybit.id"),
+    okx(Environment::Live, Site::EuropeanEconomicArea, "https://eea.okx.com", "wss://wseea.okx.com:8443"),
+    okx(Environment::Live, Site::UnitedStates, "https://us.okx.com", "wss://wsus.okx.com:8443"),
+    okx(
+        Environment::Testnet,
+        Site::EuropeanEconomicArea,
+        "https://eea.okx.com",
+        "wss://wseeapap.okx.com:8443",
+    ),
+    okx(Environment::Testnet, Site::UnitedStates, "https://us.okx.com", "wss://wsuspap.okx.com:8443"),
 ];
 
 /// What stands between a simulated venue's address and its streams: public, candles and prices, private.

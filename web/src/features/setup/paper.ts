@@ -18,12 +18,13 @@ import { sealForIntent } from '../keys/sealing';
 export const PAPER_LABEL = 'Paper money';
 export const PAPER_BOT = 'First paper bot';
 
-/** The exchange that offers paper credentials, if there is one. */
-export function paperVenue(exchanges: readonly ExchangeEntry[]): ExchangeEntry | null {
-  return (
-    exchanges.find(
-      (entry) => entry.environments.includes('simulated') && entry.demo_credential?.api_secret,
-    ) ?? null
+/** The exchanges that offer paper credentials, with a passphrase where keys have one. */
+export function paperVenues(exchanges: readonly ExchangeEntry[]): ExchangeEntry[] {
+  return exchanges.filter(
+    (entry) =>
+      entry.environments.includes('simulated') &&
+      entry.demo_credential?.api_secret &&
+      (entry.passphrase === 'none' || entry.demo_credential.passphrase),
   );
 }
 

@@ -3652,6 +3652,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
+    /**
+     * @description Which characters a part of a credential has.
+     * @enum {string}
+     */
+    Alphabet: 'letters_digits' | 'hex' | 'hex_dashes' | 'base64' | 'base64url' | 'any';
     /** @description An amount of one asset. Amounts of different assets are never added. */
     Amount: {
       /** @description Decimal text; null when a part of it is not known. */
@@ -4552,12 +4557,26 @@ export interface components {
       closed_since: string | null;
       contract_types: components['schemas']['ContractType'][];
       demo_credential: components['schemas']['DemoCredential'] | null;
+      /** @description Those in which keys can be added here. */
       environments: components['schemas']['Environment'][];
       exchange: components['schemas']['Exchange'];
+      /** @description The parts of a credential and what they usually look like. */
+      fields: components['schemas']['KeyFields'];
       guide: components['schemas']['Guide'];
+      /** @description What bots and this server connect to, for firewalls; one entry for each site at which an account can lie. */
+      hosts: components['schemas']['ExchangeHosts'][];
       name: string;
       passphrase: components['schemas']['PassphraseNeed'];
       status_url: string;
+    };
+    /** @description The hosts of one site of an exchange in one environment. */
+    ExchangeHosts: {
+      environment: components['schemas']['Environment'];
+      /** @description `host`, or `host:port` where the port is not 443; the one for requests first. */
+      hosts: string[];
+      site: components['schemas']['Site'];
+      /** @description For people. */
+      site_name: string;
     };
     /** @description How orders were executed. */
     Execution: {
@@ -4636,6 +4655,14 @@ export interface components {
       /** @description What to do. */
       remedy: string;
     };
+    /** @description What a part of a credential usually looks like. It warns and never blocks: an exchange may change it any day. */
+    FieldShape: {
+      alphabet: components['schemas']['Alphabet'];
+      /** @description Its usual lengths in characters; empty when any is usual. */
+      lengths: number[];
+      /** @description What the exchange calls it. */
+      name: string;
+    };
     /** @description A figure: decimal text, or a number of an indicator. */
     Figure: string | number;
     /** @description What was done of an order at once. */
@@ -4688,15 +4715,36 @@ export interface components {
     GapChoice: 'refuse' | 'accept';
     /** @description Steps at the exchange, in its own words. */
     Guide: {
-      address_note: string;
+      /** @description How a key is bound to an address. */
+      address: components['schemas']['GuideText'];
+      /** @description The day on which all of this was looked at. */
       checked_on: string;
-      expiry_note: string;
-      leave_off: string[];
-      open_url: string;
-      open_url_testnet: string;
-      revoke_url: string;
-      steps: string[];
-      tick: string[];
+      /** @description When a key stops working by itself. */
+      expiry: components['schemas']['GuideText'];
+      leave_off: components['schemas']['GuideText'][];
+      pages: components['schemas']['GuidePages'];
+      /** @description The way to the form. */
+      steps: components['schemas']['GuideText'][];
+      tick: components['schemas']['GuideText'][];
+    };
+    /** @description Pages at the exchange. */
+    GuidePages: {
+      /** @description Where live keys are made. */
+      live: string;
+      /** @description False when nobody has checked the address. */
+      live_certain: boolean;
+      /** @description Where a key is deleted. */
+      revoke: string;
+      /** @description Where test keys are made. */
+      testnet: string;
+      /** @description False when nobody has checked the address. */
+      testnet_certain: boolean;
+    };
+    /** @description A sentence or the name of a box, and whether it was seen at the exchange. */
+    GuideText: {
+      /** @description False when nobody has checked it at the exchange; it is then shown as such. */
+      certain: boolean;
+      text: string;
     };
     /** @description Trades entered in one hour of one weekday. */
     HeatCell: {
@@ -4758,6 +4806,11 @@ export interface components {
       exchange: components['schemas']['Exchange'];
       /** @description The key whose credential is to be replaced. */
       replaces?: string | null;
+      /**
+       * @description Where its account was opened: one of the exchange's `hosts`. Null means the site for everybody, and with
+       *     `replaces` that of the stored key.
+       */
+      site?: string | null;
     };
     /** @description Everything needed to seal a credential for this installation. */
     IntentView: {
@@ -4829,6 +4882,21 @@ export interface components {
       key_id: string;
       public_key: string;
     };
+    /** @description One thing to do. */
+    KeyAdvice: {
+      /** @description False when nobody has checked at the exchange that its boxes are still called so. */
+      certain: boolean;
+      /** @description What it is about; documented in `docs/reference/reason-codes.md`. */
+      code: string;
+      /** @description The page where it is done. */
+      page: string | null;
+      /** @description The step of the test that found it. */
+      step: components['schemas']['KeyCheckStep'];
+      /** @description In the exchange's own words. */
+      text: string;
+      /** @description What the exchange did not tell; null when the advice is about something it told. */
+      untold: string | null;
+    };
     /** @description What is to change. */
     KeyChange: {
       active?: boolean | null;
@@ -4896,9 +4964,17 @@ export interface components {
       unknown_permissions: string[];
       withdraw: components['schemas']['Known'];
     };
+    /** @description The parts of a credential. */
+    KeyFields: {
+      api_key: components['schemas']['FieldShape'];
+      api_secret: components['schemas']['FieldShape'];
+      passphrase: components['schemas']['FieldShape'] | null;
+    };
     /** @description A key without anything secret. */
     KeyView: {
       active: boolean;
+      /** @description What to do about the newest test, in the words of the key's exchange. */
+      advice: components['schemas']['KeyAdvice'][];
       assigned_bot: components['schemas']['Named'] | null;
       contract_type: components['schemas']['ContractType'];
       /** Format: int64 */
@@ -4917,6 +4993,8 @@ export interface components {
       market_type: string;
       /** Format: int32 */
       record_version: number;
+      /** @description Where its account was opened. */
+      site: components['schemas']['Site'];
       verification: components['schemas']['Verification'];
     };
     /**
@@ -5817,6 +5895,21 @@ export interface components {
       /** Format: double */
       win_rate_pct: number | null;
     };
+    /**
+     * @description At which of an exchange's sites an account was opened.
+     * @enum {string}
+     */
+    Site:
+      | 'global'
+      | 'alternate'
+      | 'netherlands'
+      | 'turkey'
+      | 'kazakhstan'
+      | 'georgia'
+      | 'united_arab_emirates'
+      | 'indonesia'
+      | 'european_economic_area'
+      | 'united_states';
     /** @description How an entry's size is computed. */
     Sizing:
       | {

@@ -44,6 +44,12 @@ export type Passkey = Schemas['PasskeyEntry'];
 // Reference data
 
 export type ExchangeEntry = Schemas['ExchangeEntry'];
+/** The parts of a credential and what they usually look like. */
+export type KeyFields = Schemas['KeyFields'];
+export type FieldShape = Schemas['FieldShape'];
+/** A sentence of a guide, and whether it was checked at the exchange. */
+export type GuideText = Schemas['GuideText'];
+export type Site = Schemas['Site'];
 export type Instrument = Schemas['Instrument'];
 
 // API keys
@@ -53,6 +59,7 @@ export type KeyPlace = Schemas['IntentBody'];
 export type KeyIntent = Schemas['IntentView'];
 export type SealedUpload = Schemas['SealedBody'];
 export type KeyCheck = Schemas['KeyCheck'];
+export type KeyAdvice = Schemas['KeyAdvice'];
 export type KeyFacts = Schemas['KeyFacts'];
 export type Balance = Schemas['Balance'];
 

@@ -1,4 +1,7 @@
-// What a pasted or typed secret must look like before it is accepted. Says what is wrong, never repeats the value.
+// What a pasted or typed secret must look like before it is accepted. Says what is wrong, never repeats the value. The
+// usual shapes of each exchange come from the server (crates/server/data/exchanges).
+
+import type { FieldShape, KeyFields } from '../api/types';
 
 /** Characters that copying adds and nobody sees: soft hyphen, zero-width marks, direction marks, byte order mark. */
 const INVISIBLE = /[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
@@ -32,27 +35,67 @@ export function doubt(
   return null;
 }
 
-interface Shape {
-  key: [number, RegExp];
-  secret: [number, RegExp];
-}
-
-/** Usual shapes. They warn and never block, because an exchange may change them any day. */
-const SHAPES: Record<string, Shape> = {
-  bybit: { key: [18, /^[A-Za-z0-9]+$/], secret: [36, /^[A-Za-z0-9]+$/] },
-  binance: { key: [64, /^[A-Za-z0-9]+$/], secret: [64, /^[A-Za-z0-9]+$/] },
-  kraken_futures: { key: [56, /^[A-Za-z0-9+/=]+$/], secret: [88, /^[A-Za-z0-9+/=]+$/] },
-  okx: { key: [36, /^[0-9a-f-]+$/i], secret: [32, /^[0-9A-F]+$/i] },
-  bitmex: { key: [24, /^[A-Za-z0-9_-]+$/], secret: [48, /^[A-Za-z0-9_-]+$/] },
+/** Characters by the server's word for them. */
+const ALPHABETS: Record<FieldShape['alphabet'], RegExp> = {
+  letters_digits: /^[A-Za-z0-9]+$/,
+  hex: /^[0-9A-Fa-f]+$/,
+  hex_dashes: /^[0-9A-Fa-f-]+$/,
+  base64: /^[A-Za-z0-9+/=]+$/,
+  base64url: /^[A-Za-z0-9_-]+$/,
+  any: /^/,
 };
 
-/** A warning when the length or alphabet is unusual for the exchange, else null. */
-export function unusualShape(exchange: string, part: 'key' | 'secret', value: string): string | null {
-  const shape = SHAPES[exchange]?.[part];
-  if (!shape || value.startsWith('-----BEGIN ')) return null;
-  const [length, alphabet] = shape;
-  const what = part === 'key' ? 'key' : 'secret';
-  if (!alphabet.test(value)) return `This ${what} has characters that this exchange does not normally use.`;
-  const count = [...value].length;
-  return count === length ? null : `This ${what} has ${count} characters; this exchange normally uses ${length}.`;
+const isPem = (value: string): boolean => value.startsWith('-----BEGIN ');
+const count = (value: string): number => [...value].length;
+
+function fits(shape: FieldShape, value: string): boolean {
+  const long = shape.lengths.length === 0 || shape.lengths.includes(count(value));
+  return long && ALPHABETS[shape.alphabet].test(value);
+}
+
+/** A warning when length or alphabet is unusual for the exchange, else null. Never blocks: shapes change any day. */
+export function unusualShape(shape: FieldShape, value: string): string | null {
+  if (isPem(value) || fits(shape, value)) return null;
+  if (!ALPHABETS[shape.alphabet].test(value))
+    return `This has characters that the exchange does not normally use in its “${shape.name}”.`;
+  return `This has ${count(value)} characters; the exchange’s “${shape.name}” normally has ${shape.lengths.join(' or ')}.`;
+}
+
+/** Which part of a credential a value looks like. Where both parts look the same, nothing can be said. */
+export type Likeness = 'api_key' | 'api_secret' | 'unclear';
+
+export function likeness(fields: KeyFields, value: string): Likeness {
+  const [key, secret] = [fits(fields.api_key, value), fits(fields.api_secret, value)];
+  if (key === secret) return 'unclear';
+  return key ? 'api_key' : 'api_secret';
+}
+
+/** A warning about a part that looks like another one, else null. */
+export function misplaced(
+  fields: KeyFields,
+  part: 'api_key' | 'api_secret' | 'passphrase',
+  value: string,
+): string | null {
+  const like = likeness(fields, value);
+  if (part === 'passphrase') {
+    if (like !== 'unclear') return `This looks like the ${NAMES[like]}, not like a passphrase.`;
+    return /\s/.test(value) ? 'This passphrase has a blank inside. Check that it was chosen so.' : null;
+  }
+  return like === 'unclear' || like === part ? null : `This looks like the ${NAMES[like]}, not like the ${NAMES[part]}.`;
+}
+
+const NAMES = { api_key: 'API key', api_secret: 'API secret' } as const;
+
+/** "secret:passphrase" taken apart, as some programs write it; null when it is not that. */
+export function unpack(fields: KeyFields, value: string): { secret: string; passphrase: string } | null {
+  const at = value.indexOf(':');
+  if (!fields.passphrase || at < 1 || at === value.length - 1) return null;
+  const [secret, passphrase] = [value.slice(0, at), value.slice(at + 1)];
+  return fits(fields.api_secret, secret) ? { secret, passphrase } : null;
+}
+
+/** Why a public key cannot be one, before anything is sent; null when it may be. */
+export function keyDoubt(value: string): 'email' | 'blank' | null {
+  if (value.includes('@')) return 'email';
+  return /\s/.test(value) ? 'blank' : null;
 }

@@ -93,6 +93,24 @@ const CODES: Record<string, CodeEntry> = {
     short: 'Unknown right',
     text: 'The exchange names a permission that is not known here. It counts as dangerous until it is understood.',
   },
+  KEY_NOT_TOLD: {
+    short: 'Not told',
+    text: 'The exchange does not tell this about the key. Not known is not taken for good: look it up there.',
+  },
+  KEY_TRANSFER_ENABLED: {
+    short: 'Transfers on',
+    text: 'This key can move money between accounts of its owner. A bot does not need that: switch the right off at the exchange.',
+  },
+  KEY_ADDRESS_OPEN: {
+    short: 'Any address',
+    text: 'This key can be used from any address. Bind it to the address shown here, at the exchange.',
+  },
+  EXCHANGE_CLOSED: {
+    short: 'Exchange closed',
+  },
+  EXCHANGE_SITE_UNKNOWN: {
+    short: 'No such site',
+  },
   KEY_IP_BLOCKED: {
     short: 'Address blocked',
     text: 'The exchange accepts this key only from other addresses. Add the address shown here to the key’s allow-list.',

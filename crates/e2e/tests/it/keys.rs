@@ -1,0 +1,241 @@
+//! Everything that can be wrong with a key, at every exchange: which code its owner sees, and that a remedy stands
+//! beside it. Where an exchange answers two faults alike, the table says so and the remedy names both.
+
+use keyhold_domain::{ContractType, Exchange};
+use keyhold_e2e::house::{House, Secret, eventually};
+use serde_json::{Value, json};
+use xtask::stack::TestKey;
+
+/// Where a fault lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// In the key as the exchange knows it, by the name of a made-up one.
+    Key(&'static str),
+    /// In what was typed.
+    Secret,
+    /// In what was typed.
+    UnknownKey,
+    /// In what was typed.
+    Passphrase,
+    /// The exchange refuses connections.
+    Down,
+    /// The exchange says that it is closed for work.
+    Maintenance,
+    /// The clocks differ by a minute.
+    Clock,
+}
+
+/// What the test ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    /// It fails with this code.
+    Fails(&'static str),
+    /// It passes, and this is among what it warns of.
+    Warns(&'static str),
+    /// The exchange has no such thing, for this reason.
+    Never(&'static str),
+}
+
+use Fault::{Clock, Down, Key, Maintenance, Passphrase, UnknownKey};
+use Seen::{Fails, Never, Warns};
+
+const NO_PASSPHRASE: Seen = Never("its keys have no passphrase");
+const ONE_POSITION: Seen = Never("it has one position per contract, always");
+const NO_WORD: Seen = Never("it tells a fixed set of rights");
+/// Binance answers -2015 to all three and Kraken `authenticationError`.
+const ALIKE: Seen = Fails("KEY_INVALID");
+
+/// In the order of [`Exchange::ALL`]: Bybit, Binance, Kraken Futures, OKX, BitMEX.
+const TABLE: &[(Fault, [Seen; 5])] = &[
+    (Key("read_only"), [Fails("KEY_NO_TRADE_PERMISSION"); 5]),
+    (Key("withdrawal"), [Fails("KEY_WITHDRAWAL_ENABLED"); 5]),
+    (UnknownKey, [Fails("KEY_INVALID"); 5]),
+    (
+        Fault::Secret,
+        [
+            Fails("KEY_BAD_SECRET"),
+            Fails("KEY_BAD_SECRET"),
+            ALIKE,
+            Fails("KEY_BAD_SECRET"),
+            Fails("KEY_BAD_SECRET"),
+        ],
+    ),
+    (Passphrase, [NO_PASSPHRASE, NO_PASSPHRASE, NO_PASSPHRASE, Fails("KEY_BAD_PASSPHRASE"), NO_PASSPHRASE]),
+    (
+        Key("foreign_address"),
+        [Fails("KEY_IP_BLOCKED"), ALIKE, ALIKE, Fails("KEY_IP_BLOCKED"), Fails("KEY_IP_BLOCKED")],
+    ),
+    (Key("expired"), [Fails("KEY_EXPIRED"), ALIKE, ALIKE, Fails("KEY_EXPIRED"), Fails("KEY_EXPIRED")]),
+    (Key("open_address"), [Warns("KEY_ADDRESS_OPEN"); 5]),
+    (
+        Key("transfer"),
+        [
+            Warns("KEY_TRANSFER_ENABLED"),
+            Warns("KEY_TRANSFER_ENABLED"),
+            // Moving funds to the spot wallet is the same right as withdrawing.
+            Fails("KEY_WITHDRAWAL_ENABLED"),
+            Warns("KEY_NOT_TOLD"),
+            Warns("KEY_NOT_TOLD"),
+        ],
+    ),
+    (Key("unknown_right"), [Fails("KEY_UNKNOWN_PERMISSION"), NO_WORD, NO_WORD, NO_WORD, NO_WORD]),
+    (
+        Key("hedge"),
+        [
+            Fails("ACCOUNT_MODE_MISMATCH"),
+            Fails("ACCOUNT_MODE_MISMATCH"),
+            ONE_POSITION,
+            Fails("ACCOUNT_MODE_MISMATCH"),
+            ONE_POSITION,
+        ],
+    ),
+    (Key("empty"), [Warns("INSUFFICIENT_BALANCE"); 5]),
+    (Maintenance, [Fails("EXCHANGE_MAINTENANCE"); 5]),
+    (Clock, [Fails("CLOCK_SKEW"); 5]),
+    (Down, [Fails("EXCHANGE_DOWN"); 5]),
+];
+
+impl Fault {
+    /// What is typed into the form.
+    fn typed(self, house: &House) -> TestKey {
+        let sound = || house.known("second");
+        match self {
+            Key(name) => house.known(name),
+            Self::Secret => TestKey { secret: house.known("third").secret, ..sound() },
+            UnknownKey => TestKey { key: changed(&sound().key), ..sound() },
+            Passphrase => TestKey { passphrase: Some("not-the-passphrase".to_owned()), ..sound() },
+            Maintenance => house.known("good"),
+            Clock => house.known("third"),
+            Down => house.known("fourth"),
+        }
+    }
+
+    /// Makes the exchange so, or makes it well again.
+    fn at(self, house: &House, begins: bool) {
+        match (self, begins) {
+            (Down, true) => drop(house.venue("down", &Value::Null)),
+            (Down, false) => drop(house.venue("up", &Value::Null)),
+            (Maintenance, on) => drop(house.venue("maintenance", &json!({ "on": on }))),
+            (Clock, true) => drop(house.venue("clock", &json!({ "skew_ms": 60_000 }))),
+            (Clock, false) => drop(house.venue("clock", &json!({ "skew_ms": 0 }))),
+            (Key(_) | Self::Secret | UnknownKey | Passphrase, _) => {}
+        }
+    }
+
+    /// Whether the key is sound and only the exchange is not.
+    const fn passes_later(self) -> bool {
+        matches!(self, Down | Maintenance | Clock)
+    }
+}
+
+/// Another key of the same shape.
+fn changed(key: &str) -> String {
+    let last = if key.ends_with('a') { 'b' } else { 'a' };
+    key.char_indices().map(|(at, letter)| if at + 1 == key.len() { last } else { letter }).collect()
+}
+
+/// What the owner sees of one fault, compared with the table.
+fn check(house: &mut House, exchange: Exchange, fault: Fault, seen: Seen) {
+    let name = format!("{exchange}, {fault:?}");
+    let typed = fault.typed(house);
+    fault.at(house, true);
+    let stored = house.put_key("Faulty", ContractType::Linear, Secret::from(&typed)).ok();
+    let id = stored["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/keys/{id}");
+    let key = house.test_key(&id);
+    let found = &key["verification"];
+    let advice = key["advice"].as_array().unwrap();
+    let remedy = |code: &str| {
+        let texts = advice.iter().filter(|one| one["code"] == code).map(|one| one["text"].as_str().unwrap());
+        texts.collect::<Vec<_>>().join(" ")
+    };
+    match seen {
+        Fails(code) => {
+            let expected = (&json!("failed"), &json!(code));
+            assert_eq!((&found["state"], &found["code"]), expected, "{name}: {found}");
+            assert!(!remedy(code).is_empty(), "{name} has no remedy: {advice:?}");
+            assert_words(&name, fault, seen, &remedy(code));
+            let refusal = if code == "KEY_WITHDRAWAL_ENABLED" { code } else { "KEY_NOT_VERIFIED" };
+            let activating = house.owner.patch(&path, &json!({ "active": true }));
+            assert_eq!((activating.status, activating.code()), (409, refusal), "{name}");
+        }
+        Warns(code) => {
+            assert_eq!((&found["state"], &found["code"]), (&json!("ok"), &Value::Null), "{name}: {found}");
+            assert!(!remedy(code).is_empty(), "{name} is not warned of: {found} {advice:?}");
+        }
+        Never(reason) => panic!("{name} was tested although {reason}"),
+    }
+    fault.at(house, false);
+    if fault.passes_later() {
+        eventually("the test to pass when the exchange is back", || {
+            let again = house.owner.post(&format!("{path}/test"), &json!({}));
+            (again.status != 429 && again.ok()["verification"]["state"] == "ok").then_some(())
+        });
+    }
+    assert_eq!(house.owner.delete(&path).status, 204, "{name}");
+}
+
+/// One code for several faults needs a remedy that names them all.
+fn assert_words(name: &str, fault: Fault, seen: Seen, remedy: &str) {
+    if seen != ALIKE {
+        return;
+    }
+    let words: &[&str] = match fault {
+        Key("foreign_address") => &["address"],
+        Fault::Secret => &["private key", "secret"],
+        Key("expired") | UnknownKey => &["characters", "mistyped"],
+        _ => return,
+    };
+    assert!(words.iter().any(|word| remedy.contains(word)), "{name} is not named by: {remedy}");
+}
+
+/// Every fault that the exchange can have.
+fn every_fault_at(exchange: Exchange) {
+    let column = Exchange::ALL.iter().position(|one| *one == exchange).unwrap();
+    let mut house = House::stepping_at(exchange, "info");
+    let mut counted = [0, 0];
+    for (fault, row) in TABLE {
+        match row[column] {
+            Never(reason) => {
+                eprintln!("{exchange}: {fault:?} cannot be, {reason}");
+                counted[1] += 1;
+            }
+            seen => {
+                check(&mut house, exchange, *fault, seen);
+                counted[0] += 1;
+            }
+        }
+    }
+    eprintln!("{exchange}: {} faults seen, {} that it cannot have", counted[0], counted[1]);
+    assert_eq!(counted[0] + counted[1], TABLE.len());
+    // A key that is stored already is not stored twice.
+    let good = house.known("good");
+    assert_eq!(house.put_key("Good", ContractType::Linear, Secret::from(&good)).status, 201);
+    let twice = house.put_key("Twice", ContractType::Linear, Secret::from(&good));
+    assert_eq!((twice.status, twice.code()), (409, "KEY_DUPLICATE"));
+}
+
+#[test]
+fn every_faulty_key_of_bybit_shows_its_own_cause() {
+    every_fault_at(Exchange::Bybit);
+}
+
+#[test]
+fn every_faulty_key_of_binance_shows_its_own_cause() {
+    every_fault_at(Exchange::Binance);
+}
+
+#[test]
+fn every_faulty_key_of_kraken_futures_shows_its_own_cause() {
+    every_fault_at(Exchange::KrakenFutures);
+}
+
+#[test]
+fn every_faulty_key_of_okx_shows_its_own_cause() {
+    every_fault_at(Exchange::Okx);
+}
+
+#[test]
+fn every_faulty_key_of_bitmex_shows_its_own_cause() {
+    every_fault_at(Exchange::Bitmex);
+}
