@@ -322,7 +322,14 @@ async fn every_trouble_acts() {
     assert_eq!((status, &late["code"]), (400, &json!(-1_021)));
     control("clock", &json!({ "skew_ms": 0 }));
     acted += 2;
-    // Messages.
+    eprintln!("{acted} troubles of requests acted");
+}
+
+/// The same for messages.
+#[tokio::test]
+async fn every_trouble_of_messages_acts() {
+    let bench = bench().await;
+    let control = |name: &str, body: &Value| bench.control(name, body);
     let mut socket = private(&bench, "fapi").await;
     control("faults", &json!({ "duplicate_message": 1000 }));
     buy(&bench, "fapi").await;
@@ -342,6 +349,4 @@ async fn every_trouble_acts() {
     let mut fresh = private(&bench, "fapi").await;
     control("cut", &Value::Null);
     assert!(fresh.try_hear().await.is_none(), "cut");
-    acted += 5;
-    eprintln!("{acted} troubles acted");
 }
