@@ -109,7 +109,7 @@ fn hosts(found: &ExchangeGuide, environment: Environment, site: Site) -> Option<
     let mut hosts: Vec<String> = Vec::new();
     for contract in &found.contract_types {
         let endpoints = Endpoints::at_site(found.exchange, environment, *contract, site).ok()?;
-        for host in endpoints.all().map(|base| base.authority()) {
+        for host in endpoints.all().map(keyhold_venues::hosts::Base::authority) {
             if !hosts.iter().any(|known| known == host) {
                 hosts.push(host.to_owned());
             }
