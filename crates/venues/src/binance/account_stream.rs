@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyhold_domain::{ClientOrderId, ContractType, Fill, RefusalCode, Symbol, Timestamp, VenueOrderId};
+use keyhold_domain::{ContractType, RefusalCode, Symbol, Timestamp, VenueOrderId};
 use tokio::time::Instant;
 
 use super::Binance;
@@ -46,8 +46,16 @@ pub struct Session {
     renewed: (Instant, Timestamp),
     /// Funding was paid at this time and has not been asked for yet.
     funding: Option<Timestamp>,
-    /// Fills of conditional orders whose name is not known yet.
-    unnamed: Vec<Fill>,
+    /// Messages that wait for a name, oldest first.
+    unnamed: Vec<Unnamed>,
+}
+
+/// A fill's message whose conditional order is not known yet.
+#[derive(Debug)]
+struct Unnamed {
+    order: VenueOrderId,
+    symbol: Symbol,
+    text: String,
 }
 
 impl Session {
@@ -56,14 +64,6 @@ impl Session {
     fn key_age(&self, now: Timestamp) -> Duration {
         let wall = u64::try_from(now.since_ms(self.renewed.1)).unwrap_or_default();
         self.renewed.0.elapsed().max(Duration::from_millis(wall))
-    }
-
-    /// The fills that waited for the name of an order, with it.
-    fn named(&mut self, order: VenueOrderId, name: Option<ClientOrderId>) -> Vec<AccountEvent> {
-        let (found, waiting) = self.unnamed.drain(..).partition(|fill| fill.venue_order_id == order);
-        self.unnamed = waiting;
-        let found: Vec<Fill> = found;
-        found.into_iter().map(|fill| AccountEvent::Fill(Fill { client_id: name, ..fill })).collect()
     }
 }
 
@@ -160,12 +160,25 @@ impl<D: Dialer> Binance<D> {
     /// Asks for the names of fills that no message has named. What cannot be had now is asked for again.
     async fn look_up_unnamed(&self, session: &mut Session) -> Vec<AccountEvent> {
         let waiting: BTreeMap<VenueOrderId, Symbol> =
-            session.unnamed.iter().map(|fill| (fill.venue_order_id, fill.symbol)).collect();
+            session.unnamed.iter().map(|waiting| (waiting.order, waiting.symbol)).collect();
         let mut events = vec![];
         for (order, symbol) in waiting {
             let Ok(name) = self.look_up(symbol, order).await else { continue };
             self.names.learn(order, name);
-            events.extend(session.named(order, name));
+            events.extend(self.release(session, order));
+        }
+        events
+    }
+
+    /// What the messages say that have waited for the name of an order.
+    fn release(&self, session: &mut Session, order: VenueOrderId) -> Vec<AccountEvent> {
+        let all = std::mem::take(&mut session.unnamed);
+        let (found, waiting): (Vec<_>, Vec<_>) = all.into_iter().partition(|waiting| waiting.order == order);
+        session.unnamed = waiting;
+        let mut events = vec![];
+        for message in found {
+            let read = self.order(session, &message.text);
+            events.extend(read.unwrap_or_else(|error| vec![AccountEvent::Undecodable(error)]));
         }
         events
     }
@@ -182,9 +195,12 @@ impl<D: Dialer> Binance<D> {
         let news = convert::stream_order(self.market.product(), &row, size, known.flatten())?;
         let mut events = vec![];
         let waits = known.is_none() && news.update.is_none() && convert::stream_was_conditional(&row);
-        if let Some(fill) = news.fill.filter(|_| waits && session.unnamed.len() < MOST_UNNAMED) {
-            session.unnamed.push(fill);
-        } else if let Some(fill) = news.fill {
+        if waits && news.fill.is_some() && session.unnamed.len() < MOST_UNNAMED {
+            let symbol = row.symbol.get("order message", "s")?;
+            session.unnamed.push(Unnamed { order, symbol, text: text.to_owned() });
+            return Ok(events);
+        }
+        if let Some(fill) = news.fill {
             events.push(AccountEvent::Fill(fill));
             if let Some(by) = news.forced {
                 events.push(AccountEvent::Forced { symbol: fill.symbol, by, at: fill.at });
@@ -210,12 +226,13 @@ impl<D: Dialer> Binance<D> {
         let Some(update) = convert::stream_algo(&row, size, at)? else { return Ok(vec![]) };
         let actual =
             convert::actual_order(&row.actual_order).map(|number| VenueOrderId::new(&number.to_string()));
-        let mut events = vec![];
+        let mut events = vec![AccountEvent::OrderUpdate(update)];
         if let Some(Ok(actual)) = actual {
             self.names.learn(actual, Some(update.client_id));
-            events = session.named(actual, Some(update.client_id));
+            // That it fired comes before its fills, that it ended after them.
+            let at = usize::from(!update.status.is_final());
+            events.splice(at..at, self.release(session, actual));
         }
-        events.push(AccountEvent::OrderUpdate(update));
         Ok(events)
     }
 

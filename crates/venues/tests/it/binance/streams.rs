@@ -170,3 +170,54 @@ async fn a_triggered_stop_keeps_our_name_on_the_stream() {
     let AccountEvent::OrderUpdate(update) = next(&mut events).await else { panic!("no update") };
     assert_eq!((update.client_id, update.status), (order_id(2), OrderStatus::Filled));
 }
+
+/// The venue may tell a stop's fill before it tells that the stop has fired, or never tell the latter.
+#[tokio::test]
+async fn a_fill_that_comes_before_its_name_waits_for_it() {
+    let server = Server::start(|seen| match seen.path() {
+        "/fapi/v1/order" => ok(&json!({"orderId": 78, "symbol": "BTCUSDT", "status": "FILLED",
+            "clientOrderId": "a-name-of-the-venues", "type": "MARKET", "origType": "STOP_MARKET", "side": "SELL"})),
+        "/fapi/v1/allAlgoOrders" => ok(&json!([
+            {"algoId": 12, "clientAlgoId": order_id(3).to_string(), "symbol": "BTCUSDT", "actualOrderId": "78"}])),
+        _ => served(seen),
+    })
+    .await;
+    let ws = WsServer::start().await;
+    let mut settings = patient();
+    settings.ping_interval = std::time::Duration::from_millis(20);
+    let venue = venue(Linear, server.address, ws.address, settings);
+    let mut events = venue.account_events();
+    let mut peer = ws.accept().await;
+    assert!(matches!(next(&mut events).await, AccountEvent::Resynced { .. }));
+    let fill = |order: i64| {
+        let mut fill = order_message("FILLED", "TRADE");
+        fill["o"]["c"] = json!("a-name-of-the-venues");
+        fill["o"]["ot"] = json!("STOP_MARKET");
+        fill["o"]["i"] = json!(order);
+        fill["o"]["t"] = json!(order);
+        fill
+    };
+    peer.send(&fill(77)).await;
+    let algo = json!({"e": "ALGO_UPDATE", "E": NOW_MS, "T": NOW_MS, "o": {"caid": order_id(2).to_string(), "aid": 11,
+        "s": "BTCUSDT", "X": "TRIGGERED", "ai": "77", "aq": "0", "q": "0.01"}});
+    peer.send(&algo).await;
+    // The second one's name is asked for.
+    peer.send(&fill(78)).await;
+    let mut fills = std::collections::BTreeMap::new();
+    let mut filled = std::collections::BTreeSet::new();
+    while fills.len() < 2 || filled.len() < 2 {
+        match next(&mut events).await {
+            AccountEvent::Fill(fill) => {
+                drop(fills.insert(fill.venue_order_id.as_str().to_owned(), fill.client_id))
+            }
+            AccountEvent::OrderUpdate(update) if update.status == OrderStatus::Filled => {
+                filled.insert(update.client_id);
+            }
+            AccountEvent::OrderUpdate(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let named = [("77", order_id(2)), ("78", order_id(3))];
+    assert_eq!(fills, named.map(|(order, name)| (order.to_owned(), Some(name))).into());
+    assert_eq!(filled, named.map(|(_, name)| name).into());
+}
