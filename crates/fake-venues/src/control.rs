@@ -4,7 +4,7 @@
 //!
 //! | name | body | does |
 //! |---|---|---|
-//! | `status` | | replay time, candles played, sockets, pace, last prices |
+//! | `status` | | replay time, candles played, sockets, pace, last prices, requests over a limit |
 //! | `pause`, `resume` | `{"pace": "10"}` optional | stops the replay; goes on (at a new pace) |
 //! | `step` | `{"candles": 1}` | plays base candles in lockstep: the forming candle's path and close, then the next open |
 //! | `truth` | `{"account": 1}` | positions, open orders, fills, wallets, realized profit of an account |
@@ -257,6 +257,7 @@ fn status(state: &Core) -> Value {
     json!({
         "time_ms": world.now.ms(), "time": world.now.to_string(), "played": world.played, "ended": world.ended,
         "sockets": state.hub.count(), "pace": format!("{:?}", state.pace), "prices": prices,
+        "too_many": state.too_many,
     })
 }
 
