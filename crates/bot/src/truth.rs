@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use keyhold_domain::{ClientOrderId, Decimal, Fill, OpenOrder, Position, Symbol, Timestamp};
 use keyhold_venues::port::Resolution;
-use keyhold_venues::{TradingVenue as _, VenueError};
+use keyhold_venues::{AnyVenue, Dialer, TradingVenue as _, VenueError};
 
 use crate::mind::Question;
-use crate::session::Venue;
 
 /// What is to be found out.
 #[derive(Debug, Clone)]
@@ -45,7 +44,7 @@ const MOST_READINGS: u32 = 5;
 const WAIT: Duration = Duration::from_millis(400);
 
 /// Asks. Takes some seconds when an order never arrived.
-pub async fn ask(venue: &Venue, inquiry: &Inquiry) -> Result<Truth, VenueError> {
+pub async fn ask<D: Dialer>(venue: &AnyVenue<D>, inquiry: &Inquiry) -> Result<Truth, VenueError> {
     let mut never_arrived = Vec::new();
     let mut before = None;
     for (id, question) in &inquiry.orders {
@@ -69,8 +68,8 @@ pub async fn ask(venue: &Venue, inquiry: &Inquiry) -> Result<Truth, VenueError> 
 }
 
 /// One pass over the lists. Resting orders first: an order that is filled in between shows up in the fills.
-async fn read(
-    venue: &Venue,
+async fn read<D: Dialer>(
+    venue: &AnyVenue<D>,
     inquiry: &Inquiry,
     never_arrived: &[ClientOrderId],
 ) -> Result<Truth, VenueError> {

@@ -14,16 +14,16 @@ use tokio::time::Instant;
 
 use super::orders::concerns_key;
 use super::{ACCOUNT_EVERY, AccountView, Bot, Errand, INSPECT_EVERY, News, RunError, Stage};
-use crate::clock::{Clock as _, SystemClock};
 use crate::findings::{self, Weight};
 use crate::mind::record::{Obstacle, Record, Standing};
+use crate::outside::Outside;
 
 /// Before a failed reading of the account is repeated.
 const READ_AGAIN: Duration = Duration::from_secs(5);
 /// Between two looks at a key that the venue refused.
 const INSPECT_AGAIN: Duration = Duration::from_mins(5);
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// Starts listening to the account. The venue is asked for the truth once the stream stands.
     pub(super) fn follow_account(&mut self) {
         let Some(session) = &self.session else { return };
@@ -190,7 +190,7 @@ impl Bot {
         self.record(Record::Told(Box::new(Report::KeyFacts(facts.clone()))))?;
         let contract = self.mind.plans().next().map(|(_, plan)| plan.instrument.contract_type);
         let mut found = findings::permissions(facts);
-        found.extend(findings::expiry(facts, SystemClock.now()));
+        found.extend(findings::expiry(facts, self.outside.now()));
         found.extend(contract.and_then(|contract| findings::contract(facts, contract)));
         found.extend(findings::address(facts));
         // An unknown word is reported as dangerous; it alone does not stop a bot that was allowed to start.

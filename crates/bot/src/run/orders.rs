@@ -10,10 +10,10 @@ use keyhold_venues::signer::{CancelOrder, OrderRef};
 use keyhold_venues::{TradingVenue as _, VenueError};
 
 use super::{AccountView, Bot, News, RunError, SlotWork, Stage};
-use crate::clock::{Clock as _, SystemClock};
 use crate::lanes::{Full, Job, Lane};
 use crate::mind::Deed;
 use crate::mind::record::{Answer, Record};
+use crate::outside::Outside;
 use crate::truth::{self, Inquiry, Truth};
 
 /// How far back fills are asked for when nothing is remembered.
@@ -23,7 +23,7 @@ const OVERLAP_MS: i64 = 3_600_000;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// Puts a deed on its lane. What finds no room did not leave.
     pub(super) fn queue(&mut self, slot: u16, deed: Deed) -> Result<(), RunError> {
         let work = self.slots.entry(slot).or_default();
@@ -140,7 +140,7 @@ impl Bot {
         match newest_candle {
             Some(candle) if self.time.flows() => Some(candle.plus_ms(-OVERLAP_MS)),
             Some(_) => None,
-            None => Some(SystemClock.now().plus_ms(-UNREMEMBERED_MS)),
+            None => Some(self.outside.now().plus_ms(-UNREMEMBERED_MS)),
         }
     }
 
@@ -198,12 +198,12 @@ impl Bot {
     }
 }
 
-fn answer(
+fn answer<O: Outside>(
     slot: u16,
     (client_id, request): (ClientOrderId, Request),
     (sent_at, venue_id): (Timestamp, Option<VenueOrderId>),
     error: Option<VenueError>,
-) -> News {
+) -> News<O> {
     let outcome = match &error {
         None => Outcome::Accepted,
         Some(VenueError::Refused { code, .. }) => Outcome::Refused { code: *code },

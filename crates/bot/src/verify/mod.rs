@@ -5,7 +5,6 @@
 
 mod judge;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use keyhold_domain::key_facts::Known;
@@ -15,13 +14,14 @@ use keyhold_protocol::uplink::{
 };
 use keyhold_venues::error::Asked;
 use keyhold_venues::port::PositionMode;
-use keyhold_venues::{MarketData as _, TradingVenue as _, VenueError};
+use keyhold_venues::{MarketData as _, TokioDialer, TradingVenue as _, VenueError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::findings;
 use crate::launch::Options;
+use crate::outside::Machine;
 use crate::session::{self, Session, SessionError};
 use crate::uplink::{self, Incoming, Line};
 use judge::{Failure, step_of};
@@ -48,13 +48,14 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Tests the key of the first assignment and reports.
 pub async fn verify(options: Options, hello: BotMessage) -> Result<(), VerifyError> {
     let until = Instant::now() + LIMIT;
-    let mut line = uplink::start(options.uplink.clone(), hello);
+    let outside = Machine::new(&options);
+    let mut line = uplink::start(outside.clone(), hello);
     let account = match timeout_at(until, assignment(&mut line)).await {
         Ok(account) => account?,
         Err(_) => return Err(VerifyError::NoAssignment),
     };
     let mut test = Test::new(line.outgoing.clone());
-    let opened = timeout_at(until, session::open(&options.keeper, options.bot, &account)).await;
+    let opened = timeout_at(until, session::open(&outside, options.bot, &account)).await;
     let result = match opened {
         Ok(Ok((session, lease))) => {
             let finished = timeout_at(until, test.run(&session, &account, &options)).await;
@@ -179,7 +180,7 @@ impl Test {
         }
     }
 
-    async fn run(&mut self, session: &Session, account: &AccountAssignment, options: &Options) {
+    async fn run(&mut self, session: &Session<TokioDialer>, account: &AccountAssignment, options: &Options) {
         // A failed step ends the test; it has been told already.
         if self.reach(session).await.is_err() || self.key(session, account, options).await.is_err() {
             return;
@@ -189,7 +190,7 @@ impl Test {
     }
 
     /// Steps 1 and 2.
-    async fn reach(&mut self, session: &Session) -> Result<(), Stopped> {
+    async fn reach(&mut self, session: &Session<TokioDialer>) -> Result<(), Stopped> {
         let venue = &session.venue;
         let asked = SystemClock.now();
         let server = match venue.server_time().await {
@@ -216,7 +217,7 @@ impl Test {
     /// Steps 3 to 8.
     async fn key(
         &mut self,
-        session: &Session,
+        session: &Session<TokioDialer>,
         account: &AccountAssignment,
         options: &Options,
     ) -> Result<(), Stopped> {
@@ -269,7 +270,11 @@ impl Test {
     }
 
     /// Steps 9 and 10.
-    async fn account(&mut self, session: &Session, account: &AccountAssignment) -> Result<(), Stopped> {
+    async fn account(
+        &mut self,
+        session: &Session<TokioDialer>,
+        account: &AccountAssignment,
+    ) -> Result<(), Stopped> {
         let venue = &session.venue;
         let facts = self.verdict.facts.as_ref();
         if let Some(found) = facts.and_then(|facts| findings::contract(facts, account.key.contract_type)) {
@@ -335,7 +340,7 @@ const MOST_INSTRUMENTS: usize = 1_200;
 
 /// Whether the venue's other world knows the key.
 async fn works_elsewhere(
-    session: &Session,
+    session: &Session<TokioDialer>,
     account: &AccountAssignment,
     options: &Options,
 ) -> Option<Environment> {
@@ -344,6 +349,8 @@ async fn works_elsewhere(
         Environment::Testnet => Environment::Live,
         Environment::Simulated => return None,
     };
-    let venue = session::elsewhere(&account.key, other, options.bot, &Arc::clone(&session.signer)).ok()?;
+    let venue =
+        session::elsewhere(&Machine::new(options), &account.key, other, (options.bot, &session.signer))
+            .ok()?;
     venue.inspect_key().await.is_ok().then_some(other)
 }
