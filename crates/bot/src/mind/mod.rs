@@ -307,8 +307,13 @@ impl Mind {
         self.memory.setup = Some(setup.clone());
     }
 
+    /// Whether a funding payment was booked.
+    pub fn knows_payment(&self, id: FillId) -> bool {
+        self.memory.payments.contains(&id)
+    }
+
     fn is_new_payment(&mut self, id: FillId) -> bool {
-        if self.memory.payments.contains(&id) {
+        if self.knows_payment(id) {
             return false;
         }
         if self.memory.payments.len() >= MOST_PAYMENTS {

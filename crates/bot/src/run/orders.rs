@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{ClientOrderId, Decimal, RefusalCode, Timestamp, VenueOrderId};
+use keyhold_domain::{ClientOrderId, Decimal, Money, RefusalCode, Timestamp, VenueOrderId};
 use keyhold_engine::BotEvent;
 use keyhold_engine::event::{Event, Outcome, Reconciliation, Request};
+use keyhold_venues::port::FundingPayment;
 use keyhold_venues::signer::{CancelOrder, OrderRef};
 use keyhold_venues::{TradingVenue as _, VenueError};
 
@@ -179,6 +180,7 @@ impl<O: Outside> Bot<O> {
                 }))?;
             }
         }
+        self.book_funding(slot, &truth.funding)?;
         let event = Event::Reconciled(Reconciliation {
             position: truth.position,
             open_orders: truth.open_orders,
@@ -186,9 +188,24 @@ impl<O: Outside> Bot<O> {
             at,
         });
         self.record_event(BotEvent::Instrument { slot, event })?;
+        self.book_funding(slot, &truth.funding)?;
         self.account_view = AccountView::Stale;
         if self.stage == Stage::Reconciling && self.is_reconciled() {
             self.stage = Stage::Subscribing;
+        }
+        Ok(())
+    }
+
+    /// Books funding of which the stream has not told. Only what fell due while the bot held something: the rest was paid for
+    /// another's position.
+    fn book_funding(&mut self, slot: u16, payments: &[FundingPayment]) -> Result<(), RunError> {
+        for payment in payments {
+            let held = self.mind.state(slot).and_then(keyhold_engine::State::holding);
+            let ours = held.is_some_and(|held| held.opened_at <= payment.at);
+            if ours && !self.mind.knows_payment(payment.id) {
+                let amount = Money::new(-payment.paid.amount, payment.paid.asset);
+                self.record(Record::Funding { slot, id: payment.id, amount, at: payment.at })?;
+            }
         }
         Ok(())
     }

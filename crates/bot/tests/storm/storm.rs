@@ -41,8 +41,9 @@ const PARTS: u32 = 4;
 const PART: Duration = Duration::from_secs(15);
 /// Between a price and the look at the books.
 const SETTLING: Duration = Duration::from_secs(11);
-/// So many prices after the weather the books must agree, and so many after everything was told to close.
-const PATIENCE: u32 = 10 * PARTS;
+/// So many prices after the weather the books must agree, and so many after everything was told to close. More than the
+/// ten minutes for which a venue may have banned our address.
+const PATIENCE: u32 = 25 * PARTS;
 
 /// What a run consisted of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
