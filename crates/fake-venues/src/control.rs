@@ -15,6 +15,7 @@
 //! | `fills` | `{"depth": "0.1", "slippage_bps": "2"}` | most that fills at once (null: all), slippage |
 //! | `faults` | a [`FaultPlan`] | chances of trouble, per thousand |
 //! | `script` | `{"path", "fate", "times", "status"}` | trouble for the next requests to a path |
+//! | `calm` | | no more chances of trouble, and nothing scripted waits |
 //! | `mute` | `{"topics": ["publicTrade"]}` | public topics that begin so go silent; an empty list ends it |
 //! | `freeze` | | every open socket goes silent and stays open |
 //! | `cut` | | closes every connection |
@@ -224,6 +225,7 @@ fn trouble(state: &mut dyn Protocol, name: &str, body: &Value) -> Result<(), Str
             let fills = keyhold_simulator::exchange::FillRules { depth, ..config.fills };
             state.world.exchange.reconfigure(fills, slippage);
         }
+        "calm" => state.trouble.calm(),
         "faults" => state.trouble.plan = read::<FaultPlan>(body)?,
         "script" => {
             if !state.trouble.script(read::<Scripted>(body)?) {

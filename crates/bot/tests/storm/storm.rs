@@ -344,7 +344,7 @@ impl Run {
 
     /// The sky clears: every trouble ends.
     async fn clear_up(&mut self) {
-        self.control("faults", &json!({}));
+        self.control("calm", &Value::Null);
         self.control("up", &Value::Null);
         self.control("maintenance", &json!({ "on": false }));
         self.control("clock", &json!({ "skew_ms": 0 }));
