@@ -42,7 +42,7 @@ impl KeySigner {
         let known = |symbol| self.symbols.read().unwrap_or_else(PoisonError::into_inner).contains(symbol);
         match intent {
             Intent::Place(order) | Intent::PlaceIn(order, _) => known(&order.symbol),
-            Intent::Amend(amend) => known(&amend.symbol),
+            Intent::Amend(amend) | Intent::AmendOn(amend, _) => known(&amend.symbol),
             Intent::SetLeverage(set) | Intent::SetLeverageIn(set, _) => known(&set.symbol),
             Intent::UseOneWayMode { symbol } => known(symbol),
             // Canceling never adds risk: an order of a former instrument may still rest.
@@ -53,8 +53,11 @@ impl KeySigner {
             | Intent::StreamChallenge(_)
             | Intent::StreamToken(_) => true,
             // The bot cancels one by one: a sweep would take orders that are not its own, and so would the venue's switch.
-            // It leaves the account's margin mode alone.
-            Intent::CancelAll(_) | Intent::SetMarginMode(_) | Intent::DeadMansSwitch { .. } => false,
+            // It leaves the margin mode alone.
+            Intent::CancelAll(_)
+            | Intent::SetMarginMode(_)
+            | Intent::SetMarginModeOf { .. }
+            | Intent::DeadMansSwitch { .. } => false,
         }
     }
 }

@@ -284,9 +284,6 @@ pub enum ConfigError {
     /// The instrument's name or kind is not understood.
     #[error("an instrument is given as NAME=linear or NAME=inverse, not {0:?}")]
     Instrument(String),
-    /// There is no such fake venue.
-    #[error("there is no fake {}", .0.display_name())]
-    Venue(Exchange),
     /// Nothing to trade.
     #[error("at least one instrument is needed")]
     NoMarket,

@@ -4,8 +4,8 @@
 
 use keyhold_domain::{Asset, ContractType, Decimal, Exchange, Instrument, Price, Symbol};
 
-use crate::bybit;
 use crate::config::ConfigError;
+use crate::{binance, bitmex, bybit, kraken, okx};
 
 /// A coin as markets are made of it.
 #[derive(Debug, Clone, Copy)]
@@ -47,9 +47,10 @@ pub fn parse(text: &str) -> Result<Instrument, ConfigError> {
 pub fn parse_at(exchange: Exchange, text: &str) -> Result<Instrument, ConfigError> {
     let found = match exchange {
         Exchange::Bybit => bybit::instruments::parse(text),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
-            return Err(ConfigError::Venue(exchange));
-        }
+        Exchange::Okx => okx::instruments::parse(text),
+        Exchange::KrakenFutures => kraken::instruments::parse(text),
+        Exchange::Binance => binance::instruments::parse(text),
+        Exchange::Bitmex => bitmex::instruments::parse(text),
     };
     found.ok_or_else(|| ConfigError::Instrument(text.to_owned()))
 }

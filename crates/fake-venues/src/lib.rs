@@ -12,6 +12,8 @@
 // The order object has some fifty names; `json!` recurses once per name.
 #![recursion_limit = "512"]
 
+mod binance;
+mod bitmex;
 mod bybit;
 pub mod clock;
 pub mod config;
@@ -20,7 +22,9 @@ mod core;
 mod feed;
 mod hub;
 mod instruments;
+mod kraken;
 mod latency;
+mod okx;
 mod protocol;
 mod replay;
 mod server;

@@ -9,11 +9,11 @@ use std::net::IpAddr;
 use keyhold_domain::{Exchange, Symbol, Timestamp, VenueOrderId};
 use keyhold_simulator::exchange::{AccountId, ExchangeEvent};
 
-use crate::bybit;
 use crate::config::AccountConfig;
 use crate::core::Core;
 use crate::hub::Channel;
 use crate::world::MarketNews;
+use crate::{binance, bitmex, bybit, kraken, okx};
 
 /// What a request wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,10 +169,13 @@ pub(crate) trait Protocol: Send {
     }
 }
 
-/// The dialect of an exchange; `None` for those that are not spoken here.
-pub(crate) fn of(exchange: Exchange, core: Core) -> Option<Box<dyn Protocol>> {
+/// The dialect of an exchange.
+pub(crate) fn of(exchange: Exchange, core: Core) -> Box<dyn Protocol> {
     match exchange {
-        Exchange::Bybit => Some(Box::new(bybit::state::State::new(core))),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => None,
+        Exchange::Bybit => Box::new(bybit::state::State::new(core)),
+        Exchange::Binance => Box::new(binance::state::State::new(core)),
+        Exchange::KrakenFutures => Box::new(kraken::state::State::new(core)),
+        Exchange::Okx => Box::new(okx::state::State::new(core)),
+        Exchange::Bitmex => Box::new(bitmex::state::State::new(core)),
     }
 }

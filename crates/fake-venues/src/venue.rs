@@ -88,7 +88,7 @@ impl FakeVenue {
             catch_up(&mut world, (config.clock)());
         }
         let core = Core::new(world, Trouble::new(config.seed), config.pace, config.rate_limits);
-        let state = protocol::of(config.venue, core).ok_or(ConfigError::Venue(config.venue))?;
+        let state = protocol::of(config.venue, core);
         let shared = Shared::new(state, config.accounts, config.clock);
         let mut tasks = JoinSet::new();
         tasks.spawn(server::beat(shared.clone()));

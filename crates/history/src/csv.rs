@@ -9,7 +9,7 @@ use keyhold_domain::{Candle, Timestamp};
 use rust_decimal::Decimal;
 
 use crate::error::{HistoryError, file};
-use crate::read::{NAMES, candle};
+use crate::read::{NAMES, Take, candle};
 
 /// Numbers below this are no milliseconds of any candle: until March 1973 nobody traded perpetual contracts.
 const LEAST_MS: i64 = 100_000_000_000;
@@ -20,23 +20,31 @@ const LEAST_MS: i64 = 100_000_000_000;
 /// # Errors
 /// [`HistoryError`] naming the line.
 pub fn read_csv(path: &Path) -> Result<Vec<Candle>, HistoryError> {
+    let mut candles = Vec::new();
+    csv_each(path, &mut |candle| {
+        candles.push(candle);
+        Ok(())
+    })?;
+    Ok(candles)
+}
+
+pub(crate) fn csv_each(path: &Path, take: Take<'_>) -> Result<(), HistoryError> {
     let plain = File::open(path).map_err(file(path))?;
     let packed = path.extension().is_some_and(|extension| extension == "gz");
     let bytes: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(plain)) } else { Box::new(plain) };
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes);
     let header = reader.headers().map_err(|error| unreadable(path, 1, &error))?.clone();
     let columns = find(path, &header)?;
-    let mut candles: Vec<Candle> = Vec::new();
+    let mut newest: Option<Candle> = None;
     for (index, record) in (2..).zip(reader.records()) {
         let record = record.map_err(|error| unreadable(path, index, &error))?;
-        let made = row(&record, columns, candles.last());
-        candles.push(made.map_err(|problem| HistoryError::Row {
-            path: path.to_path_buf(),
-            row: index,
-            problem,
-        })?);
+        let told = row(&record, columns, newest.as_ref()).and_then(|made| {
+            newest = Some(made);
+            take(made)
+        });
+        told.map_err(|problem| HistoryError::Row { path: path.to_path_buf(), row: index, problem })?;
     }
-    Ok(candles)
+    Ok(())
 }
 
 fn unreadable(path: &Path, row: usize, error: &csv::Error) -> HistoryError {

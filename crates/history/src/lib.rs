@@ -15,5 +15,5 @@ pub use csv::read_csv;
 pub use error::HistoryError;
 pub use gaps::{Gap, missing};
 pub use library::{Added, Library, Market, Month, Shelf};
-pub use read::{read, read_any};
+pub use read::{read, read_any, read_each};
 pub use write::write;

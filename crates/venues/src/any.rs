@@ -10,11 +10,15 @@ use keyhold_domain::{
     Position, Symbol, Timestamp,
 };
 
+use crate::binance::{Binance, BinanceMarket};
+use crate::bitmex::{Bitmex, BitmexMarket};
 use crate::bybit::{Bybit, BybitMarket};
 use crate::clock::Clock;
 use crate::error::VenueError;
 use crate::event::{AccountEvent, EventStream, MarketEvent};
 use crate::hosts::HostError;
+use crate::kraken::{Kraken, KrakenMarket};
+use crate::okx::{Okx, OkxMarket};
 use crate::port::{
     AccountSettings, CandleRange, Capabilities, Fees, FundingPayment, FundingRate, Instruments, MarketData,
     MarketSubscription, OrderReport, Placed, PositionMode, Resolution, SymbolRange, Ticker, TradingVenue,
@@ -73,15 +77,31 @@ pub(crate) use delegate_market_data;
 /// Any venue's public side.
 #[derive(Debug)]
 pub enum AnyMarket<D> {
+    /// BitMEX.
+    Bitmex(BitmexMarket<D>),
     /// Bybit.
     Bybit(BybitMarket<D>),
+    /// OKX.
+    Okx(OkxMarket<D>),
+    /// Kraken Futures.
+    Kraken(KrakenMarket<D>),
+    /// Binance.
+    Binance(BinanceMarket<D>),
 }
 
 /// Any venue with a key.
 #[derive(Debug)]
 pub enum AnyVenue<D> {
+    /// BitMEX.
+    Bitmex(Bitmex<D>),
     /// Bybit.
     Bybit(Bybit<D>),
+    /// OKX.
+    Okx(Okx<D>),
+    /// Kraken Futures.
+    Kraken(Kraken<D>),
+    /// Binance.
+    Binance(Binance<D>),
 }
 
 impl<D: Dialer> AnyMarket<D> {
@@ -89,16 +109,21 @@ impl<D: Dialer> AnyMarket<D> {
     pub fn new(config: VenueConfig, dialer: Arc<D>, clock: Arc<dyn Clock>) -> Result<Self, HostError> {
         match config.endpoints.exchange() {
             Exchange::Bybit => BybitMarket::from_config(config, dialer, clock).map(Self::Bybit),
-            exchange @ (Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex) => {
-                Err(HostError::NoAdapter(exchange))
-            }
+            Exchange::Okx => OkxMarket::from_config(config, dialer, clock).map(Self::Okx),
+            Exchange::KrakenFutures => KrakenMarket::from_config(config, dialer, clock).map(Self::Kraken),
+            Exchange::Binance => BinanceMarket::from_config(config, dialer, clock).map(Self::Binance),
+            Exchange::Bitmex => BitmexMarket::from_config(config, dialer, clock).map(Self::Bitmex),
         }
     }
 
     /// Adds a key's rights.
     pub fn with_key(self, signer: Arc<dyn Signer>) -> AnyVenue<D> {
         match self {
+            Self::Bitmex(market) => AnyVenue::Bitmex(Bitmex::new(market, signer)),
             Self::Bybit(market) => AnyVenue::Bybit(Bybit::new(market, signer)),
+            Self::Okx(market) => AnyVenue::Okx(Okx::new(market, signer)),
+            Self::Kraken(market) => AnyVenue::Kraken(Kraken::new(market, signer)),
+            Self::Binance(market) => AnyVenue::Binance(Binance::new(market, signer)),
         }
     }
 }
@@ -107,7 +132,11 @@ impl<D: Dialer> AnyMarket<D> {
 macro_rules! each_arm {
     ($enum:ident, $self:ident, $inner:ident => $call:expr) => {
         match $self {
+            $enum::Bitmex($inner) => $call,
             $enum::Bybit($inner) => $call,
+            $enum::Okx($inner) => $call,
+            $enum::Kraken($inner) => $call,
+            $enum::Binance($inner) => $call,
         }
     };
 }
@@ -198,6 +227,9 @@ impl<D: Dialer> TradingVenue for AnyVenue<D> {
     }
     async fn set_margin_mode(&self, mode: MarginMode) -> Result<(), VenueError> {
         each_arm!(AnyVenue, self, it => it.set_margin_mode(mode).await)
+    }
+    async fn set_margin_mode_of(&self, symbol: Symbol, mode: MarginMode) -> Result<(), VenueError> {
+        each_arm!(AnyVenue, self, it => it.set_margin_mode_of(symbol, mode).await)
     }
     async fn position_mode(&self, symbol: Symbol) -> Result<PositionMode, VenueError> {
         each_arm!(AnyVenue, self, it => it.position_mode(symbol).await)

@@ -71,9 +71,6 @@ pub enum HostError {
     /// The host is not one of the environment's.
     #[error("is not a host of this exchange in the environment {0}")]
     WrongHost(Environment),
-    /// Keyhold has no adapter for the exchange yet.
-    #[error("there is no adapter for {0} yet")]
-    NoAdapter(Exchange),
     /// The exchange has no such environment.
     #[error("the exchange has no environment {0}")]
     NoSuchEnvironment(Environment),

@@ -7,6 +7,8 @@
 
 pub mod any;
 pub mod backoff;
+pub mod binance;
+pub mod bitmex;
 pub mod book;
 pub mod bybit;
 pub mod clock;
@@ -14,6 +16,8 @@ pub mod common;
 pub mod error;
 pub mod event;
 pub mod hosts;
+pub mod kraken;
+pub mod okx;
 pub mod port;
 pub mod rate_limit;
 pub mod settings;

@@ -355,6 +355,12 @@ pub trait TradingVenue: MarketData {
     /// Sets the margin mode; no error when it is set already. Look at [`Capabilities::margin_mode`] first.
     fn set_margin_mode(&self, mode: MarginMode) -> later!(());
 
+    /// Sets the margin mode of an instrument where each has its own; no error when it is set already. Not offered where
+    /// the mode belongs to the account.
+    fn set_margin_mode_of(&self, _symbol: Symbol, _mode: MarginMode) -> later!(()) {
+        async { Err(crate::common::rest::not_signed(crate::signer::SignerRefusal::NotOffered)) }
+    }
+
     /// How many positions the instrument can have at once.
     fn position_mode(&self, symbol: Symbol) -> later!(PositionMode);
 

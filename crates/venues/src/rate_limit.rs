@@ -178,6 +178,10 @@ impl RateLimiter {
         let mut state = self.state();
         let Some(bucket) = state.named.get_mut(name) else { return };
         if (1..=10_000).contains(&news.limit) {
+            if news.limit > bucket.capacity {
+                // More than we assumed: what is left of it is there already and need not be waited for.
+                bucket.thousandths = u64::from(news.limit) * 1_000;
+            }
             bucket.capacity = news.limit;
         }
         bucket.thousandths = bucket.thousandths.min(u64::from(news.left) * 1_000);
@@ -237,6 +241,15 @@ mod tests {
         limiter.learn(NAME, LimitNews { limit: 8, left: 0, resets_in: SECOND / 2 }, now);
         assert_eq!(limiter.try_take(PLACE, Urgency::Exit, now), Err(SECOND / 2));
         assert!(limiter.try_take(PLACE, Urgency::Exit, now + SECOND / 2).is_ok());
+    }
+
+    #[test]
+    fn a_greater_limit_than_assumed_is_there_at_once() {
+        let limiter = limiter();
+        let now = Instant::now();
+        limiter.learn(NAME, LimitNews { limit: 8_000, left: 7_000, resets_in: SECOND }, now);
+        let entries = (0..9_000).filter(|_| limiter.try_take(PLACE, Urgency::Normal, now).is_ok());
+        assert_eq!(entries.count(), 600 - 150, "the limit of the address holds still");
     }
 
     #[test]

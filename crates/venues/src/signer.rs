@@ -9,12 +9,12 @@ use std::fmt;
 use std::time::Duration;
 
 use keyhold_domain::{
-    ClientOrderId, ContractType, Exchange, MarginMode, NewOrder, Price, Quantity, ShortText, Symbol,
+    ClientOrderId, ContractType, Exchange, MarginMode, NewOrder, Price, Quantity, ShortText, Side, Symbol,
     Timestamp, VenueOrderId,
 };
 use rust_decimal::Decimal;
 
-use crate::bybit;
+use crate::{binance, bitmex, bybit, kraken, okx};
 
 /// An order by one of its two names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +192,8 @@ pub enum Intent {
     PlaceIn(NewOrder, MarginMode),
     /// Change an order.
     Amend(AmendOrder),
+    /// Change an order at a venue that is told its direction again (Binance).
+    AmendOn(AmendOrder, Side),
     /// End an order.
     Cancel(CancelOrder),
     /// End orders that are named one by one.
@@ -204,6 +206,13 @@ pub enum Intent {
     SetLeverageIn(SetLeverage, MarginMode),
     /// Set the margin mode. On Bybit it holds for the whole account.
     SetMarginMode(MarginMode),
+    /// Set the margin mode of an instrument at a venue where each has its own (Binance).
+    SetMarginModeOf {
+        /// The instrument.
+        symbol: Symbol,
+        /// Isolated or cross.
+        mode: MarginMode,
+    },
     /// Use one net position per instrument.
     UseOneWayMode {
         /// The instrument.
@@ -353,8 +362,9 @@ pub fn sign_with(
 ) -> Result<SignedRequest, SignerRefusal> {
     match exchange {
         Exchange::Bybit => bybit::render::sign(product, intent, at, key),
-        Exchange::Binance | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => {
-            Err(SignerRefusal::NotOffered)
-        }
+        Exchange::Okx => okx::render::sign(intent, at, key),
+        Exchange::KrakenFutures => kraken::render::sign(product, intent, at, key),
+        Exchange::Binance => binance::render::sign(product, intent, at, key),
+        Exchange::Bitmex => bitmex::render::sign(intent, at, key),
     }
 }

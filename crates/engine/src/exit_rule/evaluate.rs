@@ -6,7 +6,7 @@
 
 use keyhold_domain::{Decimal, Instrument, Price, ReasonCode, Side};
 
-use super::levels::{Levels, StopLevel, at_percent, is_reached};
+use super::levels::{Levels, StopLevel, Target, at_percent, is_reached};
 use super::{EntryStats, ExitPlan, Now, Volatility, VolatilityMode};
 use crate::input::ClosedCandle;
 use crate::reading::Direction;
@@ -93,6 +93,15 @@ pub fn evaluate(plan: &ExitPlan, levels: &mut Levels, at: &AtClose<'_>) -> Optio
     (plan.flip.is_some() && at.direction == opposite).then_some(Exit::Whole(ReasonCode::ExitSignalFlip))
 }
 
+/// Whether what the first targets close can be an order. A share too small for one waits for the next target, unless
+/// there is none.
+fn is_an_order(levels: &Levels, count: usize, instrument: &Instrument) -> bool {
+    let open = |target: &Target| (target.quantity - target.closed).max(Decimal::ZERO);
+    let part: Decimal = levels.targets.iter().take(count).map(open).sum();
+    let later: Decimal = levels.targets.iter().skip(count).map(open).sum();
+    part >= instrument.min_quantity.get() || later.is_zero()
+}
+
 fn stop_hit(stop: StopLevel, at: &AtClose<'_>) -> bool {
     let candle = &at.candle.candle;
     match at.stop {
@@ -169,7 +178,7 @@ fn targets(levels: &Levels, at: &AtClose<'_>) -> Option<Exit> {
     let count = levels.targets.iter().filter(|target| reached(target.price)).count();
     // A target that has been taken is reached again and again; nothing is left of it that could close anything.
     let open = levels.targets.iter().take(count).any(|target| target.closed < target.quantity);
-    open.then_some(Exit::Targets(count))
+    (open && is_an_order(levels, count, at.instrument)).then_some(Exit::Targets(count))
 }
 
 fn volatility(rule: Volatility, at: &AtClose<'_>) -> bool {

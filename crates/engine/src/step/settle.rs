@@ -152,11 +152,7 @@ fn leave(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
         return;
     }
     let Some(holding) = &inner.holding else { return };
-    let amount = match exit.amount {
-        Amount::Everything => holding.quantity(),
-        Amount::Part(part) => part.min(holding.quantity()),
-    };
-    let Ok(quantity) = Quantity::new(amount) else {
+    let Some(quantity) = leaving(exit.amount, holding.quantity(), plan.instrument.min_quantity) else {
         inner.exit = None;
         return;
     };
@@ -168,6 +164,22 @@ fn leave(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
         Why { reason: exit.reason, decided: exit.decided, target: None },
         out,
     );
+}
+
+/// How much an exit closes. A part that has become too small to be an order is given up. A part that would leave too
+/// little to be ever closed by an order takes the rest along.
+fn leaving(amount: Amount, held: Decimal, least: Quantity) -> Option<Quantity> {
+    let least = least.get();
+    let wanted = match amount {
+        Amount::Part(part) if part < held && held.saturating_sub(part) >= least => {
+            if part < least {
+                return None;
+            }
+            part
+        }
+        Amount::Part(_) | Amount::Everything => held,
+    };
+    Quantity::new(wanted).ok()
 }
 
 /// Keeps one stop at the venue. A new one is placed before the old one is canceled.
@@ -346,5 +358,32 @@ impl Inner {
     /// Who watches the stop.
     pub(super) fn stop_watch(&self) -> Watch {
         self.watches().0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_closed_when_it_and_the_rest_can_be_orders() {
+        let d = |text: &str| Decimal::from_str_exact(text).unwrap();
+        let least: Quantity = "0.002".parse().unwrap();
+        let cases = [
+            ("0.004", "0.010", Some("0.004")),
+            // Too small to be an order: it stays with the position.
+            ("0.001", "0.010", None),
+            // What would be left could never be closed: everything goes.
+            ("0.009", "0.010", Some("0.010")),
+            ("0.008", "0.010", Some("0.008")),
+            ("0.020", "0.010", Some("0.010")),
+            ("0.001", "0.002", Some("0.002")),
+        ];
+        for (part, held, closed) in cases {
+            let found = leaving(Amount::Part(d(part)), d(held), least).map(Quantity::get);
+            assert_eq!(found, closed.map(d), "{part} of {held}");
+        }
+        assert_eq!(leaving(Amount::Everything, d("0.001"), least).map(Quantity::get), Some(d("0.001")));
+        assert_eq!(leaving(Amount::Everything, Decimal::ZERO, least), None);
     }
 }

@@ -1,19 +1,22 @@
-//! ccxt trades here: an independent client that believes this is Bybit.
+//! ccxt trades here: an independent client that believes that these are the real venues.
 //!
 //! Needs Python with pip and the package index. Without them the test prints SKIPPED, except under CI, where it
 //! fails.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
+use keyhold_domain::Exchange;
 use keyhold_fake_venues::config::{CandleSource, ControlAddress, RateLimits};
+use keyhold_fake_venues::{parse_instrument_at, usual_instruments};
 
 use crate::client::{Bench, config};
 
 /// The version whose behavior the session was written against.
 const CCXT: &str = "ccxt==4.5.90";
 
-fn run(command: &mut Command) -> Result<String, String> {
+pub(crate) fn run(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     let text =
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -21,7 +24,8 @@ fn run(command: &mut Command) -> Result<String, String> {
 }
 
 /// A Python with ccxt, made once per target folder.
-fn python() -> Result<PathBuf, String> {
+pub(crate) fn python() -> Result<PathBuf, String> {
+    let _one = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join("ccxt-venv");
     let python = home.join("bin/python");
     let done = home.join(CCXT);
@@ -33,8 +37,11 @@ fn python() -> Result<PathBuf, String> {
     Ok(python)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ccxt_trades_linear_and_inverse() {
+/// Two tests may want it at once; only one makes it.
+static MAKING: Mutex<()> = Mutex::new(());
+
+/// Plays a session at a venue with these markets.
+async fn session(venue: Exchange, script: &str) {
     let python = match tokio::task::spawn_blocking(python).await.unwrap() {
         Ok(python) => python,
         Err(error) => {
@@ -45,6 +52,13 @@ async fn ccxt_trades_linear_and_inverse() {
     };
     let source = CandleSource::Synthetic { start_price: "60000".parse().unwrap(), volatility_ppm: 800 };
     let mut config = config(&source, 3_000);
+    config.venue = venue;
+    for (market, name) in config.markets.iter_mut().zip(usual_instruments(venue)) {
+        market.instrument = parse_instrument_at(venue, name).unwrap();
+    }
+    for key in config.accounts.iter_mut().flat_map(|account| &mut account.keys) {
+        key.passphrase = Some("TESTPASS".to_owned());
+    }
     config.control = Some(ControlAddress::Tcp("127.0.0.1:0".parse().unwrap()));
     config.rate_limits = RateLimits::Off;
     config.clock = keyhold_fake_venues::clock::system_clock();
@@ -52,12 +66,22 @@ async fn ccxt_trades_linear_and_inverse() {
     let Some(ControlAddress::Tcp(control)) = bench.venue.control_address().cloned() else {
         panic!("the control interface listens on TCP")
     };
-    let session = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ccxt_session.py");
+    let session = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script);
     let (rest, ws) = (bench.venue.rest_url(), bench.venue.ws_url());
     let result = tokio::task::spawn_blocking(move || {
         run(Command::new(python).arg(session).arg(rest).arg(ws).arg(format!("http://{control}")))
     });
     let text = result.await.unwrap().unwrap_or_else(|text| panic!("{text}"));
-    println!("{text}");
+    eprintln!("{text}");
     assert!(text.contains("SESSION OK"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ccxt_trades_linear_and_inverse() {
+    session(Exchange::Bybit, "ccxt_session.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ccxt_trades_at_okx() {
+    session(Exchange::Okx, "ccxt_session_okx.py").await;
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use keyhold_domain::{Candle, Decimal, Instrument, Rate, Rounding, Timestamp};
-use keyhold_history::HistoryError;
+use keyhold_engine::input::ClosedCandle;
 
 use super::CommandError;
 use super::error::file;
@@ -57,15 +57,15 @@ fn instant(record: &csv::StringRecord, name: &str) -> Result<Timestamp, String> 
 }
 
 /// Candles of a CSV, CSV.GZ or Parquet file, oldest first, with prices on the instrument's tick.
-pub(super) fn read(path: &Path, instrument: &Instrument) -> Result<Vec<Candle>, CommandError> {
-    let mut candles = keyhold_history::read_any(path)?;
-    for (index, candle) in (1_usize..).zip(&mut candles) {
-        *candle = on_tick(*candle, instrument).ok_or_else(|| HistoryError::Row {
-            path: path.to_path_buf(),
-            row: index,
-            problem: format!("a price is below half of the tick {}", instrument.tick),
-        })?;
-    }
+pub(super) fn read(path: &Path, instrument: &Instrument) -> Result<Vec<ClosedCandle>, CommandError> {
+    let mut candles = Vec::new();
+    keyhold_history::read_each(path, &mut |candle| {
+        let rounded = on_tick(candle, instrument);
+        let rounded =
+            rounded.ok_or_else(|| format!("a price is below half of the tick {}", instrument.tick))?;
+        candles.push(ClosedCandle::new(rounded));
+        Ok(())
+    })?;
     Ok(candles)
 }
 

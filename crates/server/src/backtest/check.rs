@@ -101,9 +101,9 @@ fn least_recorded(loaded: &Loaded) -> Result<usize, CommandError> {
     let Some(recorded) = loaded.recorded.first() else { return Ok(0) };
     let Some(start) = recorded.candles.first() else { return Ok(0) };
     let candles = i64::from(stated(loaded)?) + 1;
-    let after = start.open_time.plus_ms(candles * loaded.spec.template.timeframe.ms());
+    let after = start.candle.open_time.plus_ms(candles * loaded.spec.template.timeframe.ms());
     let after = loaded.spec.from.map_or(after, |from| from.max(after));
-    Ok(recorded.candles.partition_point(|candle| candle.open_time < after))
+    Ok(recorded.candles.partition_point(|candle| candle.candle.open_time < after))
 }
 
 fn run_warmup(options: &Warmup, output: &mut impl Write) -> Result<Ending, CommandError> {

@@ -60,7 +60,7 @@ impl Loaded {
         let mut histories = Vec::new();
         for one in self.recorded {
             let wanted = timeframes.iter().copied();
-            let mut history = History::new(one.instrument, one.funding, &one.candles, wanted)?;
+            let mut history = History::of(one.instrument, one.funding, one.candles, wanted)?;
             history.recorded = one.besides;
             histories.push(history);
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use keyhold_domain::Candle;
+use keyhold_engine::input::ClosedCandle;
 use keyhold_simulator::backtest::{RecordedFacts, RecordedKind};
 
 use super::markets::Differing;
@@ -76,9 +76,12 @@ impl SeriesOptions {
 
 /// Reads the files. One that has nothing at the time of the candles is refused: its times are in another unit, or it is
 /// another year.
-pub(super) fn read(files: &[SeriesFile], candles: &[Candle]) -> Result<RecordedFacts, CommandError> {
+pub(super) fn read(files: &[SeriesFile], candles: &[ClosedCandle]) -> Result<RecordedFacts, CommandError> {
     let mut recorded = RecordedFacts::default();
-    let span = candles.first().zip(candles.last()).map(|(first, last)| (first.open_time, last.open_time));
+    let span = candles
+        .first()
+        .zip(candles.last())
+        .map(|(first, last)| (first.candle.open_time, last.candle.open_time));
     for SeriesFile { option, kind, path } in files {
         let text = candles::text(path)?;
         recorded.read(*kind, &text).map_err(|error| CommandError::Line {

@@ -47,14 +47,33 @@ impl History {
         recorded: &[Candle],
         timeframes: impl IntoIterator<Item = Timeframe>,
     ) -> Result<Self, TooCoarse> {
+        let recorded = recorded.iter().copied().map(ClosedCandle::new).collect();
+        Self::of(instrument, funding, recorded, timeframes)
+    }
+
+    /// The same from candles that are given up: those of their own length are kept as they are, years of them only once.
+    pub fn of(
+        instrument: Instrument,
+        funding: Funding,
+        recorded: Vec<ClosedCandle>,
+        timeframes: impl IntoIterator<Item = Timeframe>,
+    ) -> Result<Self, TooCoarse> {
         let mut series = BTreeMap::new();
+        let mut own = None;
         for timeframe in timeframes {
-            let closed = closed(recorded, timeframe).map_err(|recorded| TooCoarse {
+            if is_whole(&recorded, timeframe) {
+                own = Some(timeframe);
+                continue;
+            }
+            let closed = closed(&recorded, timeframe).map_err(|recorded| TooCoarse {
                 instrument: instrument.symbol,
                 recorded,
                 wanted: timeframe,
             })?;
             series.insert(timeframe, closed);
+        }
+        if let Some(own) = own {
+            series.insert(own, recorded);
         }
         Ok(Self { instrument, funding, recorded: Arc::default(), series })
     }
@@ -87,25 +106,34 @@ pub(crate) fn recent<'a>(spec: &Spec, markets: Vec<Market<'a>>) -> Vec<Market<'a
     markets.into_iter().map(later).collect()
 }
 
+/// The shortest time between two candles; `None` of fewer than two.
+fn apart(recorded: &[ClosedCandle]) -> Option<i64> {
+    let apart = recorded.windows(2).map(|pair| pair[1].candle.open_time.since_ms(pair[0].candle.open_time));
+    apart.filter(|apart| *apart > 0).min()
+}
+
+/// Whether these are candles of this timeframe already, each whole and on its grid.
+fn is_whole(recorded: &[ClosedCandle], timeframe: Timeframe) -> bool {
+    let on_grid = |one: &ClosedCandle| timeframe.open_of(one.candle.open_time) == one.candle.open_time;
+    apart(recorded) == Some(timeframe.ms()) && recorded.iter().all(on_grid)
+}
+
 /// The whole candles of a timeframe, or the minutes between recorded ones when they are longer than it.
-pub(crate) fn closed(recorded: &[Candle], timeframe: Timeframe) -> Result<Vec<ClosedCandle>, i64> {
-    let apart = recorded.windows(2).map(|pair| pair[1].open_time.since_ms(pair[0].open_time));
-    let Some(apart) = apart.filter(|apart| *apart > 0).min() else {
-        return Ok(recorded.iter().copied().map(ClosedCandle::new).collect());
-    };
+pub(crate) fn closed(recorded: &[ClosedCandle], timeframe: Timeframe) -> Result<Vec<ClosedCandle>, i64> {
+    let Some(apart) = apart(recorded) else { return Ok(recorded.to_vec()) };
     if apart > timeframe.ms() {
         return Err(apart / 60_000);
     }
     let mut aggregator = Aggregator::new(timeframe);
     let mut made: Vec<ClosedCandle> =
-        recorded.iter().filter_map(|candle| aggregator.push(*candle)).map(ClosedCandle::new).collect();
+        recorded.iter().filter_map(|one| aggregator.push(one.candle)).map(ClosedCandle::new).collect();
     if let (Some(last), Some(newest)) = (recorded.last(), aggregator.forming())
-        && last.open_time.plus_ms(apart) >= newest.close_time(timeframe)
+        && last.candle.open_time.plus_ms(apart) >= newest.close_time(timeframe)
     {
         made.push(ClosedCandle::new(*newest));
     }
     if let (Some(first), Some(oldest)) = (recorded.first(), made.first())
-        && first.open_time > oldest.candle.open_time
+        && first.candle.open_time > oldest.candle.open_time
     {
         made.remove(0);
     }
@@ -135,7 +163,8 @@ mod tests {
     #[test]
     fn candles_that_were_not_recorded_whole_are_left_out() {
         let opens = |recorded: &[Candle]| -> Vec<i64> {
-            let made = closed(recorded, Timeframe::M5).unwrap();
+            let recorded: Vec<_> = recorded.iter().copied().map(ClosedCandle::new).collect();
+            let made = closed(&recorded, Timeframe::M5).unwrap();
             made.iter().map(|candle| candle.candle.open_time.ms() / 60_000).collect()
         };
         assert_eq!(opens(&minutes(0, 15)), [0, 5, 10]);
@@ -150,6 +179,7 @@ mod tests {
         for (candle, hour) in hours.iter_mut().zip(0..) {
             candle.open_time = Timestamp::from_ms(hour * 3_600_000);
         }
+        let hours: Vec<_> = hours.into_iter().map(ClosedCandle::new).collect();
         assert_eq!(closed(&hours, Timeframe::M5).unwrap_err(), 60);
         assert_eq!(closed(&hours, Timeframe::H1).unwrap().len(), 3);
     }

@@ -323,7 +323,8 @@ impl<'a> Run<'a> {
         self.lane.tell_balance(start);
         for (number, block) in played.chunks(BLOCK).enumerate() {
             let done = first + number * BLOCK;
-            if number % BLOCKS_BETWEEN_PROGRESS == 0
+            if number > 0
+                && number % BLOCKS_BETWEEN_PROGRESS == 0
                 && watch(Progress { done, all: candles.len() }) == Control::Cancel
             {
                 return Err(BacktestError::Canceled);

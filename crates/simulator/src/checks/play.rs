@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use keyhold_domain::{Candle, Decimal, Instrument, Rate};
+use keyhold_domain::{Decimal, Instrument, Rate};
+use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::settings::Sizing;
 
 use super::Told;
@@ -20,16 +21,18 @@ pub struct Recorded {
     /// What was recorded of it besides.
     pub besides: Arc<RecordedFacts>,
     /// Its candles as they were recorded, oldest first; not longer than the template's.
-    pub candles: Vec<Candle>,
+    pub candles: Vec<ClosedCandle>,
 }
 
 /// Runs a backtest over the recorded candles before an instant, or all of them, funding included.
 pub fn first(spec: &Spec, recorded: &[Recorded], count: usize, told: Told<'_>) -> Result<(), BacktestError> {
     // The first instrument counts; the others are cut at the same time.
-    let cut = recorded.first().and_then(|first| first.candles.get(count)).map(|candle| candle.open_time);
+    let cut = recorded.first().and_then(|first| first.candles.get(count));
+    let cut = cut.map(|one| one.candle.open_time);
     let mut parts = Vec::new();
     for one in recorded {
-        let end = cut.map_or(one.candles.len(), |cut| one.candles.partition_point(|c| c.open_time < cut));
+        let end =
+            cut.map_or(one.candles.len(), |cut| one.candles.partition_point(|c| c.candle.open_time < cut));
         let funding = match (&one.funding, cut) {
             (Funding::History(rates), Some(cut)) => {
                 let paid = rates.partition_point(|(at, _)| *at < cut);

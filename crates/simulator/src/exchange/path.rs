@@ -276,6 +276,12 @@ impl Exchange {
     fn reached(&mut self, a: usize, m: usize, price: Price) -> Option<Hit> {
         self.refresh_liquidations(a, m);
         let market = &self.markets[m];
+        let state = &self.accounts[a].positions[m];
+        // A price that jumps over the liquidation's leaves no time for a stop behind it: the margin is lost, no more.
+        if market.mark.is_none() && state.liquidation.is_some_and(|level| is_beyond(state.size, level, price))
+        {
+            return Some(Hit::Liquidation);
+        }
         let account = self.accounts[a].id;
         let mut best: Option<Hit> = None;
         for (index, order) in market.orders.iter().enumerate() {
@@ -295,10 +301,7 @@ impl Exchange {
             };
             best = earlier(best, hit);
         }
-        let state = &self.accounts[a].positions[m];
-        let gone = market.mark.is_none()
-            && state.liquidation.is_some_and(|level| is_beyond(state.size, level, price));
-        earlier(best, gone.then_some(Hit::Liquidation))
+        best
     }
 
     fn follows_last(&self, m: usize, source: TriggerSource) -> bool {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keyhold_domain::{Candle, Rate, Timestamp};
 use keyhold_engine::decision::Decision;
+use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::system_templates;
 use keyhold_simulator::backtest::{BacktestError, Control, Funding, History, Spec, Unsupported, markets};
 use keyhold_simulator::checks::play::{first, part};
@@ -17,6 +18,7 @@ use crate::sweeps::{recorded, spec, threads};
 fn all(candles: Vec<Candle>) -> Vec<Recorded> {
     let rates = (0..200).map(|n| (Timestamp::from_ms(START_MS + n * 8 * HOUR_MS), Rate::new(d("0.0001"))));
     let funding = Funding::History(rates.collect());
+    let candles = candles.into_iter().map(ClosedCandle::new).collect();
     vec![Recorded { instrument: linear(), funding, besides: Arc::default(), candles }]
 }
 
@@ -39,7 +41,7 @@ fn no_system_template_knows_the_future() {
 #[test]
 fn a_reading_of_the_next_candle_is_found_and_named() {
     let (spec, recorded) = (spec(), all(recorded(300)));
-    let closes: Vec<Candle> = recorded[0].candles.clone();
+    let closes: Vec<Candle> = recorded[0].candles.iter().map(|one| one.candle).collect();
     // From the candle of number 150 on, the first component looks at the next close, where there is one.
     let play = |count: usize, told: &mut dyn FnMut(Decision) -> Control| -> Result<(), BacktestError> {
         first(&spec, &recorded, count, &mut |mut decision| {

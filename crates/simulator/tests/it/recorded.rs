@@ -191,7 +191,7 @@ fn the_lookahead_check_passes_on_every_series() {
         instrument: linear(),
         funding: Funding::History(rates.collect()),
         besides: Arc::new(all.clone()),
-        candles: candles.iter().map(|candle| candle.candle).collect(),
+        candles: candles.clone(),
     };
     let spec = spec(all);
     let recorded = [one];

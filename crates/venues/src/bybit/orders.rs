@@ -13,8 +13,9 @@ use keyhold_domain::{
 use super::wire::{self, WireAccepted};
 use super::{Bybit, account_stream, convert, endpoints};
 use crate::any::delegate_market_data;
+use crate::common::resolve;
 use crate::common::rest::unreadable;
-use crate::error::{NotSentCause, UnknownCause, VenueError};
+use crate::error::{NotSentCause, VenueError};
 use crate::event::{AccountEvent, EventStream};
 use crate::port::{
     AccountSettings, Fees, FundingPayment, MarketData, OrderReport, Placed, PositionMode, Resolution,
@@ -23,9 +24,6 @@ use crate::port::{
 use crate::rate_limit::Urgency;
 use crate::signer::{AmendOrder, CancelAll, CancelOrder, Intent, SetLeverage, SignerRefusal};
 use crate::transport::Dialer;
-
-/// For error texts.
-const RESOLVING: &str = "looking for an order";
 
 impl<D: Dialer> Bybit<D> {
     async fn change(&self, intent: Intent, urgency: Urgency) -> Result<bytes::Bytes, VenueError> {
@@ -136,23 +134,8 @@ impl<D: Dialer> TradingVenue for Bybit<D> {
     }
 
     async fn resolve(&self, symbol: Symbol, id: ClientOrderId) -> Result<Resolution, VenueError> {
-        let mut last = Err(VenueError::unknown(RESOLVING, UnknownCause::NotAsked));
-        for wait in &self.market.rest.settings.resolve_waits {
-            tokio::time::sleep(*wait).await;
-            last = self.read_report(symbol, id).await;
-            if let Ok(Some(report)) = last {
-                return Ok(Resolution::Found(report));
-            }
-        }
-        // The last look counts: it came after any late request would have been refused. That it failed says nothing
-        // about the order, so it must not sound as if the order had been refused or had not been sent.
-        match last {
-            Ok(_) => Ok(Resolution::NeverArrived),
-            Err(VenueError::Unknown { cause, .. }) => Err(VenueError::unknown(RESOLVING, cause)),
-            Err(VenueError::Refused { .. } | VenueError::NotSent { .. }) => {
-                Err(VenueError::unknown(RESOLVING, UnknownCause::NotAsked))
-            }
-        }
+        let waits = &self.market.rest.settings.resolve_waits;
+        resolve::resolve(waits, || self.read_report(symbol, id)).await
     }
 
     async fn dead_mans_switch(&self, _symbol: Symbol, _after: Option<Duration>) -> Result<(), VenueError> {

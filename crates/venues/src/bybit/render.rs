@@ -131,14 +131,16 @@ pub fn render(product: ContractType, intent: &Intent) -> Result<Rendered, Signer
         },
         Intent::Query(query) => render_query(category, query),
         Intent::StreamLogin => return Ok(Rendered::Login),
-        // The margin mode is the account's, and orders are canceled singly or all.
-        Intent::PlaceIn(..) | Intent::SetLeverageIn(..) | Intent::CancelMany(_) => {
-            return Err(SignerRefusal::NotOffered);
-        }
-        // Bybit's own switch is for institutions only, and its streams know no challenge and no token.
-        Intent::StreamChallenge(_) | Intent::StreamToken(_) | Intent::DeadMansSwitch { .. } => {
-            return Err(SignerRefusal::NotOffered);
-        }
+        // The margin mode is the account's, a change needs no direction, and orders are canceled singly or all. Bybit's
+        // own switch is for institutions only, and its streams know no challenge and no token.
+        Intent::PlaceIn(..)
+        | Intent::SetLeverageIn(..)
+        | Intent::SetMarginModeOf { .. }
+        | Intent::AmendOn(..)
+        | Intent::CancelMany(_)
+        | Intent::StreamChallenge(_)
+        | Intent::StreamToken(_)
+        | Intent::DeadMansSwitch { .. } => return Err(SignerRefusal::NotOffered),
     };
     Ok(Rendered::Request(unsigned))
 }

@@ -33,9 +33,12 @@ pub trait PrivateStream<D: Dialer>: Send + Sync + 'static {
     fn read(&self, session: &mut Self::Session, link: LinkNo, text: &str)
     -> Result<Vec<AccountEvent>, Ended>;
 
-    /// What must be done from time to time; called after every ping.
-    fn tend(&self, _session: &mut Self::Session) -> impl Future<Output = Result<(), Ended>> + Send {
-        async { Ok(()) }
+    /// What must be done from time to time, and what it brings; called after every ping.
+    fn tend(
+        &self,
+        _session: &mut Self::Session,
+    ) -> impl Future<Output = Result<Vec<AccountEvent>, Ended>> + Send {
+        async { Ok(vec![]) }
     }
 }
 
@@ -88,7 +91,11 @@ impl<D: Dialer, V: PrivateStream<D>> Feed<D, V> {
                         self.events.send(event).await?;
                     }
                 }
-                (_, Tick::Quiet) => self.venue.tend(&mut session).await?,
+                (_, Tick::Quiet) => {
+                    for event in self.venue.tend(&mut session).await? {
+                        self.events.send(event).await?;
+                    }
+                }
             }
         }
     }

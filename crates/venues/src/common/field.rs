@@ -99,12 +99,30 @@ impl FromField for Decimal {
         match field {
             Field::Text(text) => Self::from_str_exact(text).ok(),
             Field::Whole(value) => Some(Self::from(*value)),
-            Field::Number(text) => {
-                Self::from_str_exact(text).ok().or_else(|| Self::from_scientific(text).ok())
-            }
+            Field::Number(text) => Self::from_str_exact(text).ok().or_else(|| rounded(text)),
             Field::Absent | Field::True | Field::False | Field::Other => None,
         }
     }
+}
+
+/// A number with more digits than a decimal holds, or with an exponent: what is beyond the 28th place is rounded away.
+/// Some venues write mark prices and rates as the floats that they compute with.
+fn rounded(text: &str) -> Option<Decimal> {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let value: Decimal = mantissa.parse().ok()?;
+    let exponent: i32 = exponent.strip_prefix('+').unwrap_or(exponent).parse().ok()?;
+    if let Ok(times) = u32::try_from(exponent) {
+        // No decimal has more than 29 digits; beyond that the multiplication fails anyway.
+        return (0..times.min(60)).try_fold(value, |value, _| value.checked_mul(Decimal::TEN));
+    }
+    let shift = exponent.unsigned_abs();
+    let mut value = value.round_dp(28_u32.saturating_sub(shift));
+    let scale = value.scale().checked_add(shift)?;
+    if scale > 28 {
+        return Some(Decimal::ZERO);
+    }
+    value.set_scale(scale).ok()?;
+    Some(value)
 }
 
 impl FromField for Price {
@@ -122,9 +140,10 @@ impl FromField for Quantity {
 }
 
 impl FromField for Timestamp {
-    const EXPECTED: &'static str = "a time in milliseconds";
+    const EXPECTED: &'static str = "a time in milliseconds or by RFC 3339";
     fn from_field(field: &Field<'_>) -> Option<Self> {
-        field.whole().filter(|ms| *ms > 0).map(Self::from_ms)
+        let read = field.whole().map(Self::from_ms).or_else(|| field.text().parse().ok());
+        read.filter(|at| *at > Self::EPOCH)
     }
 }
 
@@ -209,6 +228,11 @@ mod tests {
             ("-7", Some("-7")),
             ("1e-8", Some("0.00000001")),
             ("99999999999999999999", Some("99999999999999999999")),
+            ("-6.2604214e-11", Some("-0.000000000062604214")),
+            ("1.5e+2", Some("150.0")),
+            ("1e-40", Some("0")),
+            ("1e99", None),
+            ("0.123456789012345678901234567891", Some("0.1234567890123456789012345679")),
             ("true", None),
             ("[1]", None),
             ("{\"a\":1}", None),

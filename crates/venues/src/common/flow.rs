@@ -72,6 +72,11 @@ impl Flow {
         self.tapes.iter_mut().for_each(Tape::lose);
     }
 
+    /// The newest time that any message of this connection has told.
+    pub fn newest_time(&self) -> Option<Timestamp> {
+        (self.now > Timestamp::EPOCH).then_some(self.now)
+    }
+
     /// The venue's clock, as its messages tell it.
     pub fn time_is(&mut self, at: Timestamp) {
         self.now = self.now.max(at);

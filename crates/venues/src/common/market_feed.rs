@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use keyhold_domain::{Candle, Symbol, Timeframe, Timestamp};
+use keyhold_domain::{Candle, Environment, Symbol, Timeframe, Timestamp};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -158,6 +158,9 @@ pub trait PublicStream<D: Dialer>: MarketData + Clone + 'static {
 /// A candle that has not come on the stream so long after its close is fetched.
 const LATE_MS: i64 = 10_000;
 
+/// Where candles are fetched when they have closed: how long until one that was not there yet is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// Starts the task.
 pub fn start<D: Dialer, V: PublicStream<D>>(
     venue: V,
@@ -179,6 +182,8 @@ pub fn start<D: Dialer, V: PublicStream<D>>(
         flow,
         events,
         requests: 0,
+        told: Instant::now(),
+        asked: None,
         dialer: PhantomData,
     };
     EventStream::new(listener, tokio::spawn(feed.run()))
@@ -193,6 +198,10 @@ struct Feed<D, V> {
     events: mpsc::Sender<MarketEvent>,
     /// Numbers of requests used in this session.
     requests: u32,
+    /// When the flow's newest time was told, where candles are fetched.
+    told: Instant,
+    /// When closed candles were asked for last, where they are fetched.
+    asked: Option<Instant>,
     dialer: PhantomData<fn() -> D>,
 }
 
@@ -228,23 +237,96 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
         self.subscribe(&mut links).await?;
         // Without the venue's clock ours must do; it only decides which candles count as closed.
         drop(self.venue.rest().ensure_venue_time().await);
+        if V::CANDLES == Offered::No {
+            self.hear_time(&mut links).await?;
+        }
         self.fill_to_now().await?;
         self.events.send(MarketEvent::Resynced { at: self.venue.rest().clock.now() }).await?;
         loop {
-            match links.next().await? {
-                (link, Tick::News(text)) => {
-                    for symbol in self.read(link, &text).await? {
-                        self.renew(&mut links, symbol).await?;
-                    }
+            let due = self.until_fetch();
+            tokio::select! {
+                tick = links.next() => self.take(&mut links, tick?).await?,
+                () = tokio::time::sleep(due.unwrap_or(Duration::MAX)), if due.is_some() => {}
+            }
+            if V::CANDLES == Offered::No && self.until_fetch() == Some(Duration::ZERO) {
+                self.fetch_overdue().await?;
+                self.asked = self.lacks_closed().then(Instant::now);
+            }
+        }
+    }
+
+    async fn take(&mut self, links: &mut Links<D>, (link, tick): (LinkNo, Tick)) -> Result<(), Ended> {
+        match tick {
+            Tick::News(text) => {
+                for symbol in self.read(link, &text).await? {
+                    self.renew(links, symbol).await?;
                 }
-                (_, Tick::Quiet) => {
-                    for symbol in self.flow.overdue(self.venue.rest().venue_now()) {
-                        self.renew(&mut links, symbol).await?;
-                    }
+            }
+            Tick::Quiet => {
+                for symbol in self.flow.overdue(self.venue.rest().venue_now()) {
+                    self.renew(links, symbol).await?;
+                }
+                if V::CANDLES == Offered::Yes {
                     self.fetch_overdue().await?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Reads on until a message has told the time, by which candles will be fetched: prices come at once. Without one
+    /// the clock must do.
+    async fn hear_time(&mut self, links: &mut Links<D>) -> Result<(), Ended> {
+        let deadline = Instant::now() + self.venue.rest().settings.confirm_limit;
+        while self.flow.newest_time().is_none() && !self.trackers.is_empty() {
+            let Ok(tick) = tokio::time::timeout_at(deadline, links.next()).await else { break };
+            self.take(links, tick?).await?;
+        }
+        Ok(())
+    }
+
+    /// The venue's time, by which candles close. Where they are fetched, it is what the stream has told and what has
+    /// passed since: a simulated venue lives in a time of its own.
+    fn candle_now(&self) -> Timestamp {
+        match (V::CANDLES, self.flow.newest_time()) {
+            (Offered::No, Some(told)) => told.plus(self.told.elapsed()),
+            (Offered::Yes, _) | (Offered::No, None) => self.venue.rest().venue_now(),
+        }
+    }
+
+    /// How long a candle must have been closed before it is fetched. One of a simulated venue does not change any more.
+    fn settling_ms(&self) -> i64 {
+        let rest = self.venue.rest();
+        if V::CANDLES == Offered::No && rest.endpoints.environment() == Environment::Simulated {
+            return 0;
+        }
+        i64::try_from(rest.settings.candle_settling.as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Whether a candle that has closed and settled was not delivered yet.
+    fn lacks_closed(&self) -> bool {
+        let now = self.candle_now().plus_ms(-self.settling_ms());
+        let lacks =
+            |tracker: &Tracker| tracker.missing_before(tracker.series().timeframe.open_of(now)).is_some();
+        self.trackers.iter().any(lacks)
+    }
+
+    /// How long until closed candles are to be fetched, where they do not come on the stream.
+    fn until_fetch(&self) -> Option<Duration> {
+        if V::CANDLES == Offered::Yes {
+            return None;
+        }
+        if self.lacks_closed() {
+            let again = self.asked.map(|asked| ASK_AGAIN.saturating_sub(asked.elapsed()));
+            return Some(again.unwrap_or(Duration::ZERO));
+        }
+        let now = self.candle_now().plus_ms(-self.settling_ms());
+        let wait_of = |tracker: &Tracker| {
+            let timeframe = tracker.series().timeframe;
+            let next = timeframe.open_of(now).plus_ms(timeframe.ms()).since_ms(now);
+            Duration::from_millis(u64::try_from(next).unwrap_or_default())
+        };
+        self.trackers.iter().map(wait_of).min()
     }
 
     async fn subscribe(&mut self, links: &mut Links<D>) -> Result<(), Ended> {
@@ -284,17 +366,16 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
 
     /// Brings every series that has a past up to the last candle that is surely closed.
     async fn fill_to_now(&mut self) -> Result<(), Ended> {
-        let settling = self.venue.rest().settings.candle_settling;
-        let settling_ms = i64::try_from(settling.as_millis()).unwrap_or(i64::MAX);
+        let settling_ms = self.settling_ms();
         for index in 0..self.trackers.len() {
             let timeframe = self.trackers[index].series().timeframe;
-            let now = self.venue.rest().venue_now();
+            let now = self.candle_now();
             let closed_for = now.since_ms(timeframe.open_of(now));
             if let Ok(wait) = u64::try_from(settling_ms - closed_for) {
                 // Its confirmation may have gone out before we listened.
                 tokio::time::sleep(Duration::from_millis(wait)).await;
             }
-            let until = timeframe.open_of(self.venue.rest().venue_now());
+            let until = timeframe.open_of(self.candle_now());
             if V::CANDLES == Offered::No {
                 self.trackers[index].begin_before(until);
             }
@@ -306,12 +387,10 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
     }
 
     async fn fetch_overdue(&mut self) -> Result<(), Ended> {
-        let now = self.venue.rest().venue_now();
+        let now = self.candle_now();
         let late_ms = match V::CANDLES {
             Offered::Yes => LATE_MS,
-            Offered::No => {
-                i64::try_from(self.venue.rest().settings.candle_settling.as_millis()).unwrap_or(LATE_MS)
-            }
+            Offered::No => self.settling_ms(),
         };
         for index in 0..self.trackers.len() {
             if let Some(missing) = self.trackers[index].overdue(now, late_ms) {
@@ -352,8 +431,12 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
         let mut lost = vec![];
         for news in self.venue.read(link, text) {
             match news {
-                News::Heard(symbol, at) if link == V::TRADES_LINK => self.flow.heard(symbol, at),
-                News::Heard(_, at) => self.flow.time_is(at),
+                News::Heard(symbol, at) => {
+                    if self.flow.newest_time().is_none_or(|newest| at > newest) {
+                        self.told = Instant::now();
+                    }
+                    if link == V::TRADES_LINK { self.flow.heard(symbol, at) } else { self.flow.time_is(at) }
+                }
                 News::Candle(symbol, timeframe, candle, state) => {
                     self.take_candle(symbol, timeframe, candle, state).await?;
                 }

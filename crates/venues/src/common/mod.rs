@@ -9,5 +9,6 @@ pub mod field;
 pub mod flow;
 pub mod link;
 pub mod market_feed;
+pub mod resolve;
 pub mod rest;
 pub mod series;

@@ -1,4 +1,4 @@
-//! Bybit's adapter against recorded data, against servers that misbehave, and against noise.
+//! The venues' adapters against recorded data, against servers that misbehave, and against noise.
 //!
 //! Nothing here leaves the loopback interface.
 
@@ -10,10 +10,14 @@
 )]
 
 mod adapter;
+mod binance;
+mod bitmex;
 mod conformance_messages;
 mod conformance_requests;
 mod conformance_responses;
+mod kraken;
 mod noise;
+mod okx;
 mod request_cases;
 mod servers;
 mod streams;

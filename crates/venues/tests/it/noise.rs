@@ -151,7 +151,7 @@ fn no_value_is_repeated_in_an_error() {
 }
 
 /// JSON pointers to every value of a message.
-fn paths(value: &serde_json::Value, at: &str) -> Vec<String> {
+pub(crate) fn paths(value: &serde_json::Value, at: &str) -> Vec<String> {
     let mut found = vec![at.to_owned()];
     match value {
         serde_json::Value::Array(list) => {

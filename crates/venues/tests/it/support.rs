@@ -107,7 +107,8 @@ pub(crate) fn order_id(sequence: u32) -> ClientOrderId {
 /// A JSON number or text as a decimal.
 pub(crate) fn decimal(value: &Value) -> Decimal {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Decimal::from_str_exact(&text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    let exact = Decimal::from_str_exact(&text).or_else(|_| Decimal::from_scientific(&text));
+    exact.unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 /// The same, where null and absent mean none.

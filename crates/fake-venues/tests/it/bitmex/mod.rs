@@ -1,0 +1,4 @@
+//! The fake BitMEX as independent clients see it.
+
+mod ccxt;
+mod rules;
