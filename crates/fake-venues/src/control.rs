@@ -11,6 +11,7 @@
 //! | `tally` | `{"account": 1}` | the same as numbers only, cheap at any age: fills, open orders, wallets |
 //! | `latency` | | times from a closed candle to the first order after it, since the last call, in nanoseconds |
 //! | `price` | `{"symbol", "price"}` | moves a price, touching everything on the way |
+//! | `hand` | `{"account", "symbol", "side", "quantity"}` | a market order that no program has named: the owner's own, or a venue's mistake |
 //! | `funding` | `{"symbol", "rate"}` | sets the coming funding rate |
 //! | `fills` | `{"depth": "0.1", "slippage_bps": "2"}` | most that fills at once (null: all), slippage |
 //! | `faults` | a [`FaultPlan`] | chances of trouble, per thousand |
@@ -34,8 +35,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use keyhold_domain::{Asset, OrderKind, Price, Quantity, Rate, Symbol};
-use keyhold_simulator::exchange::{AccountId, Slippage};
+use keyhold_domain::{Asset, OrderKind, PositionEffect, Price, Quantity, Rate, Side, Symbol};
+use keyhold_simulator::exchange::{AccountId, Input, OrderRequest, Slippage};
 use keyhold_simulator::faults::FaultPlan;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -139,6 +140,13 @@ struct PriceBody {
     price: Price,
 }
 #[derive(Deserialize)]
+struct HandBody {
+    account: u32,
+    symbol: Symbol,
+    side: Side,
+    quantity: Quantity,
+}
+#[derive(Deserialize)]
 struct FundingBody {
     symbol: Symbol,
     rate: Rate,
@@ -209,6 +217,11 @@ fn trouble(state: &mut dyn Protocol, name: &str, body: &Value) -> Result<(), Str
         state.publish(&[moved.map_err(|refusal| refusal.to_string())?]);
         return Ok(());
     }
+    if name == "hand" {
+        state.core_mut().world.apply(&by_hand(&read(body)?)).map_err(|refusal| refusal.to_string())?;
+        state.tell();
+        return Ok(());
+    }
     let state = state.core_mut();
     match name {
         "funding" => {
@@ -242,6 +255,20 @@ fn trouble(state: &mut dyn Protocol, name: &str, body: &Value) -> Result<(), Str
         _ => return Err(format!("there is no control call {name:?}")),
     }
     Ok(())
+}
+
+fn by_hand(body: &HandBody) -> Input {
+    Input::Submit {
+        account: AccountId(body.account),
+        order: OrderRequest {
+            name: None,
+            symbol: body.symbol,
+            side: body.side,
+            kind: OrderKind::Market,
+            quantity: body.quantity,
+            effect: PositionEffect::Increase,
+        },
+    }
 }
 
 fn set_pace(state: &mut Core, shared: &Shared, pace: Pace) {
