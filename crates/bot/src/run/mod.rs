@@ -2,13 +2,14 @@
 //!
 //! A start is a recovery ([`recover`]). After that the loop takes one happening at a time: it is journaled, the mind takes it
 //! in, and what follows is sent out. Errands (requests, questions, leases) run as tasks and come back as [`News`]. Parts:
-//! [`line`] talks with the server, [`account`] follows the account, [`market`] the candles, [`orders`] sends requests,
-//! [`assignment`] decides what is traded, [`commands`] does what is asked once.
+//! [`line`] talks with the server, [`account`] follows the account, [`funding`] asks what it costs to hold, [`market`]
+//! follows the candles, [`orders`] sends requests, [`assignment`] decides what is traded, [`commands`] does what is asked once.
 
 mod account;
 mod assignment;
 mod commands;
 mod flow;
+mod funding;
 mod line;
 mod market;
 mod orders;
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use keyhold_domain::{BotId, CommandId, KeyFacts, ReasonCode, Symbol, Timestamp};
+use keyhold_domain::{BotId, ClientOrderId, CommandId, KeyFacts, ReasonCode, Symbol, Timestamp};
 use keyhold_engine::BotEvent;
 use keyhold_protocol::uplink::{
     Assignment, BotMessage, CommandOutcome, EventReport, Phase, Report, Severity,
@@ -123,6 +124,9 @@ struct SlotWork {
     held_back: Option<Vec<keyhold_domain::Candle>>,
     flow: flow::Flow,
     failures: u32,
+    funding: funding::FundingWatch,
+    /// Orders that the last reading of the account showed otherwise than the memory.
+    disputed: BTreeSet<ClientOrderId>,
 }
 
 /// When things are due that nobody asks for.
@@ -443,6 +447,9 @@ impl<O: Outside> Bot<O> {
         if self.is_connected() && instant >= self.due.account {
             self.due.account = instant + ACCOUNT_EVERY;
             self.read_account();
+        }
+        if self.is_connected() {
+            self.watch_funding();
         }
         if self.is_connected() && instant >= self.due.inspection {
             self.due.inspection = instant + INSPECT_EVERY;

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{ClientOrderId, Decimal, Money, RefusalCode, Timestamp, VenueOrderId};
+use keyhold_domain::{ClientOrderId, Decimal, RefusalCode, Timestamp, VenueOrderId};
 use keyhold_engine::BotEvent;
 use keyhold_engine::event::{Event, Outcome, Reconciliation, Request};
-use keyhold_venues::port::FundingPayment;
 use keyhold_venues::signer::{CancelOrder, OrderRef};
 use keyhold_venues::{TradingVenue as _, VenueError};
 
@@ -19,6 +18,8 @@ use crate::truth::{self, Inquiry, Truth};
 
 /// How far back fills are asked for when nothing is remembered.
 const UNREMEMBERED_MS: i64 = 7 * 86_400_000;
+/// A replay that is no further from our time is taken to be live.
+const NEAR_MS: i64 = 86_400_000;
 /// How far before the newest known candle fills are asked for.
 const OVERLAP_MS: i64 = 3_600_000;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -136,10 +137,12 @@ impl<O: Outside> Bot<O> {
         });
     }
 
-    /// From when on fills may be unknown. A replay's fills go by its own clock, and its orders are asked for one by one.
-    fn fills_from(&self, newest_candle: Option<Timestamp>) -> Option<Timestamp> {
+    /// From when on fills may be unknown. The fills of a replay of the past go by its own clock, and its orders are asked
+    /// for one by one.
+    pub(super) fn fills_from(&self, newest_candle: Option<Timestamp>) -> Option<Timestamp> {
+        let is_now = |candle: Timestamp| self.outside.now().since_ms(candle).abs() <= NEAR_MS;
         match newest_candle {
-            Some(candle) if self.time.flows() => Some(candle.plus_ms(-OVERLAP_MS)),
+            Some(candle) if self.time.flows() || is_now(candle) => Some(candle.plus_ms(-OVERLAP_MS)),
             Some(_) => None,
             None => Some(self.outside.now().plus_ms(-UNREMEMBERED_MS)),
         }
@@ -192,20 +195,6 @@ impl<O: Outside> Bot<O> {
         self.account_view = AccountView::Stale;
         if self.stage == Stage::Reconciling && self.is_reconciled() {
             self.stage = Stage::Subscribing;
-        }
-        Ok(())
-    }
-
-    /// Books funding of which the stream has not told. Only what fell due while the bot held something: the rest was paid for
-    /// another's position.
-    fn book_funding(&mut self, slot: u16, payments: &[FundingPayment]) -> Result<(), RunError> {
-        for payment in payments {
-            let held = self.mind.state(slot).and_then(keyhold_engine::State::holding);
-            let ours = held.is_some_and(|held| held.opened_at <= payment.at);
-            if ours && !self.mind.knows_payment(payment.id) {
-                let amount = Money::new(-payment.paid.amount, payment.paid.asset);
-                self.record(Record::Funding { slot, id: payment.id, amount, at: payment.at })?;
-            }
         }
         Ok(())
     }
