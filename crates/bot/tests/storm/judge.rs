@@ -19,23 +19,24 @@ pub(crate) enum Wanted {
     Flat,
 }
 
+#[derive(Clone)]
 pub(crate) struct Books {
     pub(crate) truth: Value,
     pub(crate) trades: Vec<TradeReport>,
-    imbalance: Value,
-    wallet: Decimal,
+    pub(crate) imbalance: Value,
+    pub(crate) wallet: Decimal,
     deposit: Decimal,
-    size: Decimal,
-    orders: BTreeMap<ClientOrderId, OrderReport>,
-    beat: Option<(Phase, u32)>,
-    faults: Vec<String>,
+    pub(crate) size: Decimal,
+    pub(crate) orders: BTreeMap<ClientOrderId, OrderReport>,
+    pub(crate) beat: Option<(Phase, u32)>,
+    pub(crate) faults: Vec<String>,
 }
 
 fn decimal(value: &Value) -> Decimal {
     value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("not a number: {value}"))
 }
 
-fn name_of(order: &Value) -> Option<ClientOrderId> {
+pub(crate) fn name_of(order: &Value) -> Option<ClientOrderId> {
     order["client_id"].as_str()?.parse().ok()
 }
 
@@ -45,18 +46,19 @@ impl Books {
         let truth = venue.control("truth", &account).unwrap();
         let tally = venue.control("tally", &account).unwrap();
         let heard = server.heard.lock().unwrap();
-        let (mut size, mut orders, mut trades) = (Decimal::ZERO, BTreeMap::new(), Vec::new());
+        let (mut size, mut orders, mut trades) = (Decimal::ZERO, BTreeMap::new(), BTreeMap::new());
         for report in &heard.reports {
             match report {
                 Report::Position(position) => size = position.size.get(),
                 Report::Order(order) => drop(orders.insert(order.order.client_id, order.clone())),
-                Report::Trade(trade) => trades.push((**trade).clone()),
+                // A trade is told again when its funding becomes known later.
+                Report::Trade(trade) => drop(trades.insert((trade.entered_at, trade.id), (**trade).clone())),
                 _ => {}
             }
         }
         Self {
             truth,
-            trades,
+            trades: trades.into_values().collect(),
             imbalance: venue.control("imbalance", &Value::Null).unwrap(),
             wallet: decimal(&tally["wallets"][settle]),
             deposit: deposit.parse().unwrap(),

@@ -22,6 +22,7 @@ mod burst;
 mod judge;
 mod keeper;
 mod market;
+mod plants;
 mod server;
 mod storm;
 mod world;
@@ -160,11 +161,13 @@ fn main() -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for venue in VENUES.iter().filter(|venue| wanted.venue.as_ref().is_none_or(|name| name == venue.name)) {
         if wanted.seed.is_none() {
-            match storm::burst(venue) {
-                Ok(said) => println!("burst: {}: {said}", venue.name),
-                Err(what) => {
-                    println!("burst: {} FAILED: {what}", venue.name);
-                    code = ExitCode::FAILURE;
+            for (name, result) in [("plants", storm::plants(venue)), ("burst", storm::burst(venue))] {
+                match result {
+                    Ok(said) => println!("{name}: {}: {said}", venue.name),
+                    Err(what) => {
+                        println!("{name}: {} FAILED: {what}", venue.name);
+                        code = ExitCode::FAILURE;
+                    }
                 }
             }
         }

@@ -23,16 +23,49 @@ pub(crate) struct VenueKind {
     pub(crate) passphrase: Option<&'static str>,
 }
 
-pub(crate) const VENUES: &[VenueKind] = &[VenueKind {
-    name: "bybit",
-    exchange: Exchange::Bybit,
-    contract: ContractType::Linear,
-    listing: "BTCUSDT=linear",
-    money: ("USDT", "10000"),
-    lot: "0.001",
-    secret: "made-up-secret-of-a-made-up-venue-5a1e",
-    passphrase: None,
-}];
+pub(crate) const VENUES: &[VenueKind] = &[
+    VenueKind {
+        name: "bybit",
+        exchange: Exchange::Bybit,
+        contract: ContractType::Linear,
+        listing: "BTCUSDT=linear",
+        money: ("USDT", "10000"),
+        lot: "0.001",
+        secret: "made-up-secret-of-a-made-up-venue-5a1e",
+        passphrase: None,
+    },
+    VenueKind {
+        name: "kraken",
+        exchange: Exchange::KrakenFutures,
+        contract: ContractType::Linear,
+        listing: "PF_XBTUSD=linear",
+        money: ("USD", "10000"),
+        lot: "0.001",
+        // As Kraken gives them out: base64.
+        secret: "bWFkZS11cC1zZWNyZXQtb2YtYS1tYWRlLXVwLXZlbnVl",
+        passphrase: None,
+    },
+    VenueKind {
+        name: "okx",
+        exchange: Exchange::Okx,
+        contract: ContractType::Linear,
+        listing: "BTC-USDT-SWAP=linear",
+        money: ("USDT", "10000"),
+        lot: "0.001",
+        secret: "MADEUPSECRETOFAMADEUPVENUE5A1E",
+        passphrase: Some("made-up-words"),
+    },
+    VenueKind {
+        name: "bitmex",
+        exchange: Exchange::Bitmex,
+        contract: ContractType::Linear,
+        listing: "XBTUSDT=linear",
+        money: ("USDT", "10000"),
+        lot: "0.001",
+        secret: "made-up-secret-of-a-made-up-venue-5a1e",
+        passphrase: None,
+    },
+];
 
 /// The public half of the key.
 pub(crate) const API_KEY: &str = "STORMKEY-8d21";
@@ -79,7 +112,7 @@ pub(crate) fn wave(random: &mut Random, candles: usize) -> Vec<Candle> {
 }
 
 /// In the market whenever the fast average is above or below the slow one; a stop rests at the venue, and for some seeds a
-/// target, too.
+/// target, too. For some the entry looks at the order book.
 pub(crate) fn template(random: &mut Random) -> Template {
     let stop = ["0.6", "1", "3"][usize::try_from(random.below(3)).unwrap()];
     let mut exits = vec![
@@ -89,16 +122,22 @@ pub(crate) fn template(random: &mut Random) -> Template {
     if random.chance(400) {
         exits.push(json!({ "kind": "take_profit", "parameters": { "basis": "percent", "pct": "0.5" } }));
     }
+    let mut components = vec![json!({
+        "kind": "ema_cross", "role": "signal", "parameters": { "fast": "2", "slow": "5", "trigger": "state" }
+    })];
+    if random.chance(300) {
+        // Entries need a whole book: the bot listens to the order book and repairs it after gaps.
+        components.push(json!({
+            "kind": "min_depth", "role": "entry_guard", "parameters": { "notional": "1", "within_bps": "100" }
+        }));
+    }
     serde_json::from_value(json!({
         "format": 1,
         "name": "Wave rider",
         "description": "For tests.",
         "timeframe": "1m",
         "combination": { "mode": "min_signals", "count": 1 },
-        "components": [
-            { "kind": "ema_cross", "role": "signal",
-              "parameters": { "fast": "2", "slow": "5", "trigger": "state" } }
-        ],
+        "components": components,
         "exits": exits
     }))
     .unwrap()

@@ -14,7 +14,7 @@ use keyhold_domain::{
 use keyhold_fake_venues::config::{
     CandleSource, MarketConfig, Pace, RateLimits, VenueConfig, parse_accounts,
 };
-use keyhold_fake_venues::{FakeVenue, parse_instrument};
+use keyhold_fake_venues::{FakeVenue, parse_instrument_at};
 use keyhold_keeper::entropy::SystemEntropy;
 use keyhold_protocol::uplink::{
     AccountAssignment, Assignment, BotMessage, Command, Endpoints, Entries, Isolation, Purpose, SealedKey,
@@ -96,6 +96,11 @@ pub(crate) fn play(venue: &'static VenueKind, seed: u64, aloud: bool) -> Result<
 /// The burst of requests at one venue.
 pub(crate) fn burst(venue: &'static VenueKind) -> Result<String, String> {
     on_virtual_time(crate::burst::play(venue))
+}
+
+/// Planted faults at one venue.
+pub(crate) fn plants(venue: &'static VenueKind) -> Result<String, String> {
+    on_virtual_time(crate::plants::play(venue))
 }
 
 /// Time passes when everybody waits. A panic of any task is a failure.
@@ -221,7 +226,7 @@ impl Run {
         tokio::time::sleep(Duration::from_millis(self.random.below(5_000))).await;
     }
 
-    fn start_bot(&mut self) {
+    pub(crate) fn start_bot(&mut self) {
         let hello = BotMessage::Hello {
             version: UPLINK_VERSION,
             program: "storm".to_owned(),
@@ -236,7 +241,7 @@ impl Run {
     }
 
     /// Dies in the middle of whatever it does.
-    async fn kill_bot(&mut self) -> Result<(), String> {
+    pub(crate) async fn kill_bot(&mut self) -> Result<(), String> {
         let Some(bot) = self.bot.take() else { return Ok(()) };
         bot.abort();
         match bot.await {
@@ -337,7 +342,7 @@ impl Run {
         Ok(())
     }
 
-    fn symbol(&self) -> String {
+    pub(crate) fn symbol(&self) -> String {
         let status = self.venue.control("status", &Value::Null).unwrap();
         status["prices"].as_object().unwrap().keys().next().unwrap().clone()
     }
@@ -357,14 +362,31 @@ impl Run {
         tracing::info!("the sky clears");
     }
 
+    /// The next price in good weather, and time to settle what follows from it.
+    pub(crate) async fn calm_tick(&mut self) {
+        self.ticks += 1;
+        tokio::time::sleep_until(self.began + PART * self.ticks).await;
+        self.venue.tick(PARTS);
+        tokio::time::sleep(SETTLING).await;
+    }
+
+    /// Waits until a position is held and the books agree, for a bounded time.
+    pub(crate) async fn until_held(&mut self) -> Result<judge::Books, String> {
+        for _ in 0..PATIENCE {
+            self.calm_tick().await;
+            let books = self.judge();
+            if !books.size.is_zero() && books.difference(judge::Wanted::Anything).is_none() {
+                return Ok(books);
+            }
+        }
+        Err("no position was ever held".to_owned())
+    }
+
     /// Waits until the books agree, for a bounded time.
-    async fn agree(&mut self, wanted: judge::Wanted) -> Result<(), String> {
+    pub(crate) async fn agree(&mut self, wanted: judge::Wanted) -> Result<(), String> {
         let mut difference = None;
         for _ in 0..PATIENCE {
-            self.ticks += 1;
-            tokio::time::sleep_until(self.began + PART * self.ticks).await;
-            self.venue.tick(PARTS);
-            tokio::time::sleep(SETTLING).await;
+            self.calm_tick().await;
             if self.bot.as_ref().is_some_and(JoinHandle::is_finished) {
                 let result = self.bot.take().expect("it was there").await;
                 return Err(format!("the bot ended by itself: {result:?}"));
@@ -377,7 +399,7 @@ impl Run {
         Err(difference.unwrap_or_default())
     }
 
-    fn judge(&self) -> judge::Books {
+    pub(crate) fn judge(&self) -> judge::Books {
         judge::Books::open(&self.venue, &self.server, self.kind.money.0, self.kind.money.1)
     }
 
@@ -424,7 +446,7 @@ fn venue(
         listen: "127.0.0.1:7001".parse().unwrap(),
         control: None,
         markets: vec![MarketConfig {
-            instrument: parse_instrument(kind.listing).unwrap(),
+            instrument: parse_instrument_at(kind.exchange, kind.listing).unwrap(),
             source: CandleSource::Recorded(candles),
         }],
         accounts: parse_accounts(&accounts).unwrap(),
@@ -462,7 +484,7 @@ fn assignment(kind: &VenueKind, keeper: &TestKeeper, context: Context, random: &
         },
         Environment::Live | Environment::Testnet => Endpoints { rest: None, stream: None },
     };
-    let instrument = parse_instrument(kind.listing).unwrap();
+    let instrument = parse_instrument_at(kind.exchange, kind.listing).unwrap();
     Assignment {
         generation: 1,
         epoch: 1,
