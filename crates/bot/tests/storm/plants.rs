@@ -137,7 +137,7 @@ async fn in_the_world(kind: &'static VenueKind, plant: Plant) -> Result<(), Stri
     let mut run = Run::new(kind, 2);
     run.start_bot();
     let books = run.until_held().await?;
-    match plant {
+    let word = match plant {
         Plant::FilledTwice => {
             let side = if books.size > Decimal::ZERO { "buy" } else { "sell" };
             let quantity = books.size.abs();
@@ -145,17 +145,20 @@ async fn in_the_world(kind: &'static VenueKind, plant: Plant) -> Result<(), Stri
                 "hand",
                 &json!({ "account": 1, "symbol": run.symbol(), "side": side, "quantity": quantity.to_string() }),
             );
+            "position:"
         }
         Plant::Forgotten => {
             run.kill_bot().await?;
             std::fs::remove_dir_all(&run.home.folder).map_err(|error| error.to_string())?;
             std::fs::create_dir(&run.home.folder).map_err(|error| error.to_string())?;
             run.start_bot();
+            // It leaves the position alone, which is not its own any more, and takes away the orders that bear its name.
+            "open orders:"
         }
-    }
+    };
     for _ in 0..LATER {
         run.calm_tick().await;
     }
     let books = run.judge();
-    told("position:", books.difference(Wanted::Anything)).map_err(|error| format!("{plant:?}: {error}"))
+    told(word, books.difference(Wanted::Anything)).map_err(|error| format!("{plant:?}: {error}"))
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keyhold_bot::run::{Home, RunError, run_in};
 use keyhold_domain::{
-    BotId, DeploymentId, Environment, InstallId, KeyId, TemplateId, Timeframe, WorkspaceId,
+    BotId, DeploymentId, Environment, Exchange, InstallId, KeyId, TemplateId, Timeframe, WorkspaceId,
 };
 use keyhold_fake_venues::config::{
     CandleSource, MarketConfig, Pace, RateLimits, VenueConfig, parse_accounts,
@@ -157,7 +157,9 @@ impl Run {
         let total = market::HISTORY + usize::try_from(CANDLES).unwrap() + 200;
         let candles = market::wave(&mut random, total);
         let venue = Arc::new(FakeVenue::embedded(venue(kind, seed, candles, clock)).unwrap());
-        let environment = if random.chance(250) { Environment::Simulated } else { Environment::Testnet };
+        // BitMEX has closed: there is no other world of it than a simulated one.
+        let simulated = random.chance(250) || kind.exchange == Exchange::Bitmex;
+        let environment = if simulated { Environment::Simulated } else { Environment::Testnet };
         let context = Context {
             install: InstallId::from_u128(1),
             workspace: WorkspaceId::from_u128(2),
