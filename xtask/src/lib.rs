@@ -12,6 +12,7 @@ pub mod paths;
 pub mod postgres;
 pub mod stack;
 pub mod stages;
+pub mod storm;
 pub mod tidy;
 
 /// Why a task ended without success.

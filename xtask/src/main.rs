@@ -29,6 +29,8 @@ enum Command {
     Docs,
     /// Random templates, markets and venues against the engine and the simulator, until the time is over or one fails.
     Fuzz(xtask::fuzz::Options),
+    /// Whole bots at simulated venues with every fault on; at the end both must have the same books.
+    Storm(xtask::storm::Options),
     /// Start server, keeper and a fake exchange, and print one address.
     Demo(xtask::demo::Options),
     /// Build the programs as they are distributed, arranged by what a training run counts.
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Api => xtask::api::run(),
         Command::Docs => xtask::docs::run(),
         Command::Fuzz(options) => xtask::fuzz::run(&options),
+        Command::Storm(options) => xtask::storm::run(&options),
         Command::Demo(options) => xtask::demo::run(&options),
         Command::Dist => xtask::dist::run(),
         Command::Bench(options) => xtask::bench::run(&options),

@@ -4,7 +4,6 @@
 //! The connection is the lease: it stays open as long as the credential is used. This file knows no venue; what the
 //! credential may be used for is [`crate::signer`]'s business.
 
-use std::path::Path;
 use std::time::Duration;
 
 use keyhold_domain::BotId;
@@ -13,9 +12,10 @@ use keyhold_protocol::uplink::SealedKey;
 use keyhold_seal::{Context, EntropySource, EntropyUnavailable, Envelope, WrappedDataKey};
 use keyhold_unseal::open::EphemeralKey;
 use keyhold_unseal::{Credential, Unopenable};
-use tokio::io::AsyncReadExt as _;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::oneshot;
+
+use crate::outside::Outside;
 
 /// Why there is no credential.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +45,7 @@ pub enum LeaseError {
 
 /// An open lease. It ends with the process, or when it is given back; a closed connection alone does not end it.
 #[derive(Debug)]
-pub struct Lease(UnixStream);
+pub struct Lease<P>(P);
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
@@ -72,7 +72,11 @@ pub fn context_of(sealed: &SealedKey) -> Context {
 }
 
 /// Leases the data key and opens the envelope. The ticket is used up by the attempt.
-pub async fn open(socket: &Path, bot: BotId, sealed: &SealedKey) -> Result<(Credential, Lease), LeaseError> {
+pub async fn open<O: Outside>(
+    outside: &O,
+    bot: BotId,
+    sealed: &SealedKey,
+) -> Result<(Credential, Lease<O::Pipe>), LeaseError> {
     let context = context_of(sealed);
     let ticket = sealed.ticket.as_deref().ok_or(LeaseError::NoTicket)?;
     let ticket = Ticket::parse(ticket).map_err(|_| LeaseError::Form)?;
@@ -85,7 +89,7 @@ pub async fn open(socket: &Path, bot: BotId, sealed: &SealedKey) -> Result<(Cred
         wrapped_data_key: wrapped,
         context,
     });
-    let stream = UnixStream::connect(socket).await.map_err(LeaseError::Dial)?;
+    let stream = outside.dial_keeper().await.map_err(LeaseError::Dial)?;
     let mut client = Client::new(stream);
     match client.ask(&request, ANSWER_LIMIT).await? {
         Answer::Leased { lease, answer } => {
@@ -116,12 +120,13 @@ pub enum LeaseEnd {
 /// How long the last users of a credential may take to let go of it.
 const LETTING_GO: Duration = Duration::from_secs(5);
 
-impl Lease {
+impl<P: AsyncRead + AsyncWrite + Unpin> Lease<P> {
     /// Keeps the lease until the keeper closes the connection or `give_back` says so. It is then given back only when
     /// `gone` says that the credential is wiped: the keeper believes that word.
     pub async fn keep(mut self, give_back: oneshot::Receiver<()>, gone: impl Fn() -> bool) -> LeaseEnd {
         let mut byte = [0_u8; 1];
         tokio::select! {
+            biased;
             // The keeper says nothing on its own; bytes, an error and the end all mean that the lease is over.
             _ = self.0.read(&mut byte) => return LeaseEnd::Lost,
             // A sender that is gone means the same as its word: nobody uses the credential any more.

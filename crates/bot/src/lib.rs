@@ -12,6 +12,7 @@ pub mod launch;
 pub mod log;
 pub mod market_time;
 pub mod mind;
+pub mod outside;
 pub mod program;
 pub mod run;
 pub mod session;

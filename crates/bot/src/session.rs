@@ -4,7 +4,6 @@
 //! and tried again every minute, because a person may repair it meanwhile. It decides nothing about trading; findings go to
 //! the loop, which holds entries back.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,23 +17,19 @@ use keyhold_venues::error::Asked;
 use keyhold_venues::hosts::HostError;
 use keyhold_venues::signer::SetLeverage;
 use keyhold_venues::{
-    AnyMarket, AnyVenue, MarketData as _, Settings, TokioDialer, TradingVenue as _, VenueConfig, VenueError,
-    hosts,
+    AnyMarket, AnyVenue, Dialer, MarketData as _, Settings, TradingVenue as _, VenueConfig, VenueError, hosts,
 };
 
-use crate::clock::{Clock as _, SystemClock};
 use crate::findings::{Finding, Weight};
 use crate::keeper::{self, Lease, LeaseError};
+use crate::outside::Outside;
 use crate::signer::KeySigner;
-
-/// Whichever venue the key belongs to.
-pub type Venue = AnyVenue<TokioDialer>;
 
 /// An opened key and the venue it belongs to.
 #[derive(Debug)]
-pub struct Session {
+pub struct Session<D> {
     /// The venue.
-    pub venue: Arc<Venue>,
+    pub venue: Arc<AnyVenue<D>>,
     /// The right to sign.
     pub signer: Arc<KeySigner>,
     /// The key's record.
@@ -43,6 +38,12 @@ pub struct Session {
     pub version: u32,
     /// Live, testnet or simulated.
     pub environment: Environment,
+}
+
+impl<D> Clone for Session<D> {
+    fn clone(&self) -> Self {
+        Self { venue: Arc::clone(&self.venue), signer: Arc::clone(&self.signer), ..*self }
+    }
 }
 
 /// Why there is no session.
@@ -60,49 +61,48 @@ pub enum SessionError {
 }
 
 /// Leases the key's data key, opens the envelope and makes the venue. Connects to no venue yet.
-pub async fn open(
-    keeper: &Path,
+pub async fn open<O: Outside>(
+    outside: &O,
     bot: BotId,
     account: &AccountAssignment,
-) -> Result<(Session, Lease), SessionError> {
+) -> Result<(Session<O::Dialer>, Lease<O::Pipe>), SessionError> {
     let sealed = &account.key;
     // Before the ticket is used up: what cannot work anyway fails here.
     let hosts = addresses(sealed.exchange, sealed.environment, sealed.contract_type, &account.endpoints)?;
-    let (credential, lease) = keeper::open(keeper, bot, sealed).await?;
+    let (credential, lease) = keeper::open(outside, bot, sealed).await?;
     let signer = Arc::new(KeySigner::new(credential, sealed.exchange, sealed.contract_type));
-    let venue = Arc::new(venue(sealed, hosts, bot, &signer)?);
+    let venue = Arc::new(venue(outside, sealed, hosts, (bot, &signer))?);
     let session =
         Session { venue, signer, key: sealed.key, version: sealed.version, environment: sealed.environment };
     Ok((session, lease))
 }
 
 /// The same key at another world of the same exchange, to find out where it belongs.
-pub fn elsewhere(
+pub fn elsewhere<O: Outside>(
+    outside: &O,
     sealed: &SealedKey,
     environment: Environment,
     site: Site,
-    bot: BotId,
-    signer: &Arc<KeySigner>,
-) -> Result<Venue, SessionError> {
+    (bot, signer): (BotId, &Arc<KeySigner>),
+) -> Result<AnyVenue<O::Dialer>, SessionError> {
     let (exchange, product) = (sealed.exchange, sealed.contract_type);
     // Most sites have no test system of their own and use the one for everybody.
     let hosts = hosts::Endpoints::at_site(exchange, environment, product, site)
         .or_else(|_| hosts::Endpoints::standard(exchange, environment, product))?;
-    venue(sealed, hosts, bot, signer)
+    venue(outside, sealed, hosts, (bot, signer))
 }
 
-fn venue(
+fn venue<O: Outside>(
+    outside: &O,
     sealed: &SealedKey,
     hosts: hosts::Endpoints,
-    bot: BotId,
-    signer: &Arc<KeySigner>,
-) -> Result<Venue, SessionError> {
+    (bot, signer): (BotId, &Arc<KeySigner>),
+) -> Result<AnyVenue<O::Dialer>, SessionError> {
     let jitter = bot.to_u128() ^ (bot.to_u128() >> 64);
     let seed = u64::try_from(jitter & u128::from(u64::MAX)).unwrap_or_default();
     let settings = Settings { seed, ..Settings::default() };
-    let dialer = Arc::new(TokioDialer::default());
     let config = VenueConfig { contract_type: sealed.contract_type, endpoints: hosts, settings };
-    let market = AnyMarket::new(config, dialer, Arc::new(SystemClock))?;
+    let market = AnyMarket::new(config, outside.venues(), outside.clock())?;
     Ok(market.with_key(Arc::<KeySigner>::clone(signer)))
 }
 
@@ -151,12 +151,19 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const WAIT_AFTER_REFUSAL: Duration = Duration::from_mins(1);
 
 /// Asks and sets everything that must be known and set before trading. Comes back only when it has succeeded.
-pub async fn prepare(session: &Session, wanted: &Wanted, tell: &mut (dyn FnMut(Finding) + Send)) -> Prepared {
+///
+/// `now` reads the machine's clock.
+pub async fn prepare<D: Dialer>(
+    session: &Session<D>,
+    now: impl Fn() -> Timestamp,
+    wanted: &Wanted,
+    tell: &mut (dyn FnMut(Finding) + Send),
+) -> Prepared {
     let venue = &session.venue;
     let told = &mut Told { last: None, tell };
-    let asked = SystemClock.now();
+    let asked = now();
     let server = persist(told, || venue.server_time()).await;
-    let skew = clock_skew_ms(asked, server, SystemClock.now());
+    let skew = clock_skew_ms(asked, server, now());
     if skew.abs() >= SKEW_WORTH_TELLING_MS && session.environment != Environment::Simulated {
         let text = format!("The machine's clock is off by {skew} milliseconds against the exchange's.");
         (told.tell)(Finding { weight: Weight::Warns, code: ReasonCode::ClockSkew, text });
@@ -175,7 +182,12 @@ pub async fn prepare(session: &Session, wanted: &Wanted, tell: &mut (dyn FnMut(F
 }
 
 /// One-way positions and leverage of one instrument.
-async fn fit(venue: &Venue, symbol: Symbol, leverage: Decimal, told: &mut Told<'_>) -> Vec<Finding> {
+async fn fit<D: Dialer>(
+    venue: &AnyVenue<D>,
+    symbol: Symbol,
+    leverage: Decimal,
+    told: &mut Told<'_>,
+) -> Vec<Finding> {
     let refusal = |error: &VenueError, fallback| error.diagnosis(Asked::ToTrade).unwrap_or(fallback);
     let mut unfit = Vec::new();
     if let Err(error) = until_answered(told, || venue.use_one_way_mode(symbol)).await {

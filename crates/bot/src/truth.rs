@@ -7,11 +7,10 @@
 use std::time::Duration;
 
 use keyhold_domain::{ClientOrderId, Decimal, Fill, OpenOrder, Position, Symbol, Timestamp};
-use keyhold_venues::port::Resolution;
-use keyhold_venues::{TradingVenue as _, VenueError};
+use keyhold_venues::port::{FundingPayment, Resolution};
+use keyhold_venues::{AnyVenue, Dialer, TradingVenue as _, VenueError};
 
 use crate::mind::Question;
-use crate::session::Venue;
 
 /// What is to be found out.
 #[derive(Debug, Clone)]
@@ -33,6 +32,8 @@ pub struct Truth {
     pub never_arrived: Vec<ClientOrderId>,
     /// Fills, known and unknown ones.
     pub fills: Vec<Fill>,
+    /// Funding, known and unknown payments, oldest first; also such as the bot does not have to do with.
+    pub funding: Vec<FundingPayment>,
     /// The position; `None` means flat.
     pub position: Option<Position>,
     /// What rests.
@@ -45,7 +46,7 @@ const MOST_READINGS: u32 = 5;
 const WAIT: Duration = Duration::from_millis(400);
 
 /// Asks. Takes some seconds when an order never arrived.
-pub async fn ask(venue: &Venue, inquiry: &Inquiry) -> Result<Truth, VenueError> {
+pub async fn ask<D: Dialer>(venue: &AnyVenue<D>, inquiry: &Inquiry) -> Result<Truth, VenueError> {
     let mut never_arrived = Vec::new();
     let mut before = None;
     for (id, question) in &inquiry.orders {
@@ -69,8 +70,8 @@ pub async fn ask(venue: &Venue, inquiry: &Inquiry) -> Result<Truth, VenueError> 
 }
 
 /// One pass over the lists. Resting orders first: an order that is filled in between shows up in the fills.
-async fn read(
-    venue: &Venue,
+async fn read<D: Dialer>(
+    venue: &AnyVenue<D>,
     inquiry: &Inquiry,
     never_arrived: &[ClientOrderId],
 ) -> Result<Truth, VenueError> {
@@ -83,6 +84,7 @@ async fn read(
             fills.extend(report.fills);
         }
     }
+    let mut funding = Vec::new();
     if let Some(from) = inquiry.fills_from {
         let more = venue.fills_since(Some(symbol), from).await?;
         for fill in more {
@@ -90,9 +92,14 @@ async fn read(
                 fills.push(fill);
             }
         }
+        // Who holds nothing and waits for nothing pays nothing.
+        if !inquiry.held.is_zero() || !fills.is_empty() {
+            funding = venue.funding_since(Some(symbol), from).await?;
+            funding.sort_by_key(|payment| payment.at);
+        }
     }
     fills.sort_by_key(|fill| fill.at);
-    Ok(Truth { never_arrived: never_arrived.to_vec(), fills, position, open_orders })
+    Ok(Truth { never_arrived: never_arrived.to_vec(), fills, funding, position, open_orders })
 }
 
 /// Whether the venue shows what the bot believes, so that no second look is needed.

@@ -3,16 +3,16 @@
 //! It remembers nothing: reports are kept by the journal's outbox and sent again by the loop after every `Connected`.
 //! The bot trades on whether or not the line is up.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyhold_protocol::frame::{self, Deadline, FrameError, FrameLimit, FrameRules};
 use keyhold_protocol::uplink::{BotMessage, ServerMessage, UPLINK_VERSION};
-use tokio::io::AsyncRead;
-use tokio::net::UnixStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
+
+use crate::outside::Outside;
 
 /// What the line brings.
 #[derive(Debug)]
@@ -88,12 +88,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub const WINDOW: usize = 256;
 
 /// Starts the task that keeps the line. It ends when the loop drops its ends.
-pub fn start(socket: PathBuf, hello: BotMessage) -> Line {
+pub fn start<O: Outside>(outside: O, hello: BotMessage) -> Line {
     let (outgoing, to_server) = mpsc::channel(WINDOW);
     let (from_server, incoming) = mpsc::channel(WINDOW);
     let redial = Arc::new(Notify::new());
     let task =
-        tokio::spawn(keep(socket, hello, Ends { to_server, from_server, redial: Arc::clone(&redial) }));
+        tokio::spawn(keep(outside, hello, Ends { to_server, from_server, redial: Arc::clone(&redial) }));
     Line { outgoing, incoming, redial, task }
 }
 
@@ -104,14 +104,15 @@ struct Ends {
     redial: Arc<Notify>,
 }
 
-async fn keep(socket: PathBuf, hello: BotMessage, ends: Ends) {
+async fn keep<O: Outside>(outside: O, hello: BotMessage, ends: Ends) {
     let Ends { mut to_server, from_server, redial } = ends;
     let mut pause = FIRST_PAUSE;
     loop {
-        match connect(&socket, &hello, &mut to_server, &from_server).await {
+        match connect(&outside, &hello, &mut to_server, &from_server).await {
             Ok(stream) => {
                 pause = FIRST_PAUSE;
                 let ended = tokio::select! {
+                    biased;
                     ended = talk(stream, &mut to_server, &from_server) => ended,
                     () = redial.notified() => LineError::Redialing,
                 };
@@ -134,13 +135,13 @@ async fn keep(socket: PathBuf, hello: BotMessage, ends: Ends) {
     }
 }
 
-async fn connect(
-    socket: &PathBuf,
+async fn connect<O: Outside>(
+    outside: &O,
     hello: &BotMessage,
     to_server: &mut mpsc::Receiver<BotMessage>,
     from_server: &mpsc::Sender<Incoming>,
-) -> Result<UnixStream, LineError> {
-    let mut stream = UnixStream::connect(socket).await.map_err(LineError::Dial)?;
+) -> Result<O::Pipe, LineError> {
+    let mut stream = outside.dial_server().await.map_err(LineError::Dial)?;
     frame::write_message(&mut stream, RULES, 0, hello, CALL_LIMIT).await?;
     let answer =
         frame::read_message::<ServerMessage, _>(&mut stream, RULES, Deadline::Within(CALL_LIMIT)).await?;
@@ -162,11 +163,11 @@ async fn connect(
 }
 
 async fn talk(
-    stream: UnixStream,
+    stream: impl AsyncRead + AsyncWrite,
     to_server: &mut mpsc::Receiver<BotMessage>,
     from_server: &mpsc::Sender<Incoming>,
 ) -> LineError {
-    let (mut reader, mut writer) = stream.into_split();
+    let (mut reader, mut writer) = tokio::io::split(stream);
     let send = async {
         let mut number = 0;
         while let Some(message) = to_server.recv().await {
@@ -178,6 +179,7 @@ async fn talk(
         LineError::Ending
     };
     tokio::select! {
+        biased;
         ended = send => ended,
         ended = receive(&mut reader, from_server) => ended,
     }

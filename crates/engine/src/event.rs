@@ -60,6 +60,13 @@ pub enum Event {
         /// When.
         at: Timestamp,
     },
+    /// Funding of a position that has been closed since: its amount counts for the bot and for no position that is held.
+    FundingLate {
+        /// Positive when received.
+        amount: Money,
+        /// When it was paid.
+        at: Timestamp,
+    },
     /// Candles are missing that could not be had.
     FeedGap {
         /// Open time of the first missing candle.

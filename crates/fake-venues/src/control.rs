@@ -4,17 +4,19 @@
 //!
 //! | name | body | does |
 //! |---|---|---|
-//! | `status` | | replay time, candles played, sockets, pace, last prices, listen keys |
+//! | `status` | | replay time, candles played, sockets, pace, last prices, listen keys, requests over a limit |
 //! | `pause`, `resume` | `{"pace": "10"}` optional | stops the replay; goes on (at a new pace) |
 //! | `step` | `{"candles": 1}` | plays base candles in lockstep: the forming candle's path and close, then the next open |
 //! | `truth` | `{"account": 1}` | positions, open orders, fills, wallets, realized profit of an account |
 //! | `tally` | `{"account": 1}` | the same as numbers only, cheap at any age: fills, open orders, wallets |
 //! | `latency` | | times from a closed candle to the first order after it, since the last call, in nanoseconds |
 //! | `price` | `{"symbol", "price"}` | moves a price, touching everything on the way |
+//! | `hand` | `{"account", "symbol", "side", "quantity"}` | a market order that no program has named: the owner's own, or a venue's mistake |
 //! | `funding` | `{"symbol", "rate"}` | sets the coming funding rate |
 //! | `fills` | `{"depth": "0.1", "slippage_bps": "2"}` | most that fills at once (null: all), slippage |
 //! | `faults` | a [`FaultPlan`] | chances of trouble, per thousand |
 //! | `script` | `{"path", "fate", "times", "status"}` | trouble for the next requests to a path |
+//! | `calm` | | no more chances of trouble, and nothing scripted waits |
 //! | `mute` | `{"topics": ["publicTrade"]}` | public topics that begin so go silent; an empty list ends it |
 //! | `freeze` | | every open socket goes silent and stays open |
 //! | `cut` | | closes every connection |
@@ -34,8 +36,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use keyhold_domain::{Asset, OrderKind, Price, Quantity, Rate, Symbol};
-use keyhold_simulator::exchange::{AccountId, Slippage};
+use keyhold_domain::{Asset, OrderKind, PositionEffect, Price, Quantity, Rate, Side, Symbol};
+use keyhold_simulator::exchange::{AccountId, Input, OrderRequest, Slippage};
 use keyhold_simulator::faults::FaultPlan;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -139,6 +141,13 @@ struct PriceBody {
     price: Price,
 }
 #[derive(Deserialize)]
+struct HandBody {
+    account: u32,
+    symbol: Symbol,
+    side: Side,
+    quantity: Quantity,
+}
+#[derive(Deserialize)]
 struct FundingBody {
     symbol: Symbol,
     rate: Rate,
@@ -214,6 +223,11 @@ fn trouble(state: &mut dyn Protocol, name: &str, body: &Value) -> Result<(), Str
         state.publish(&[moved.map_err(|refusal| refusal.to_string())?]);
         return Ok(());
     }
+    if name == "hand" {
+        state.core_mut().world.apply(&by_hand(&read(body)?)).map_err(|refusal| refusal.to_string())?;
+        state.tell();
+        return Ok(());
+    }
     let state = state.core_mut();
     match name {
         "funding" => {
@@ -230,6 +244,7 @@ fn trouble(state: &mut dyn Protocol, name: &str, body: &Value) -> Result<(), Str
             let fills = keyhold_simulator::exchange::FillRules { depth, ..config.fills };
             state.world.exchange.reconfigure(fills, slippage);
         }
+        "calm" => state.trouble.calm(),
         "faults" => state.trouble.plan = read::<FaultPlan>(body)?,
         "script" => {
             if !state.trouble.script(read::<Scripted>(body)?) {
@@ -248,6 +263,20 @@ fn trouble(state: &mut dyn Protocol, name: &str, body: &Value) -> Result<(), Str
     Ok(())
 }
 
+fn by_hand(body: &HandBody) -> Input {
+    Input::Submit {
+        account: AccountId(body.account),
+        order: OrderRequest {
+            name: None,
+            symbol: body.symbol,
+            side: body.side,
+            kind: OrderKind::Market,
+            quantity: body.quantity,
+            effect: PositionEffect::Increase,
+        },
+    }
+}
+
 fn set_pace(state: &mut Core, shared: &Shared, pace: Pace) {
     state.pace = pace;
     shared.pace_changed.notify_waiters();
@@ -263,6 +292,7 @@ fn status(state: &Core) -> Value {
     json!({
         "time_ms": world.now.ms(), "time": world.now.to_string(), "played": world.played, "ended": world.ended,
         "sockets": state.hub.count(), "pace": format!("{:?}", state.pace), "prices": prices,
+        "too_many": state.too_many,
     })
 }
 

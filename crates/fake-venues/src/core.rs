@@ -29,11 +29,13 @@ pub(crate) struct Core {
     pub(crate) pace: Pace,
     pub(crate) rate_limits: RateLimits,
     windows: BTreeMap<String, Window>,
+    /// Requests that were one too many for their window.
+    pub(crate) too_many: u64,
 }
 
 impl Core {
     pub(crate) fn new(world: World, trouble: Trouble, pace: Pace, rate_limits: RateLimits) -> Self {
-        Self { world, hub: Hub::default(), trouble, pace, rate_limits, windows: BTreeMap::new() }
+        Self { world, hub: Hub::default(), trouble, pace, rate_limits, windows: BTreeMap::new(), too_many: 0 }
     }
 
     /// Counts a request and returns how many are left in the window, or `None` when it is one too many, and when the
@@ -67,7 +69,10 @@ impl Core {
         let reset = window.since.plus_ms(length_ms);
         let left = limit.checked_sub(window.count);
         match self.rate_limits {
-            RateLimits::Enforced => (left, reset),
+            RateLimits::Enforced => {
+                self.too_many += u64::from(left.is_none());
+                (left, reset)
+            }
             RateLimits::Off => (Some(limit), reset),
         }
     }

@@ -38,6 +38,7 @@ pub(crate) async fn play(shared: Arc<Shared>) {
         let changed = shared.pace_changed.notified();
         let Some((wait, parts)) = rhythm(pace, base) else {
             tokio::select! {
+                biased;
                 () = changed => continue,
                 gone = reach.wait_for(|reach| *reach == Reach::Gone) => { drop(gone); return }
             }
@@ -46,6 +47,7 @@ pub(crate) async fn play(shared: Arc<Shared>) {
         tokio::pin!(changed);
         loop {
             tokio::select! {
+                biased;
                 () = &mut changed => break,
                 gone = reach.wait_for(|reach| *reach == Reach::Gone) => { drop(gone); return }
                 _ = beat.tick() => {

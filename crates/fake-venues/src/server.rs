@@ -16,7 +16,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use keyhold_domain::Timestamp;
 use keyhold_simulator::faults::RequestFate;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -133,7 +134,12 @@ async fn accept(listener: &TcpListener, reach: &mut watch::Receiver<Reach>, shar
         tokio::select! {
             _ = reach.changed() => return,
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => { tokio::spawn(serve(stream, peer.ip(), shared.clone())); }
+                Ok((stream, peer)) => {
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "nodelay was not set");
+                    }
+                    tokio::spawn(serve(stream, peer.ip(), shared.clone()));
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -149,25 +155,29 @@ fn cut(shared: &Shared) -> impl Future<Output = ()> + Send + use<> {
     let mut cuts = shared.cuts.subscribe();
     async move {
         tokio::select! {
+            biased;
             _ = reach.wait_for(|reach| *reach != Reach::Up) => {}
             _ = cuts.changed() => {}
         }
     }
 }
 
-async fn serve(stream: TcpStream, peer: IpAddr, shared: Arc<Shared>) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "nodelay was not set");
-    }
+/// Serves one connection to its end, over whatever carries it.
+pub(crate) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: IpAddr,
+    shared: Arc<Shared>,
+) {
     let service = service_fn(|request| handle(request, peer, shared.clone()));
     let connection = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::select! {
+        biased;
+        () = cut(&shared) => {}
         result = connection => if let Err(error) = result {
             tracing::debug!(%error, "a connection ended");
         },
-        () = cut(&shared) => {}
     }
 }
 

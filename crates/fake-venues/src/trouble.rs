@@ -99,6 +99,12 @@ impl Trouble {
         fits
     }
 
+    /// Forgets the scripted faults that still wait, and every chance of trouble.
+    pub(crate) fn calm(&mut self) {
+        self.scripted.clear();
+        self.plan = FaultPlan::default();
+    }
+
     /// The fate of a request to this path and how long its answer takes, in milliseconds.
     pub(crate) fn request(&mut self, path: &str) -> (RequestFate, u32) {
         let delay = self.plan.latency.draw(&mut self.random);

@@ -1,9 +1,10 @@
 //! A running venue and the handle that ends it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use keyhold_domain::Timestamp;
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -47,6 +48,9 @@ impl std::fmt::Debug for FakeVenue {
     }
 }
 
+/// Bytes on their way in one direction of an embedded connection.
+const PIPE: usize = 256 * 1024;
+
 /// Plays the part of the first candle that the wall clock has passed already, so that replay time is real time.
 fn catch_up(world: &mut World, now: Timestamp) {
     const PARTS: u32 = 60;
@@ -62,7 +66,22 @@ fn catch_up(world: &mut World, now: Timestamp) {
 
 impl FakeVenue {
     /// Starts a venue. Needs a running tokio runtime.
-    pub async fn start(mut config: VenueConfig) -> Result<Self, StartError> {
+    pub async fn start(config: VenueConfig) -> Result<Self, StartError> {
+        let (listen, wanted) = (config.listen, config.control.clone());
+        let mut venue = Self::embedded(config)?;
+        let failed = |source| StartError::Listen { address: listen.to_string(), source };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        venue.address = listener.local_addr().map_err(failed)?;
+        if let Some(wanted) = wanted {
+            venue.control = Some(control::start(wanted, venue.shared.clone(), &mut venue.tasks).await?);
+        }
+        venue.tasks.spawn(server::listen(listener, venue.address, venue.shared.clone()));
+        Ok(venue)
+    }
+
+    /// The same without a port and without a control interface: connections are made by [`Self::connect`], so that a venue
+    /// and its client can live in one program, on one clock and without a socket. Must be called within a tokio runtime.
+    pub fn embedded(mut config: VenueConfig) -> Result<Self, StartError> {
         config.exchange.seed = config.seed;
         config.exchange.names = protocol::names_at(config.venue, config.exchange.names);
         let mut world = World::new(&config)?;
@@ -72,18 +91,20 @@ impl FakeVenue {
         let core = Core::new(world, Trouble::new(config.seed), config.pace, config.rate_limits);
         let state = protocol::of(config.venue, core);
         let shared = Shared::new(state, config.accounts, config.clock);
-        let failed = |address: String| move |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(config.listen).await.map_err(failed(config.listen.to_string()))?;
-        let address = listener.local_addr().map_err(failed(config.listen.to_string()))?;
         let mut tasks = JoinSet::new();
-        let control = match config.control {
-            None => None,
-            Some(wanted) => Some(control::start(wanted, shared.clone(), &mut tasks).await?),
-        };
-        tasks.spawn(server::listen(listener, address, shared.clone()));
         tasks.spawn(server::beat(shared.clone()));
         tasks.spawn(replay::play(shared.clone()));
-        Ok(Self { shared, address, control, tasks })
+        Ok(Self { shared, address: config.listen, control: None, tasks })
+    }
+
+    /// A connection from this address, as if dialed. `None` while the venue is down.
+    pub fn connect(&self, peer: IpAddr) -> Option<DuplexStream> {
+        if *self.shared.reach.borrow() != Reach::Up {
+            return None;
+        }
+        let (near, far) = tokio::io::duplex(PIPE);
+        tokio::spawn(server::serve(far, peer, self.shared.clone()));
+        Some(near)
     }
 
     /// Where the venue listens.
@@ -109,6 +130,13 @@ impl FakeVenue {
     /// A control call from inside the program: the same names and bodies as over the control interface.
     pub fn control(&self, name: &str, body: &serde_json::Value) -> Result<serde_json::Value, String> {
         control::act(&self.shared, name, body)
+    }
+
+    /// Shows the next of `parts` prices of the forming candles; the last part closes them and begins the next.
+    pub fn tick(&self, parts: u32) {
+        let mut state = self.shared.lock();
+        let news = state.core_mut().world.tick(parts);
+        state.publish(&news);
     }
 
     /// Plays exactly one base candle of every instrument.

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use keyhold_domain::{Candle, Decimal, Price, Rate, Symbol, Timestamp, VenueOrderId};
+use keyhold_domain::{
+    Candle, ContractType, Decimal, Fill, Instrument, Price, Rate, Symbol, Timestamp, VenueOrderId,
+};
 use keyhold_simulator::exchange::{
     AccountId, Exchange, ExchangeEvent, FillReport, FundingPayment, Input, Liquidation, Order, PositionMode,
     Refusal,
@@ -196,6 +198,7 @@ impl World {
     }
 
     fn record(&mut self, from: usize) {
+        show_bankruptcies(&self.feeds, &mut self.events[from..]);
         for event in &self.events[from..] {
             if let Some(records) = self.records.get_mut(&event.account()) {
                 records.note(event);
@@ -341,6 +344,37 @@ impl World {
     }
 }
 
+/// Decimals of a price that is reckoned and not quoted.
+const RECKONED_DECIMALS: u32 = 8;
+
+/// Venues take a liquidated position over at the price at which its margin is used up (bankruptcy price) and show that
+/// price; what the market pays beyond it goes to or comes from the insurance fund. The exchange inside books the two
+/// separately; here they are made one, so that what an account is told of adds up to its wallet.
+fn show_bankruptcies(feeds: &[Feed], events: &mut [ExchangeEvent]) {
+    for index in 1..events.len() {
+        let ExchangeEvent::Liquidation(account, liquidation) = events[index] else { continue };
+        let ExchangeEvent::Fill(filled, report) = &mut events[index - 1] else { continue };
+        let feed = feeds.iter().find(|feed| feed.instrument.symbol == liquidation.symbol);
+        let (Some(feed), true) = (feed, *filled == account) else { continue };
+        let taken = liquidation.clearance.amount;
+        if let Some(price) = bankruptcy(&feed.instrument, &report.fill, taken) {
+            report.fill.price = price;
+            report.realized -= taken;
+        }
+    }
+}
+
+/// The price at which a fill would have brought less by what the insurance fund has taken.
+fn bankruptcy(instrument: &Instrument, fill: &Fill, taken: Decimal) -> Option<Price> {
+    let per_unit = taken.checked_div(fill.quantity.get() * instrument.multiplier)?;
+    let (price, worse) = (fill.price.get(), -fill.side.opposite().sign() * per_unit);
+    let reckoned = match instrument.contract_type {
+        ContractType::Linear => price + worse,
+        ContractType::Inverse => Decimal::ONE.checked_div(Decimal::ONE / price - worse)?,
+    };
+    Price::new(reckoned.round_dp(RECKONED_DECIMALS)).ok()
+}
+
 /// The price after `share` thousandths of a candle: from the open to the nearer extreme, to the other, to the close,
 /// each leg a third of the time.
 fn waypoint(candle: &Candle, share: Share, tick: Decimal) -> Price {
@@ -370,7 +404,8 @@ fn rest_of(hidden: &Candle, shown: &Candle) -> Candle {
 mod tests {
     use std::sync::Arc;
 
-    use keyhold_domain::Timeframe;
+    use keyhold_domain::{OrderKind, PositionEffect, Side, Timeframe};
+    use keyhold_simulator::exchange::OrderRequest;
 
     use super::*;
     use crate::config::{CandleSource, MarketConfig, Pace, RateLimits, parse_accounts};
@@ -438,6 +473,37 @@ mod tests {
         assert_eq!(parts.exchange.last_price("BTCUSDT".parse().unwrap()).unwrap().to_string(), "50200");
         news.extend(parts.play(Part::Open));
         assert_eq!((news, parts.now), (expected, whole.now));
+    }
+
+    /// What an account is told of a liquidation adds up to what it has cost.
+    #[test]
+    fn a_liquidation_costs_what_is_shown() {
+        let mut world = world(["50000", "50500", "49400", "50200"]);
+        let (account, symbol) = (AccountId(1), "BTCUSDT".parse().unwrap());
+        world.apply(&Input::SetLeverage { account, symbol, leverage: Decimal::from(50) }).unwrap();
+        let order = OrderRequest {
+            name: None,
+            symbol,
+            side: Side::Buy,
+            kind: OrderKind::Market,
+            quantity: "0.1".parse().unwrap(),
+            effect: PositionEffect::Increase,
+        };
+        world.apply(&Input::Submit { account, order }).unwrap();
+        world.move_price(symbol, "45000".parse().unwrap()).unwrap();
+        let records = &world.records[&account];
+        assert_eq!((records.fills.len(), records.liquidations.len()), (2, 1));
+        let told: Decimal = records.fills.iter().map(|report| report.realized - report.fill.fee.amount).sum();
+        let wallet = world.exchange.balances(account).unwrap()[0].wallet;
+        assert_eq!(told, wallet - Decimal::from(10_000));
+        let moved = records.fills[1].fill.price.get() - records.fills[0].fill.price.get();
+        let shown = moved * records.fills[1].fill.quantity.get();
+        assert!((shown - records.fills[1].realized).abs() < Decimal::new(1, 6), "{shown}");
+        assert_eq!(
+            bankruptcy(&world.feeds[0].instrument, &records.fills[0].fill, Decimal::ONE).unwrap().to_string(),
+            "50010",
+            "a purchase that costs one more for a tenth"
+        );
     }
 
     /// A step in the middle plays only what is left: an extreme that was visited is not visited again.

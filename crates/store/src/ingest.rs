@@ -32,7 +32,8 @@ statements! {
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, bot_id, symbol) DO UPDATE SET \
          is_open = excluded.is_open, document = excluded.document, updated_at = excluded.updated_at";
     PUT_TRADE = "INSERT INTO trades (workspace_id, id, bot_id, bot_label, environment, symbol, entered_at, at, document, \
-         settle, net) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (workspace_id, id) DO NOTHING";
+         settle, net) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (workspace_id, id) DO UPDATE SET \
+         document = excluded.document, net = excluded.net WHERE trades.bot_id = excluded.bot_id";
     PUT_EQUITY = "INSERT INTO equity (workspace_id, bot_id, asset, at, environment, wallet, equity) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (workspace_id, bot_id, asset, at) DO UPDATE SET \
          wallet = excluded.wallet, equity = excluded.equity";

@@ -12,7 +12,9 @@ mod tell;
 use std::collections::{BTreeSet, VecDeque};
 
 use keyhold_domain::fill::FillId;
-use keyhold_domain::{BotId, ClientOrderId, NewOrder, OrderKind, Symbol, TimeInForce, Timestamp};
+use keyhold_domain::{
+    BotId, ClientOrderId, Money, NewOrder, OpenOrder, OrderKind, Symbol, TimeInForce, Timestamp,
+};
 use keyhold_engine::action::Action;
 use keyhold_engine::event::Event;
 use keyhold_engine::input::ClosedCandle;
@@ -189,6 +191,28 @@ impl Mind {
         asked.collect()
     }
 
+    /// Orders of which an account's reading and the memory say different things: resting ones that should not, and such as
+    /// should rest and do not. Of an order whose outcome is still to come a reading proves nothing.
+    pub fn disputed(&self, slot: u16, resting: &[OpenOrder]) -> BTreeSet<ClientOrderId> {
+        let (Some(plan), Some(state)) = (self.plan(slot), self.state(slot)) else { return BTreeSet::new() };
+        let names = resting.iter().filter(|order| order.symbol == plan.instrument.symbol);
+        let names = names.filter_map(|order| order.client_id).filter(|id| plan.ids.is_ours(*id));
+        let resting: BTreeSet<ClientOrderId> = names.collect();
+        let (mut should, mut may) = (BTreeSet::new(), BTreeSet::new());
+        for tracked in state.orders().live() {
+            let id = tracked.order.client_id;
+            match tracked.state {
+                OrderState::Working | OrderState::PartlyFilled => should.insert(id),
+                OrderState::InFlight | OrderState::Unknown | OrderState::Waiting => may.insert(id),
+                // Either way somebody still has to say what became of the cancel.
+                OrderState::Canceling if resting.contains(&id) => false,
+                OrderState::Canceling => should.insert(id),
+                OrderState::Filled | OrderState::Canceled | OrderState::Refused => false,
+            };
+        }
+        resting.symmetric_difference(&should).filter(|id| !may.contains(id)).copied().collect()
+    }
+
     /// Orders whose outcome is still to come by itself: whatever does not rest at the venue until something happens.
     pub fn unsettled(&self) -> usize {
         self.count_orders(|tracked| match tracked.order.kind {
@@ -264,8 +288,7 @@ impl Mind {
             }
             Record::Funding { slot, id, amount, at } => {
                 if self.is_new_payment(*id) {
-                    let event = Event::FundingPaid { amount: *amount, at: *at };
-                    self.bot_event(&BotEvent::Instrument { slot: *slot, event }, &mut effects);
+                    self.funding(*slot, *amount, *at, &mut effects);
                 }
             }
             Record::Commanded { id, command } => {
@@ -278,6 +301,26 @@ impl Mind {
         }
         self.direct(entry.at, &mut effects);
         effects
+    }
+
+    /// Books funding for the position that was held when it was due.
+    fn funding(&mut self, slot: u16, amount: Money, at: Timestamp, effects: &mut Effects) {
+        let symbol = self.plan(slot).map(|plan| plan.instrument.symbol);
+        let amended = symbol.and_then(|symbol| self.memory.told.fund_closed(symbol, amount, at));
+        let event = match amended {
+            Some(_) => Event::FundingLate { amount, at },
+            None => Event::FundingPaid { amount, at },
+        };
+        self.bot_event(&BotEvent::Instrument { slot, event }, effects);
+        effects.reports.extend(amended);
+    }
+
+    /// Whether a position of ours was held at an instant, as far as is remembered: the one that is held or the one before.
+    pub fn was_held(&self, slot: u16, at: Timestamp) -> bool {
+        let holding = self.state(slot).and_then(keyhold_engine::State::holding);
+        let symbol = self.plan(slot).map(|plan| plan.instrument.symbol);
+        holding.is_some_and(|held| held.opened_at <= at)
+            || symbol.is_some_and(|symbol| self.memory.told.was_held(symbol, at))
     }
 
     /// Tells the engine what has changed about entries.
@@ -307,8 +350,13 @@ impl Mind {
         self.memory.setup = Some(setup.clone());
     }
 
+    /// Whether a funding payment was booked.
+    pub fn knows_payment(&self, id: FillId) -> bool {
+        self.memory.payments.contains(&id)
+    }
+
     fn is_new_payment(&mut self, id: FillId) -> bool {
-        if self.memory.payments.contains(&id) {
+        if self.knows_payment(id) {
             return false;
         }
         if self.memory.payments.len() >= MOST_PAYMENTS {

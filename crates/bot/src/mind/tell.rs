@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use keyhold_domain::{
-    AccountSnapshot, Candle, ClientOrderId, Decimal, Fill, OrderKind, OrderPurpose, OrderStatus, Price,
-    Quantity, RefusalCode, Side, SignedQuantity, Symbol, Timestamp, VenueOrderId,
+    AccountSnapshot, Candle, ClientOrderId, Decimal, Fill, Money, OrderKind, OrderPurpose, OrderStatus,
+    Price, Quantity, RefusalCode, Side, SignedQuantity, Symbol, Timestamp, VenueOrderId,
 };
 use keyhold_engine::action::{Action, Note};
 use keyhold_engine::decision::{Decision, Done};
@@ -34,6 +34,9 @@ pub(super) struct Told {
     orders: BTreeMap<ClientOrderId, OrderFacts>,
     positions: BTreeMap<Symbol, PositionReport>,
     liquidations: BTreeMap<Symbol, Price>,
+    /// The newest trade of each instrument: its funding may become known after its end.
+    #[serde(default)]
+    closed: BTreeMap<Symbol, TradeReport>,
     /// Fills that were unknown before the event in hand.
     #[serde(skip)]
     fresh: Vec<Fill>,
@@ -131,7 +134,7 @@ impl Told {
             self.orders(own, state, candle.as_ref(), out);
             self.position(own, state, out);
         }
-        Self::trades(plan, actions, out);
+        self.trades(plan, actions, out);
         self.forget(plan, state);
     }
 
@@ -240,14 +243,38 @@ impl Told {
         }
     }
 
-    fn trades(plan: &BotPlan, actions: &[BotAction], out: &mut Vec<Report>) {
+    fn trades(&mut self, plan: &BotPlan, actions: &[BotAction], out: &mut Vec<Report>) {
         for BotAction { action, .. } in actions {
             if let Action::TradeClosed(trade) = action
                 && plan.plans.iter().any(|own| own.instrument.symbol == trade.symbol)
             {
-                out.push(Report::Trade(Box::new(trade_report(trade))));
+                let report = trade_report(trade);
+                self.closed.insert(trade.symbol, report.clone());
+                out.push(Report::Trade(Box::new(report)));
             }
         }
+    }
+
+    /// Whether the position of the newest trade was held at an instant. At the instant of its entry it was not yet: what is
+    /// due then is due before anything is filled.
+    pub(super) fn was_held(&self, symbol: Symbol, at: Timestamp) -> bool {
+        self.closed.get(&symbol).is_some_and(|trade| trade.entered_at < at && at <= trade.exited_at)
+    }
+
+    /// Funding that was due while the position of the newest trade was held: the trade as it is with it, to be told anew.
+    pub(super) fn fund_closed(&mut self, symbol: Symbol, amount: Money, at: Timestamp) -> Option<Report> {
+        if !self.was_held(symbol, at) {
+            return None;
+        }
+        let trade = self.closed.get_mut(&symbol).filter(|trade| trade.settle == amount.asset)?;
+        trade.funding = trade.funding.checked_add(amount.amount)?;
+        trade.net = trade.net.checked_add(amount.amount)?;
+        for (name, value) in [("funding", trade.funding), ("net", trade.net)] {
+            if let Some(told) = trade.record.get_mut(name) {
+                *told = serde_json::Value::String(value.to_string());
+            }
+        }
+        Some(Report::Trade(Box::new(trade.clone())))
     }
 
     /// Drops the oldest facts of orders that have ended.

@@ -1,9 +1,10 @@
 //! The account: its stream, its readings, the key's permissions, the keeper's lease.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{AccountSnapshot, KeyFacts, Money, ReasonCode, Symbol, Timestamp};
+use keyhold_domain::{AccountSnapshot, KeyFacts, Money, OpenOrder, ReasonCode, Symbol, Timestamp};
 use keyhold_engine::BotEvent;
 use keyhold_engine::event::Event;
 use keyhold_protocol::uplink::{Command, CommandOutcome, Report, Severity};
@@ -14,16 +15,16 @@ use tokio::time::Instant;
 
 use super::orders::concerns_key;
 use super::{ACCOUNT_EVERY, AccountView, Bot, Errand, INSPECT_EVERY, News, RunError, Stage};
-use crate::clock::{Clock as _, SystemClock};
 use crate::findings::{self, Weight};
 use crate::mind::record::{Obstacle, Record, Standing};
+use crate::outside::Outside;
 
-/// Before a failed reading of the account is repeated.
+/// Before a reading of the account that failed, or that is to be confirmed, is repeated.
 const READ_AGAIN: Duration = Duration::from_secs(5);
 /// Between two looks at a key that the venue refused.
 const INSPECT_AGAIN: Duration = Duration::from_mins(5);
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// Starts listening to the account. The venue is asked for the truth once the stream stands.
     pub(super) fn follow_account(&mut self) {
         let Some(session) = &self.session else { return };
@@ -50,6 +51,7 @@ impl Bot {
             AccountEvent::Funding(payment) => {
                 self.account_view = AccountView::Stale;
                 let Some(slot) = self.mind.slot_of(payment.symbol) else { return Ok(()) };
+                self.slot(slot).funding.hear(payment.at);
                 let amount = Money::new(-payment.paid.amount, payment.paid.asset);
                 self.record(Record::Funding { slot, id: payment.id, amount, at: payment.at })
             }
@@ -123,6 +125,7 @@ impl Bot {
                 if self.account_view == AccountView::CatchingUp {
                     self.account_view = AccountView::Current;
                 }
+                self.compare_orders(&account.open_orders);
                 // A replay's account is stamped with another clock than its fills.
                 self.record_event(BotEvent::Account(AccountSnapshot { at: asked, ..account }))?;
                 self.subscribe();
@@ -139,6 +142,28 @@ impl Bot {
             }
         }
         Ok(())
+    }
+
+    /// A stream may lose the news of an order's end, and a venue may take a stop away and say nothing. What two readings
+    /// in a row show otherwise than the memory is asked for.
+    fn compare_orders(&mut self, resting: &[OpenOrder]) {
+        let slots: Vec<u16> = self.mind.plans().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            let asks = self.mind.state(slot).is_none_or(keyhold_engine::State::is_reconciling);
+            let settled = !asks && self.slot(slot).lanes.requests() == 0;
+            let disputed = if settled { self.mind.disputed(slot, resting) } else { BTreeSet::new() };
+            let work = self.slot(slot);
+            if disputed.iter().any(|id| work.disputed.contains(id)) {
+                tracing::warn!(slot, ?disputed, "orders are not as remembered; the venue is asked");
+                work.lanes.want_truth();
+                work.disputed.clear();
+                continue;
+            }
+            if !disputed.is_empty() {
+                self.due.account = Instant::now() + READ_AGAIN;
+            }
+            self.slot(slot).disputed = disputed;
+        }
     }
 
     /// Looks at the key's permissions, one look at a time.
@@ -190,7 +215,7 @@ impl Bot {
         self.record(Record::Told(Box::new(Report::KeyFacts(facts.clone()))))?;
         let contract = self.mind.plans().next().map(|(_, plan)| plan.instrument.contract_type);
         let mut found = findings::permissions(facts);
-        found.extend(findings::expiry(facts, SystemClock.now()));
+        found.extend(findings::expiry(facts, self.outside.now()));
         found.extend(contract.and_then(|contract| findings::contract(facts, contract)));
         found.extend(findings::address(facts));
         // An unknown word is reported as dangerous; it alone does not stop a bot that was allowed to start.

@@ -15,11 +15,12 @@ use keyhold_protocol::uplink::{
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Bot, Errand, News, RunError, Stage};
+use super::{Bot, Errand, News, Opened, RunError, Stage};
 use crate::keeper::{Lease, LeaseEnd, LeaseError};
 use crate::market_time::MarketTime;
 use crate::mind::record::{Obstacle, Record, Setup, Standing};
 use crate::mind::{self, Change, Mind};
+use crate::outside::Outside;
 use crate::program::chain;
 use crate::session::{self, Prepared, Session, SessionError, Wanted};
 use crate::signer::KeySigner;
@@ -41,7 +42,7 @@ pub(super) fn market_time(environment: Environment, mind: &Mind) -> MarketTime {
     time
 }
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// A new word of the owner. Older ones than the newest are ignored.
     pub(super) fn assigned(&mut self, assignment: Box<Assignment>) -> Result<(), RunError> {
         if assignment.generation < self.mind.desk().generation {
@@ -145,23 +146,23 @@ impl Bot {
         if self.session.is_none() {
             self.stage = Stage::Connecting;
         }
-        let (keeper, bot) = (self.options.keeper.clone(), self.options.bot);
+        let (outside, bot) = (self.outside.clone(), self.home.bot);
         self.errand(async move {
-            let mut result = session::open(&keeper, bot, &attempt).await;
+            let mut result = session::open(&outside, bot, &attempt).await;
             // A keeper that cannot be dialed has not seen the ticket.
             for _ in 1..DIALS {
                 if !matches!(&result, Err(SessionError::Lease(LeaseError::Dial(_)))) {
                     break;
                 }
                 tokio::time::sleep(BETWEEN_DIALS).await;
-                result = session::open(&keeper, bot, &attempt).await;
+                result = session::open(&outside, bot, &attempt).await;
             }
             News::Opened(result.map(Box::new))
         });
         Ok(())
     }
 
-    pub(super) fn opened(&mut self, result: Result<(Session, Lease), SessionError>) -> Result<(), RunError> {
+    pub(super) fn opened(&mut self, result: Result<Opened<O>, SessionError>) -> Result<(), RunError> {
         self.busy.remove(&Errand::Opening);
         let (session, lease) = match result {
             Ok(opened) => opened,
@@ -175,7 +176,7 @@ impl Bot {
         self.redials = 0;
         self.redial = None;
         self.lease_lost = None;
-        let same = |open: &&Session| (open.key, open.version) == (session.key, session.version);
+        let same = |open: &&Session<O::Dialer>| (open.key, open.version) == (session.key, session.version);
         if let Some(open) = self.session.as_ref().filter(same) {
             // The keeper was away and knows this process again. The credential in use is the same one; the copy just
             // opened is wiped here, and trading does not notice.
@@ -196,7 +197,7 @@ impl Bot {
     }
 
     /// The lease lives beside the errands, which may be ended all at once.
-    fn keep_lease(&mut self, lease: Lease, signer: Weak<KeySigner>) {
+    fn keep_lease(&mut self, lease: Lease<O::Pipe>, signer: Weak<KeySigner>) {
         let (give_back, wanted) = oneshot::channel();
         self.give_back = Some(give_back);
         let (number, bring) = (self.session_number, self.bring.clone());
@@ -233,13 +234,8 @@ impl Bot {
         }
         let Some(session) = &self.session else { return Ok(()) };
         let wanted = Wanted { symbols: account.instruments.clone(), leverage: settings.leverage };
-        let session = Session {
-            venue: session.venue.clone(),
-            signer: session.signer.clone(),
-            key: session.key,
-            version: session.version,
-            environment: session.environment,
-        };
+        let session = session.clone();
+        let outside = self.outside.clone();
         self.busy.insert(Errand::Preparing);
         let bring = self.bring.clone();
         self.errand(async move {
@@ -247,7 +243,7 @@ impl Bot {
                 // Nobody waits for it: a trouble that finds no room is told when it comes again.
                 drop(bring.try_send(News::Trouble(finding)));
             };
-            let prepared = session::prepare(&session, &wanted, &mut tell).await;
+            let prepared = session::prepare(&session, || outside.now(), &wanted, &mut tell).await;
             News::Prepared(generation, Box::new(prepared))
         });
         Ok(())
@@ -304,7 +300,7 @@ impl Bot {
     /// Puts a plan in force, from the next candle on. A plan that cannot go on with the memory waits until flat.
     fn plan(&mut self, setup: Setup, generation: u64) -> Result<(), RunError> {
         self.followed = Some(generation);
-        if let Err(error) = mind::compile(self.options.bot, &setup) {
+        if let Err(error) = mind::compile(self.home.bot, &setup) {
             let text = format!("The bot cannot trade with this template and these settings: {error}.");
             return self.tell_as(Severity::Critical, ReasonCode::NoTemplate, text, None);
         }

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 use super::{Bot, FAREWELL, RunError};
 use crate::mind::desk::Repeat;
 use crate::mind::record::Record;
+use crate::outside::Outside;
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// A command from the server. A repeat is answered and not done again.
     pub(super) fn commanded(&mut self, id: CommandId, command: Command) -> Result<(), RunError> {
         match self.mind.desk().repeat(id) {

@@ -4,8 +4,8 @@ use keyhold_protocol::uplink::{BotMessage, Phase, ServerMessage};
 use tokio::time::Instant;
 
 use super::{AccountView, Bot, HEARTBEAT, RunError, Stage};
-use crate::clock::{Clock as _, SystemClock};
 use crate::mind::record::{Obstacle, Standing};
+use crate::outside::Outside;
 use crate::uplink::Incoming;
 
 /// Reports that wait at most before entries stop.
@@ -13,7 +13,7 @@ const BACKLOG_LIMIT: u64 = 5_000;
 /// Entries go on when no more wait.
 const BACKLOG_RELIEF: u64 = 1_000;
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// What the line brings.
     pub(super) fn heard(&mut self, incoming: Option<Incoming>) -> Result<(), RunError> {
         match incoming {
@@ -98,7 +98,7 @@ impl Bot {
             return;
         }
         let beat = BotMessage::Heartbeat {
-            at: SystemClock.now(),
+            at: self.outside.now(),
             phase,
             progress: progress.clone(),
             in_flight: self.in_flight(),

@@ -15,8 +15,8 @@ use keyhold_venues::port::{CandleRange, MarketSubscription, Series, Ticker};
 use keyhold_venues::{MarketData as _, MarketEvent};
 
 use super::{AccountView, Bot, News, RunError, Stage};
-use crate::clock::{Clock as _, SystemClock};
 use crate::mind::record::Record;
+use crate::outside::Outside;
 
 /// Candles in one line of the journal.
 const CANDLES_PER_LINE: usize = 500;
@@ -25,12 +25,12 @@ const MOST_HELD_BACK: usize = 1_000;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// Loads history for every instrument that has none. `true` when something is being loaded.
     ///
     /// A replay's time is not known before its first news; there, history is loaded just before the first candle.
     pub(super) fn load_all_history(&mut self) -> bool {
-        let Some(now) = self.time.told(SystemClock.now()) else { return false };
+        let Some(now) = self.time.told(self.outside.now()) else { return false };
         let fresh: Vec<(u16, Timestamp)> = self
             .mind
             .plans()
@@ -213,7 +213,7 @@ impl Bot {
     /// Gives a candle to the engine, and before it what else is known of the market.
     fn feed(&mut self, slot: u16, candle: Candle) -> Result<(), RunError> {
         let Some(plan) = self.mind.plan(slot) else { return Ok(()) };
-        let at = self.time.taken_up(candle.close_time(plan.timeframe), SystemClock.now());
+        let at = self.time.taken_up(candle.close_time(plan.timeframe), self.outside.now());
         let flow = self.slots.get(&slot).map(|work| &work.flow);
         if let Some(facts) = flow.and_then(|flow| flow.facts(plan, &candle, at)) {
             let event = Event::Market(Box::new(facts));

@@ -2,22 +2,25 @@
 //!
 //! A start is a recovery ([`recover`]). After that the loop takes one happening at a time: it is journaled, the mind takes it
 //! in, and what follows is sent out. Errands (requests, questions, leases) run as tasks and come back as [`News`]. Parts:
-//! [`line`] talks with the server, [`account`] follows the account, [`market`] the candles, [`orders`] sends requests,
-//! [`assignment`] decides what is traded, [`commands`] does what is asked once.
+//! [`line`] talks with the server, [`account`] follows the account, [`funding`] asks what it costs to hold, [`market`]
+//! follows the candles, [`orders`] sends requests, [`assignment`] decides what is traded, [`commands`] does what is asked once.
 
 mod account;
 mod assignment;
 mod commands;
 mod flow;
+mod funding;
 mod line;
 mod market;
 mod orders;
 mod recover;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
-use keyhold_domain::{CommandId, KeyFacts, ReasonCode, Symbol, Timestamp};
+use keyhold_domain::{BotId, ClientOrderId, CommandId, KeyFacts, ReasonCode, Symbol, Timestamp};
 use keyhold_engine::BotEvent;
 use keyhold_protocol::uplink::{
     Assignment, BotMessage, CommandOutcome, EventReport, Phase, Report, Severity,
@@ -28,7 +31,6 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::clock::{Clock as _, SystemClock};
 use crate::findings::{Finding, Weight};
 use crate::journal::{Cause, Journal, JournalError, Outbox};
 use crate::keeper::Lease;
@@ -37,6 +39,7 @@ use crate::launch::Options;
 use crate::market_time::MarketTime;
 use crate::mind::record::{Answer, Entry, Obstacle, Record, Standing};
 use crate::mind::{Mind, MindError};
+use crate::outside::{Machine, Outside};
 use crate::session::{Prepared, Session, SessionError};
 use crate::truth::Truth;
 use crate::uplink::{Incoming, Line};
@@ -61,11 +64,23 @@ pub enum RunError {
     LineEnded,
 }
 
+/// A bot's name and its folder.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// The bot's id.
+    pub bot: BotId,
+    /// Journal, snapshot and reports.
+    pub folder: PathBuf,
+}
+
+/// An opened key with the lease that allows it.
+type Opened<O> = (Session<<O as Outside>::Dialer>, Lease<<O as Outside>::Pipe>);
+
 /// What an errand brings back.
 #[derive(Debug)]
-enum News {
+enum News<O: Outside> {
     /// The key was opened.
-    Opened(Result<Box<(Session, Lease)>, SessionError>),
+    Opened(Result<Box<Opened<O>>, SessionError>),
     /// Something worth telling while connecting.
     Trouble(Finding),
     /// The venue is ready for the assignment of this generation.
@@ -109,6 +124,9 @@ struct SlotWork {
     held_back: Option<Vec<keyhold_domain::Candle>>,
     flow: flow::Flow,
     failures: u32,
+    funding: funding::FundingWatch,
+    /// Orders that the last reading of the account showed otherwise than the memory.
+    disputed: BTreeSet<ClientOrderId>,
 }
 
 /// When things are due that nobody asks for.
@@ -144,8 +162,9 @@ enum Errand {
     Inspecting,
 }
 
-struct Bot {
-    options: Options,
+struct Bot<O: Outside> {
+    outside: O,
+    home: Home,
     mind: Mind,
     journal: Journal,
     outbox: Outbox,
@@ -154,7 +173,7 @@ struct Bot {
     linked: bool,
     sent_through: u64,
     assignment: Option<Box<Assignment>>,
-    session: Option<Session>,
+    session: Option<Session<O::Dialer>>,
     /// Counts sessions, so that news of an old one is recognized.
     session_number: u64,
     stage: Stage,
@@ -183,8 +202,8 @@ struct Bot {
     busy: BTreeSet<Errand>,
     last_beat: Option<(Phase, bool, Vec<keyhold_protocol::uplink::Progress>)>,
     last_key_code: Option<ReasonCode>,
-    news: mpsc::Receiver<News>,
-    bring: mpsc::Sender<News>,
+    news: mpsc::Receiver<News<O>>,
+    bring: mpsc::Sender<News<O>>,
     errands: JoinSet<()>,
     ending: Option<Instant>,
 }
@@ -211,16 +230,34 @@ pub async fn run(options: Options, hello: BotMessage) -> Result<(), RunError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(RunError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(RunError::Signals)?;
-    let mut bot = Bot::recover(options, hello)?;
+    let told_to_stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let outside = Machine::new(&options);
+    run_in(outside, Home { bot: options.bot, folder: options.folder }, hello, told_to_stop).await
+}
+
+/// The same in any world. Dropping the future is the death of the process: nothing is said and nothing is stored any more.
+pub async fn run_in<O: Outside>(
+    outside: O,
+    home: Home,
+    hello: BotMessage,
+    told_to_stop: impl Future<Output = ()>,
+) -> Result<(), RunError> {
+    let mut told_to_stop = pin!(told_to_stop);
+    let mut bot = Bot::recover(outside, home, hello)?;
     loop {
         tokio::select! {
+            biased;
+            () = &mut told_to_stop => break,
             happening = bot.next() => {
                 if bot.happened(happening)? == Going::End {
                     break;
                 }
             }
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
         }
     }
     bot.end().await
@@ -235,9 +272,9 @@ enum Going {
 
 /// One turn of the loop.
 #[derive(Debug)]
-enum Happening {
+enum Happening<O: Outside> {
     Line(Option<Incoming>),
-    News(Option<News>),
+    News(Option<News<O>>),
     Market(Option<MarketEvent>),
     Account(Option<AccountEvent>),
     Time,
@@ -251,9 +288,9 @@ async fn next_of<T>(stream: &mut Option<EventStream<T>>) -> Option<T> {
     }
 }
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// Waits for the next happening. Nothing is lost when it is dropped while waiting.
-    async fn next(&mut self) -> Happening {
+    async fn next(&mut self) -> Happening<O> {
         let wake = self.next_wake();
         tokio::select! {
             biased;
@@ -265,7 +302,7 @@ impl Bot {
         }
     }
 
-    fn happened(&mut self, happening: Happening) -> Result<Going, RunError> {
+    fn happened(&mut self, happening: Happening<O>) -> Result<Going, RunError> {
         match happening {
             Happening::News(news) => self.errand_ended(news)?,
             Happening::Line(incoming) => self.heard(incoming)?,
@@ -292,7 +329,7 @@ impl Bot {
         self.outbox.backlog() == 0 && self.answers.is_empty()
     }
 
-    fn errand_ended(&mut self, news: Option<News>) -> Result<(), RunError> {
+    fn errand_ended(&mut self, news: Option<News<O>>) -> Result<(), RunError> {
         // The loop keeps a sender, so the channel never ends.
         let Some(news) = news else { return Ok(()) };
         while self.errands.try_join_next().is_some() {}
@@ -315,7 +352,7 @@ impl Bot {
         let event = self.journal.append(&entry)?;
         self.unsaved += 1;
         let effects = self.mind.take(&entry);
-        let told_at = SystemClock.now();
+        let told_at = self.outside.now();
         for (index, report) in (0..).zip(effects.reports) {
             self.outbox.add(Cause { event, index }, told_at, report)?;
         }
@@ -360,7 +397,7 @@ impl Bot {
 
     /// The market's time.
     fn now(&self) -> Timestamp {
-        self.time.now(SystemClock.now(), Instant::now())
+        self.time.now(self.outside.now(), Instant::now())
     }
 
     /// The market has told its time.
@@ -369,7 +406,7 @@ impl Bot {
     }
 
     /// Does something aside and brings back what came of it.
-    fn errand(&mut self, work: impl Future<Output = News> + Send + 'static) {
+    fn errand(&mut self, work: impl Future<Output = News<O>> + Send + 'static) {
         let bring = self.bring.clone();
         self.errands.spawn(async move {
             let news = work.await;
@@ -388,7 +425,7 @@ impl Bot {
         }
         if let Some(at) = self.mind.next_wake() {
             let now = Instant::now();
-            wake = wake.min(now + self.time.until(at, SystemClock.now(), now));
+            wake = wake.min(now + self.time.until(at, self.outside.now(), now));
         }
         wake = wake.min(self.ending.unwrap_or(wake));
         wake = wake.min(self.redial.unwrap_or(wake));
@@ -410,6 +447,9 @@ impl Bot {
         if self.is_connected() && instant >= self.due.account {
             self.due.account = instant + ACCOUNT_EVERY;
             self.read_account();
+        }
+        if self.is_connected() {
+            self.watch_funding();
         }
         if self.is_connected() && instant >= self.due.inspection {
             self.due.inspection = instant + INSPECT_EVERY;

@@ -10,20 +10,22 @@ use keyhold_venues::signer::{CancelOrder, OrderRef};
 use keyhold_venues::{TradingVenue as _, VenueError};
 
 use super::{AccountView, Bot, News, RunError, SlotWork, Stage};
-use crate::clock::{Clock as _, SystemClock};
 use crate::lanes::{Full, Job, Lane};
 use crate::mind::Deed;
 use crate::mind::record::{Answer, Record};
+use crate::outside::Outside;
 use crate::truth::{self, Inquiry, Truth};
 
 /// How far back fills are asked for when nothing is remembered.
 const UNREMEMBERED_MS: i64 = 7 * 86_400_000;
+/// A replay that is no further from our time is taken to be live.
+const NEAR_MS: i64 = 86_400_000;
 /// How far before the newest known candle fills are asked for.
 const OVERLAP_MS: i64 = 3_600_000;
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// Puts a deed on its lane. What finds no room did not leave.
     pub(super) fn queue(&mut self, slot: u16, deed: Deed) -> Result<(), RunError> {
         let work = self.slots.entry(slot).or_default();
@@ -135,12 +137,14 @@ impl Bot {
         });
     }
 
-    /// From when on fills may be unknown. A replay's fills go by its own clock, and its orders are asked for one by one.
-    fn fills_from(&self, newest_candle: Option<Timestamp>) -> Option<Timestamp> {
+    /// From when on fills may be unknown. The fills of a replay of the past go by its own clock, and its orders are asked
+    /// for one by one.
+    pub(super) fn fills_from(&self, newest_candle: Option<Timestamp>) -> Option<Timestamp> {
+        let is_now = |candle: Timestamp| self.outside.now().since_ms(candle).abs() <= NEAR_MS;
         match newest_candle {
-            Some(candle) if self.time.flows() => Some(candle.plus_ms(-OVERLAP_MS)),
+            Some(candle) if self.time.flows() || is_now(candle) => Some(candle.plus_ms(-OVERLAP_MS)),
             Some(_) => None,
-            None => Some(SystemClock.now().plus_ms(-UNREMEMBERED_MS)),
+            None => Some(self.outside.now().plus_ms(-UNREMEMBERED_MS)),
         }
     }
 
@@ -179,6 +183,7 @@ impl Bot {
                 }))?;
             }
         }
+        self.book_funding(slot, &truth.funding)?;
         let event = Event::Reconciled(Reconciliation {
             position: truth.position,
             open_orders: truth.open_orders,
@@ -186,6 +191,7 @@ impl Bot {
             at,
         });
         self.record_event(BotEvent::Instrument { slot, event })?;
+        self.book_funding(slot, &truth.funding)?;
         self.account_view = AccountView::Stale;
         if self.stage == Stage::Reconciling && self.is_reconciled() {
             self.stage = Stage::Subscribing;
@@ -198,12 +204,12 @@ impl Bot {
     }
 }
 
-fn answer(
+fn answer<O: Outside>(
     slot: u16,
     (client_id, request): (ClientOrderId, Request),
     (sent_at, venue_id): (Timestamp, Option<VenueOrderId>),
     error: Option<VenueError>,
-) -> News {
+) -> News<O> {
     let outcome = match &error {
         None => Outcome::Accepted,
         Some(VenueError::Refused { code, .. }) => Outcome::Refused { code: *code },

@@ -8,24 +8,23 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::assignment::market_time;
-use super::{AccountView, Bot, Due, HEARTBEAT, INSPECT_EVERY, NEWS_ROOM, RunError, Stage, TICK};
-use crate::clock::{Clock as _, SystemClock};
+use super::{AccountView, Bot, Due, HEARTBEAT, Home, INSPECT_EVERY, NEWS_ROOM, RunError, Stage, TICK};
 use crate::journal::{Cause, Journal, Outbox};
-use crate::launch::Options;
 use crate::market_time::MarketTime;
 use crate::mind::record::Entry;
 use crate::mind::{Memory, Mind};
+use crate::outside::Outside;
 use crate::uplink;
 
-impl Bot {
+impl<O: Outside> Bot<O> {
     /// Reads the memory back. Orders that the replay wants sent are not sent: what became of the real ones is asked of the
     /// venue. Reports are kept; those that were numbered before keep their numbers.
-    pub(super) fn recover(options: Options, hello: BotMessage) -> Result<Self, RunError> {
-        let (journal, found) = Journal::open::<Memory, Entry>(&options.folder)?;
-        let mut outbox = Outbox::open(&options.folder)?;
+    pub(super) fn recover(outside: O, home: Home, hello: BotMessage) -> Result<Self, RunError> {
+        let (journal, found) = Journal::open::<Memory, Entry>(&home.folder)?;
+        let mut outbox = Outbox::open(&home.folder)?;
         let snapshot = found.snapshot.map(|snapshot| snapshot.record);
-        let mut mind = Mind::restore(options.bot, snapshot)?;
-        let now = SystemClock.now();
+        let mut mind = Mind::restore(home.bot, snapshot)?;
+        let now = outside.now();
         let replayed = found.tail.len();
         for numbered in found.tail {
             let effects = mind.take(&numbered.record);
@@ -37,9 +36,10 @@ impl Bot {
         let time = mind.setup().map_or(MarketTime::Real, |setup| market_time(setup.environment, &mind));
         let (bring, news) = mpsc::channel(NEWS_ROOM);
         let instant = Instant::now();
-        let line = uplink::start(options.uplink.clone(), hello);
+        let line = uplink::start(outside.clone(), hello);
         Ok(Self {
-            options,
+            outside,
+            home,
             mind,
             journal,
             outbox,

@@ -5,7 +5,6 @@
 
 mod judge;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use keyhold_domain::{Decimal, Environment, Exchange, ReasonCode, Symbol};
@@ -14,13 +13,14 @@ use keyhold_protocol::uplink::{
 };
 use keyhold_venues::error::Asked;
 use keyhold_venues::port::{PositionMode, VenueStatus};
-use keyhold_venues::{MarketData as _, TradingVenue as _, VenueError};
+use keyhold_venues::{MarketData as _, TokioDialer, TradingVenue as _, VenueError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use crate::clock::{Clock as _, SystemClock};
 use crate::findings;
 use crate::launch::Options;
+use crate::outside::Machine;
 use crate::session::{self, Session, SessionError};
 use crate::uplink::{self, Incoming, Line};
 use judge::{Failure, step_of};
@@ -47,13 +47,14 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Tests the key of the first assignment and reports.
 pub async fn verify(options: Options, hello: BotMessage) -> Result<(), VerifyError> {
     let until = Instant::now() + LIMIT;
-    let mut line = uplink::start(options.uplink.clone(), hello);
+    let outside = Machine::new(&options);
+    let mut line = uplink::start(outside.clone(), hello);
     let account = match timeout_at(until, assignment(&mut line)).await {
         Ok(account) => account?,
         Err(_) => return Err(VerifyError::NoAssignment),
     };
     let mut test = Test::new(line.outgoing.clone(), account.key.exchange);
-    let opened = timeout_at(until, session::open(&options.keeper, options.bot, &account)).await;
+    let opened = timeout_at(until, session::open(&outside, options.bot, &account)).await;
     let result = match opened {
         Ok(Ok((session, lease))) => {
             let finished = timeout_at(until, test.run(&session, &account, &options)).await;
@@ -179,7 +180,7 @@ impl Test {
         }
     }
 
-    async fn run(&mut self, session: &Session, account: &AccountAssignment, options: &Options) {
+    async fn run(&mut self, session: &Session<TokioDialer>, account: &AccountAssignment, options: &Options) {
         // A failed step ends the test; it has been told already.
         if self.reach(session).await.is_err() || self.key(session, account, options).await.is_err() {
             return;
@@ -189,7 +190,7 @@ impl Test {
     }
 
     /// Steps 1 and 2.
-    async fn reach(&mut self, session: &Session) -> Result<(), Stopped> {
+    async fn reach(&mut self, session: &Session<TokioDialer>) -> Result<(), Stopped> {
         let venue = &session.venue;
         let asked = SystemClock.now();
         let server = match venue.server_time().await {
@@ -226,7 +227,7 @@ impl Test {
     /// Steps 3 to 8.
     async fn key(
         &mut self,
-        session: &Session,
+        session: &Session<TokioDialer>,
         account: &AccountAssignment,
         options: &Options,
     ) -> Result<(), Stopped> {
@@ -274,7 +275,11 @@ impl Test {
     }
 
     /// Steps 9 and 10.
-    async fn account(&mut self, session: &Session, account: &AccountAssignment) -> Result<(), Stopped> {
+    async fn account(
+        &mut self,
+        session: &Session<TokioDialer>,
+        account: &AccountAssignment,
+    ) -> Result<(), Stopped> {
         let venue = &session.venue;
         let facts = self.verdict.facts.as_ref();
         if let Some(found) = facts.and_then(|facts| findings::contract(facts, account.key.contract_type)) {
@@ -342,7 +347,7 @@ const MOST_INSTRUMENTS: usize = 1_200;
 /// Whether the venue's test system knows a live key. The other way round is not asked: nothing that was declared for a
 /// test system or a simulation ever reaches a live host.
 async fn works_elsewhere(
-    session: &Session,
+    session: &Session<TokioDialer>,
     account: &AccountAssignment,
     options: &Options,
 ) -> Option<Environment> {
@@ -350,7 +355,8 @@ async fn works_elsewhere(
         Environment::Live => Environment::Testnet,
         Environment::Testnet | Environment::Simulated => return None,
     };
-    let (site, signer) = (account.endpoints.site, Arc::clone(&session.signer));
-    let venue = session::elsewhere(&account.key, other, site, options.bot, &signer).ok()?;
+    let (site, signer) = (account.endpoints.site, &session.signer);
+    let machine = Machine::new(options);
+    let venue = session::elsewhere(&machine, &account.key, other, site, (options.bot, signer)).ok()?;
     venue.inspect_key().await.is_ok().then_some(other)
 }

@@ -40,3 +40,14 @@ pub(super) fn funded(plan: &Plan, inner: &mut Inner, amount: &Money, out: &mut V
         (None, _) | (_, None) => out.push(Action::Note(Note::Overflow)),
     }
 }
+
+/// Funding of a position that has been closed since.
+pub(super) fn funded_late(plan: &Plan, inner: &mut Inner, amount: &Money, out: &mut Vec<Action>) {
+    if amount.asset != plan.instrument.settle {
+        return;
+    }
+    match inner.realized.checked_add(amount.amount) {
+        Some(total) => inner.realized = total,
+        None => out.push(Action::Note(Note::Overflow)),
+    }
+}

@@ -191,15 +191,25 @@ fn foreign(plan: &Plan, inner: &mut Inner, fill: &Fill, out: &mut Vec<Action>) {
         inner.foreign = keyhold_domain::SignedQuantity::new(inner.foreign.get().saturating_add(signed.get()));
         return;
     }
-    let cause = ExitCause { reason: inner.external, decided: fill.price };
     out.push(Action::Note(Note::Position(match inner.external {
         ReasonCode::Liquidated => ReasonCode::Liquidated,
         _ => ReasonCode::PositionClosedExternally,
     })));
-    if shrink(plan, inner, fill, (cause, None), out).is_none() {
+    if close_by_foreign(plan, inner, fill, out).is_none() {
         out.push(Action::Note(Note::Overflow));
         inner.ask(None);
     }
+}
+
+/// A part of our position was closed by somebody else's fill. `None` on overflow.
+pub(super) fn close_by_foreign(
+    plan: &Plan,
+    inner: &mut Inner,
+    fill: &Fill,
+    out: &mut Vec<Action>,
+) -> Option<()> {
+    let cause = ExitCause { reason: inner.external, decided: fill.price };
+    shrink(plan, inner, fill, (cause, None), out)
 }
 
 /// Takes a quantity off the position at a price at which nobody has told us a fill.

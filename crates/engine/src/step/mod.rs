@@ -34,7 +34,10 @@ pub fn step(plan: &Plan, mut state: State, event: &Event) -> (State, Vec<Action>
 pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec<Action>) {
     let inner = &mut *state.0;
     match event {
-        Event::AccountRefreshed(_) | Event::FundingRate { .. } | Event::FundingPaid { .. } => {}
+        Event::AccountRefreshed(_)
+        | Event::FundingRate { .. }
+        | Event::FundingPaid { .. }
+        | Event::FundingLate { .. } => {}
         _ => inner.scratch.rest = None,
     }
     match event {
@@ -77,6 +80,10 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
         Event::FundingPaid { amount, at } => {
             inner.advance(*at);
             account::funded(plan, inner, amount, out);
+        }
+        Event::FundingLate { amount, at } => {
+            inner.advance(*at);
+            account::funded_late(plan, inner, amount, out);
         }
         Event::FeedGap { from, until } => {
             out.push(Action::Note(Note::FeedGap { from: *from, until: *until }));

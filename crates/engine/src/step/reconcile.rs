@@ -2,7 +2,9 @@
 //!
 //! Positions that are not ours are never touched.
 
-use keyhold_domain::{ClientOrderId, Decimal, OpenOrder, Price, ReasonCode, SignedQuantity};
+use keyhold_domain::{
+    ClientOrderId, Decimal, Fill, Money, OpenOrder, Price, Quantity, ReasonCode, SignedQuantity,
+};
 
 use super::{fills, news};
 use crate::action::{Action, Note};
@@ -10,6 +12,9 @@ use crate::event::Reconciliation;
 use crate::order::{OrderInput, OrderState};
 use crate::plan::Plan;
 use crate::state::{Asking, Inner, Retry};
+
+/// Foreign fills that are not older are remembered after an answer: a stream may still tell of them.
+const LATE_NEWS_MS: i64 = 60_000;
 
 /// The program has started again: the outcome of what was in flight is unknown.
 pub(super) fn restarted(inner: &mut Inner) {
@@ -41,6 +46,18 @@ pub(super) fn reconciled(plan: &Plan, inner: &mut Inner, truth: &Reconciliation,
     orders(plan, inner, truth, out);
     inner.book.trust_fills();
     position(plan, inner, truth, out);
+    for fill in foreign_fills(plan, truth) {
+        if truth.at.since_ms(fill.at) < LATE_NEWS_MS && !inner.book.is_known_fill(fill.fill_id) {
+            inner.book.remember_fill(fill.fill_id);
+        }
+    }
+}
+
+/// Fills in the answer that are of no order of ours.
+fn foreign_fills<'a>(plan: &'a Plan, truth: &'a Reconciliation) -> impl Iterator<Item = &'a Fill> {
+    truth.fills.iter().filter(|fill| {
+        fill.symbol == plan.instrument.symbol && fill.client_id.is_none_or(|id| !plan.ids.is_ours(id))
+    })
 }
 
 fn orders(plan: &Plan, inner: &mut Inner, truth: &Reconciliation, out: &mut Vec<Action>) {
@@ -93,10 +110,7 @@ fn position(plan: &Plan, inner: &mut Inner, truth: &Reconciliation, out: &mut Ve
     };
     if missing > Decimal::ZERO {
         out.push(Action::Note(Note::Position(ReasonCode::PositionClosedExternally)));
-        let price = closing_price(inner, truth);
-        if let Some(price) = price
-            && fills::close_outside(plan, inner, (missing, price), out).is_none()
-        {
+        if close_missing(plan, inner, (truth, missing), out).is_none() {
             out.push(Action::Note(Note::Overflow));
         }
     }
@@ -106,6 +120,51 @@ fn position(plan: &Plan, inner: &mut Inner, truth: &Reconciliation, out: &mut Ve
         let reason = if left.is_zero() { ReasonCode::PositionExternal } else { ReasonCode::PositionMismatch };
         out.push(Action::Note(Note::Position(reason)));
     }
+}
+
+/// Books what was closed outside: by the newest foreign fills that can have done it, and the rest, of which no fill tells,
+/// by the mark. `None` on overflow.
+fn close_missing(
+    plan: &Plan,
+    inner: &mut Inner,
+    (truth, missing): (&Reconciliation, Decimal),
+    out: &mut Vec<Action>,
+) -> Option<()> {
+    let mut left = missing;
+    let mut parts = Vec::new();
+    if let Some(holding) = &inner.holding {
+        let closes = |fill: &&Fill| {
+            fill.side != holding.side()
+                && fill.at >= holding.opened_at
+                && !inner.book.is_known_fill(fill.fill_id)
+        };
+        let mut closing: Vec<Fill> = foreign_fills(plan, truth).filter(closes).copied().collect();
+        closing.sort_by_key(|fill| fill.at);
+        for fill in closing.iter().rev() {
+            let Ok(part) = Quantity::new(left.min(fill.quantity.get())) else { break };
+            left = left.checked_sub(part.get())?;
+            parts.push(part_of(fill, part)?);
+        }
+    }
+    for fill in parts.iter().rev() {
+        inner.book.remember_fill(fill.fill_id);
+        fills::close_by_foreign(plan, inner, fill, out)?;
+    }
+    if left > Decimal::ZERO
+        && let Some(price) = closing_price(inner, truth)
+    {
+        fills::close_outside(plan, inner, (left, price), out)?;
+    }
+    Some(())
+}
+
+/// A part of a fill with its share of the fee. `None` on overflow.
+fn part_of(fill: &Fill, part: Quantity) -> Option<Fill> {
+    if part == fill.quantity {
+        return Some(*fill);
+    }
+    let share = fill.fee.amount.checked_mul(part.get())?.checked_div(fill.quantity.get())?;
+    Some(Fill { quantity: part, fee: Money::new(share, fill.fee.asset), ..*fill })
 }
 
 /// Nobody tells at which price it was closed: the mark, else the last close, else the entry.

@@ -198,8 +198,18 @@ impl Rig {
         position: Option<keyhold_domain::Position>,
         open_orders: Vec<keyhold_domain::OpenOrder>,
     ) -> Vec<Action> {
+        self.reconciled_by(position, open_orders, Vec::new())
+    }
+
+    /// With fills that nobody has told of.
+    pub(crate) fn reconciled_by(
+        &mut self,
+        position: Option<keyhold_domain::Position>,
+        open_orders: Vec<keyhold_domain::OpenOrder>,
+        fills: Vec<Fill>,
+    ) -> Vec<Action> {
         let at = self.second();
-        self.take(&Event::Reconciled(Reconciliation { position, open_orders, fills: Vec::new(), at }))
+        self.take(&Event::Reconciled(Reconciliation { position, open_orders, fills, at }))
     }
 
     /// The newest living order with a purpose.

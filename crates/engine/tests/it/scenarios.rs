@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use keyhold_domain::{
-    ClientOrderId, Decimal, NewOrder, OpenOrder, OrderKind, OrderPurpose, OrderStatus, OrderUpdate, Position,
-    ShortText, SignedQuantity,
+    ClientOrderId, Decimal, Fill, NewOrder, OpenOrder, OrderKind, OrderPurpose, OrderStatus, OrderUpdate,
+    Position, ShortText, SignedQuantity,
 };
 use keyhold_engine::action::{Action, Note};
 use keyhold_engine::event::{AtStop, Directive, Event, Outcome, Request};
@@ -25,7 +25,7 @@ enum Answers {
 struct Play {
     rig: Rig,
     answers: Answers,
-    last_fill: Option<keyhold_domain::Fill>,
+    last_fill: Option<Fill>,
 }
 
 #[test]
@@ -164,9 +164,15 @@ impl Play {
         }))
     }
 
-    /// `reconcile <size> [with <purpose> ...]`: the venue's position, and which of our orders rest there.
+    /// `reconcile <size> [by <side> <quantity> @ <price>] [with <purpose> ...]`: the venue's position, a fill of somebody
+    /// else while our stop rests, and which of our orders rest there.
     fn reconcile(&mut self, rest: &[&str]) -> Vec<Action> {
         let size = d(rest[0]);
+        let (fills, rest) = match rest {
+            [_, "by", side, amount, "@", at, rest @ ..] => (vec![self.foreign(side, amount, at)], rest),
+            [_, rest @ ..] => (Vec::new(), rest),
+            [] => panic!("a size is missing"),
+        };
         let symbol = self.rig.plan.instrument.symbol;
         let position = (!size.is_zero()).then(|| Position {
             symbol,
@@ -178,8 +184,15 @@ impl Play {
             unrealized: None,
             margin_mode: None,
         });
-        let resting = rest.iter().skip(2).map(|word| open_order(&self.rig.order(purpose(word)))).collect();
-        self.rig.reconciled(position, resting)
+        let resting = rest.iter().skip(1).map(|word| open_order(&self.rig.order(purpose(word)))).collect();
+        self.rig.reconciled_by(position, resting, fills)
+    }
+
+    fn foreign(&mut self, side: &str, amount: &str, at: &str) -> Fill {
+        let order = NewOrder { side: side.parse().unwrap(), ..self.rig.order(OrderPurpose::ProtectiveStop) };
+        let fill = Fill { client_id: None, ..self.rig.make_fill(&order, amount, at) };
+        self.last_fill = Some(fill);
+        fill
     }
 
     /// What the actions say; orders and cancels are answered when the file wants it, and what follows is said as well.

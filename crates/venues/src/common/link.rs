@@ -172,19 +172,21 @@ impl<D: Dialer> Link<D> {
         }
         loop {
             tokio::select! {
-                incoming = self.socket.next() => {
-                    let incoming = incoming?;
-                    self.heard = Instant::now();
-                    if let Incoming::Text(text) = incoming {
-                        return Ok(Tick::News(text));
-                    }
-                }
+                // Pings first: they are rare, and a busy stream must not put them off.
+                biased;
                 _ = self.pings.tick() => {
                     match self.ping {
                         Ping::Text(text) => self.socket.send(text.to_owned()).await?,
                         Ping::Frame => self.socket.ping().await?,
                     }
                     return Ok(Tick::Quiet);
+                }
+                incoming = self.socket.next() => {
+                    let incoming = incoming?;
+                    self.heard = Instant::now();
+                    if let Incoming::Text(text) = incoming {
+                        return Ok(Tick::News(text));
+                    }
                 }
                 () = tokio::time::sleep_until(self.heard + self.silence_limit) => return Err(SocketBroken),
             }
@@ -246,6 +248,7 @@ impl<D: Dialer> Links<D> {
             return Ok((LinkNo::First, self.first.next().await?));
         };
         tokio::select! {
+            biased;
             tick = self.first.next() => Ok((LinkNo::First, tick?)),
             tick = second.next() => Ok((LinkNo::Second, tick?)),
         }
