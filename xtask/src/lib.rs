@@ -5,6 +5,7 @@
 pub mod api;
 pub mod bench;
 pub mod demo;
+pub mod dist;
 pub mod docs;
 pub mod fuzz;
 pub mod paths;

@@ -33,6 +33,8 @@ enum Command {
     Storm(xtask::storm::Options),
     /// Start server, keeper and a fake exchange, and print one address.
     Demo(xtask::demo::Options),
+    /// Build the programs as they are distributed, arranged by what a training run counts.
+    Dist,
     /// Measure and print the figures of the README.
     Bench(xtask::bench::Options),
 }
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => xtask::fuzz::run(&options),
         Command::Storm(options) => xtask::storm::run(&options),
         Command::Demo(options) => xtask::demo::run(&options),
+        Command::Dist => xtask::dist::run(),
         Command::Bench(options) => xtask::bench::run(&options),
     };
     match done {

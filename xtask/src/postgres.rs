@@ -22,12 +22,26 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 /// PostgreSQL refuses to run as root; Debian's package makes this user.
 const USER: &str = "postgres";
 
+/// A folder that nobody has: one that was killed leaves its own, and in a container the next has the same number.
+fn fresh_folder() -> Result<PathBuf, TaskError> {
+    const MOST: u32 = 1_000;
+    let named = |number| format!("keyhold-postgres-{}-{number}", std::process::id());
+    for number in 0..MOST {
+        let folder = std::env::temp_dir().join(named(number));
+        match fs::create_dir(&folder) {
+            Ok(()) => return Ok(folder),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(TaskError::file(&folder, error)),
+        }
+    }
+    Err(TaskError::Failed(format!("{MOST} folders like {} are left over: delete them", named(0))))
+}
+
 impl Postgres {
     /// Makes a cluster and starts it.
     pub fn start() -> Result<Self, TaskError> {
         let programs = programs()?;
-        let folder = std::env::temp_dir().join(format!("keyhold-postgres-{}", std::process::id()));
-        fs::create_dir_all(&folder).map_err(|error| TaskError::file(&folder, error))?;
+        let folder = fresh_folder()?;
         own(&folder)?;
         let data = folder.join("data");
         let made = as_user(&programs.join("initdb"))

@@ -69,27 +69,52 @@ impl Contract {
     }
 
     /// Profit in the settlement asset of holding `size` from `entry` to `exit`. `None` on overflow.
+    #[inline]
     pub fn profit(self, entry: Price, exit: Price, size: SignedQuantity) -> Option<Decimal> {
         match self {
             Self::Linear { multiplier } => {
-                exact::linear_profit(size.get(), multiplier, entry.get(), exit.get()).or_else(|| {
-                    let move_ = exit.get().checked_sub(entry.get())?;
-                    size.get().checked_mul(multiplier)?.checked_mul(move_)
-                })
+                match exact::linear_profit(size.get(), multiplier, entry.get(), exit.get()) {
+                    Some(profit) => Some(profit),
+                    None => self.long_profit(entry, exit, size),
+                }
             }
-            Self::Inverse { multiplier } => {
-                // q·m·(x − e)/(e·x): one division, so nothing is lost where 1/e and 1/x would both be rounded.
-                let move_ = exit.get().checked_sub(entry.get())?;
-                let worth = size.get().checked_mul(multiplier)?.checked_mul(move_)?;
-                worth.checked_div(entry.get().checked_mul(exit.get())?)
-            }
+            Self::Inverse { .. } => self.long_profit(entry, exit, size),
         }
+    }
+
+    /// The same in decimals, out of line.
+    #[inline(never)]
+    fn long_profit(self, entry: Price, exit: Price, size: SignedQuantity) -> Option<Decimal> {
+        let move_ = exit.get().checked_sub(entry.get())?;
+        let worth = size.get().checked_mul(self.multiplier())?.checked_mul(move_)?;
+        match self {
+            Self::Linear { .. } => Some(worth),
+            // q·m·(x − e)/(e·x): one division, so nothing is lost where 1/e and 1/x would both be rounded.
+            Self::Inverse { .. } => worth.checked_div(entry.get().checked_mul(exit.get())?),
+        }
+    }
+
+    /// [`Self::profit`], or `otherwise` on overflow: for what is asked on every candle.
+    #[allow(clippy::inline_always, reason = "see `exact::saturating_add`")]
+    #[inline(always)]
+    pub fn profit_or(
+        self,
+        (entry, exit): (Price, Price),
+        size: SignedQuantity,
+        otherwise: Decimal,
+    ) -> Decimal {
+        if let Self::Linear { multiplier } = self
+            && let Some(profit) = exact::linear_profit(size.get(), multiplier, entry.get(), exit.get())
+        {
+            return profit;
+        }
+        self.long_profit(entry, exit, size).unwrap_or(otherwise)
     }
 
     /// Value of `quantity` at `price` in the settlement asset, without sign. `None` on overflow.
     pub fn value(self, price: Price, quantity: Quantity) -> Option<Decimal> {
         match self {
-            Self::Linear { multiplier } => quantity.get().checked_mul(multiplier)?.checked_mul(price.get()),
+            Self::Linear { .. } => self.quote_value(price, quantity),
             Self::Inverse { multiplier } => quantity.get().checked_mul(multiplier)?.checked_div(price.get()),
         }
     }
@@ -97,7 +122,10 @@ impl Contract {
     /// Value of `quantity` at `price` in quote currency (USD-like), without sign. `None` on overflow.
     pub fn quote_value(self, price: Price, quantity: Quantity) -> Option<Decimal> {
         match self {
-            Self::Linear { multiplier } => quantity.get().checked_mul(multiplier)?.checked_mul(price.get()),
+            Self::Linear { multiplier } => match exact::product(quantity.get(), multiplier, price.get()) {
+                Some(value) => Some(value),
+                None => quantity.get().checked_mul(multiplier)?.checked_mul(price.get()),
+            },
             Self::Inverse { multiplier } => quantity.get().checked_mul(multiplier),
         }
     }

@@ -88,24 +88,37 @@ fn compare_scales(a: Decimal, b: Decimal) -> Ordering {
 }
 
 /// Adds as decimals do, with the same scale. `None` on overflow.
-#[inline]
+#[allow(clippy::inline_always, reason = "see `saturating_add`")]
+#[inline(always)]
 pub fn add(a: Decimal, b: Decimal) -> Option<Decimal> {
+    let sum = saturating_add(a, b);
+    // Only sums of the most digits can be what saturation gives.
+    if sum.unpack().hi == u32::MAX { a.checked_add(b) } else { Some(sum) }
+}
+
+/// Adds as [`Decimal::saturating_add`] does.
+#[allow(
+    clippy::inline_always,
+    reason = "a sum that a call gives back comes through memory, written in pieces and read at once: processors wait for that"
+)]
+#[inline(always)]
+pub fn saturating_add(a: Decimal, b: Decimal) -> Decimal {
     if a.is_zero() {
-        return Some(b);
+        return b;
     }
     if b.is_zero() {
-        return Some(a);
+        return a;
     }
     match add_short(a, b) {
-        Some(sum) => Some(sum),
-        None => add_long(a, b),
+        Some(sum) => sum,
+        None => saturating_add_long(a, b),
     }
 }
 
 /// Out of line, so that the short way stays short where it is used.
 #[inline(never)]
-fn add_long(a: Decimal, b: Decimal) -> Option<Decimal> {
-    a.checked_add(b)
+fn saturating_add_long(a: Decimal, b: Decimal) -> Decimal {
+    a.saturating_add(b)
 }
 
 /// The sum when everything on the way to it fits 63 bits. Numbers that are widened keep their value, so the scale is the
@@ -119,12 +132,36 @@ fn add_short(a: Decimal, b: Decimal) -> Option<Decimal> {
         Ordering::Less => left.checked_mul(power(down - up)?)?.checked_add(right)?,
         Ordering::Greater => right.checked_mul(power(up - down)?)?.checked_add(left)?,
     };
-    let size = sum.unsigned_abs();
+    Some(from_small(sum, up.max(down)))
+}
+
+/// The number of a mantissa and a scale of up to 28.
+#[inline]
+fn from_small(mantissa: i64, scale: u32) -> Decimal {
+    let size = mantissa.unsigned_abs();
     let word = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-    Some(Decimal::from_parts(word(size), word(size >> 32), 0, sum < 0, up.max(down)))
+    Decimal::from_parts(word(size), word(size >> 32), 0, mantissa < 0, scale)
+}
+
+/// `a * b`, the short way for short numbers; panics where that does, so it is for what is bounded before.
+#[inline(never)]
+pub fn multiply(a: Decimal, b: Decimal) -> Decimal {
+    match product(a, b, Decimal::ONE) {
+        Some(product) => product,
+        None => a * b,
+    }
+}
+
+/// `a · b · c`, none of which is zero, with the scale that decimals give.
+#[inline]
+pub(crate) fn product(a: Decimal, b: Decimal, c: Decimal) -> Option<Decimal> {
+    let scale = a.scale() + b.scale() + c.scale();
+    let mantissa = small(a)?.checked_mul(small(b)?)?.checked_mul(small(c)?)?;
+    (scale <= Decimal::MAX_SCALE && mantissa != 0).then(|| from_small(mantissa, scale))
 }
 
 /// `size · multiplier · (exit − entry)`.
+#[inline]
 pub(crate) fn linear_profit(
     size: Decimal,
     multiplier: Decimal,
@@ -142,7 +179,8 @@ pub(crate) fn linear_profit(
     let worth = small(size)?.checked_mul(small(multiplier)?)?;
     let scale = size.scale() + multiplier.scale() + scale;
     match worth.checked_mul(move_) {
-        Some(profit) => Decimal::try_new(profit, scale).ok(),
+        Some(profit) if scale <= Decimal::MAX_SCALE => Some(from_small(profit, scale)),
+        Some(_) => None,
         None => Decimal::try_from_i128_with_scale(i128::from(worth) * i128::from(move_), scale).ok(),
     }
 }
@@ -240,7 +278,7 @@ pub(crate) fn quotient(part: Decimal, whole: Decimal, places: u32) -> Option<Dec
 }
 
 /// A number without trailing zeros.
-fn shortest(mut mantissa: i128, mut scale: u32) -> Option<Decimal> {
+fn shortest(mantissa: i128, mut scale: u32) -> Option<Decimal> {
     if let Ok(mut short) = i64::try_from(mantissa) {
         if short == 0 {
             return Some(Decimal::ZERO);
@@ -249,8 +287,7 @@ fn shortest(mut mantissa: i128, mut scale: u32) -> Option<Decimal> {
             short /= 10;
             scale -= 1;
         }
-        mantissa = i128::from(short);
-        return Decimal::try_from_i128_with_scale(mantissa, scale).ok();
+        return (scale <= Decimal::MAX_SCALE).then(|| from_small(short, scale));
     }
     Decimal::try_from_i128_with_scale(mantissa, scale).ok().map(|number| number.normalize())
 }
@@ -310,6 +347,7 @@ mod tests {
             for b in &numbers {
                 let (fast, plain) = (add(*a, *b), a.checked_add(*b));
                 assert_eq!(fast, plain, "{a} {b}");
+                assert_eq!(saturating_add(*a, *b), a.saturating_add(*b), "{a} {b}");
                 let shown =
                     |sum: Option<Decimal>| sum.filter(|sum| !sum.is_zero()).map(|sum| sum.to_string());
                 // Decimals that need more than 96 bits on the way round; those that fit keep the larger scale.
@@ -318,6 +356,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Equal in value and in scale, which a text would show.
+    #[test]
+    fn products_are_those_of_decimals() {
+        let numbers = ["0", "1", "0.1", "0.30", "-7.25", "30000.01", "1234567.12345678", "0.000000000001"];
+        let numbers: Vec<Decimal> =
+            numbers.into_iter().chain(["79228162514264337593543950335"]).map(d).collect();
+        let mut compared = 0;
+        for a in &numbers {
+            for b in &numbers {
+                for c in &numbers {
+                    let Some(fast) = product(*a, *b, *c) else { continue };
+                    let exact = a.checked_mul(*b).and_then(|ab| ab.checked_mul(*c)).unwrap();
+                    assert_eq!(fast.to_string(), exact.to_string(), "{a} {b} {c}");
+                    compared += 1;
+                }
+                if let Some(exact) = a.checked_mul(*b) {
+                    assert_eq!(multiply(*a, *b).to_string(), exact.to_string(), "{a} {b}");
+                }
+            }
+        }
+        assert!(compared > 200, "{compared}");
     }
 
     #[test]

@@ -195,10 +195,12 @@ impl SignedQuantity {
 
     /// The side that opened it; `None` when flat.
     pub fn side(self) -> Option<crate::Side> {
-        match self.0.cmp(&Decimal::ZERO) {
-            Ordering::Greater => Some(crate::Side::Buy),
-            Ordering::Less => Some(crate::Side::Sell),
-            Ordering::Equal => None,
+        if exact::is_positive(self.0) {
+            Some(crate::Side::Buy)
+        } else if exact::is_negative(self.0) {
+            Some(crate::Side::Sell)
+        } else {
+            None
         }
     }
 

@@ -394,10 +394,9 @@ impl BotState {
 impl crate::state::Inner {
     /// Values the position at a price.
     pub(crate) fn value_at(&mut self, plan: &Plan, price: Price) {
-        self.unrealized = self
-            .holding
-            .as_ref()
-            .map_or(Some(Decimal::ZERO), |holding| holding.unrealized(&plan.instrument, price))
-            .unwrap_or(self.unrealized);
+        self.unrealized = match &self.holding {
+            Some(holding) => holding.unrealized_or(&plan.instrument, price, self.unrealized),
+            None => Decimal::ZERO,
+        };
     }
 }

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use keyhold_domain::exact::{add, compare};
+use keyhold_domain::exact::{add, compare, saturating_add};
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
 use keyhold_domain::{Asset, Decimal, ReasonCode, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -160,20 +160,23 @@ impl Ledger {
     /// Takes in the results of all instruments as they are now and begins a new day or week when it is time.
     pub fn mark(&mut self, now: Timestamp, results: &(impl Iterator<Item = Earned> + Clone)) {
         for book in &mut self.books {
-            let mut mark = Mark { base: book.base, ..Mark::default() };
             let mut own = results.clone().filter(|result| result.asset == book.asset);
+            // Most bots trade one instrument: its numbers are added up in place of zeros, and number by number, because a
+            // copy of several would have to wait for them.
+            let (mut realized, mut total) = (Decimal::ZERO, Decimal::ZERO);
             if let Some(first) = own.next() {
-                mark.realized = first.realized;
-                mark.total = add(first.realized, first.unrealized)
-                    .unwrap_or_else(|| first.realized.saturating_add(first.unrealized));
+                realized = first.realized;
+                total = saturating_add(first.realized, first.unrealized);
             }
             for result in own {
-                mark.realized = mark.realized.saturating_add(result.realized);
-                mark.total = mark.total.saturating_add(result.realized).saturating_add(result.unrealized);
+                realized = realized.saturating_add(result.realized);
+                total = total.saturating_add(result.realized).saturating_add(result.unrealized);
             }
-            book.now = mark;
-            if compare(mark.total, book.peak) == Ordering::Greater {
-                book.peak = mark.total;
+            book.now.base = book.base;
+            book.now.realized = realized;
+            book.now.total = total;
+            if compare(book.now.total, book.peak) == Ordering::Greater {
+                book.peak = book.now.total;
             }
         }
         self.pass(now);

@@ -109,7 +109,8 @@ impl Holding {
     pub fn open(instrument: &Instrument, fill: &Fill, intent: EntryIntent, trade: TradeId) -> Option<Self> {
         let mut entered = Average { quantity: Decimal::ZERO, price: fill.price };
         entered.add(instrument, fill.price, fill.quantity)?;
-        let mut holding = Self {
+        // Made where it is returned: it is large, and copying it costs more than making it.
+        let mut holding = Some(Self {
             size: SignedQuantity::of(fill.side, fill.quantity),
             entry: fill.price,
             opened_at: fill.at,
@@ -127,9 +128,9 @@ impl Holding {
             other_fees: Vec::new(),
             funding: Decimal::ZERO,
             slippage_out: Decimal::ZERO,
-        };
-        holding.charge(instrument, fill.fee)?;
-        Some(holding)
+        });
+        holding.as_mut()?.charge(instrument, fill.fee)?;
+        holding
     }
 
     /// The side that opened it.
@@ -218,8 +219,14 @@ impl Holding {
         instrument.contract().profit(self.entry, price, self.size)
     }
 
-    /// The record of the round trip, once flat. `side` is the side that opened it.
-    pub fn into_trade(self, ids: &Ids, instrument: &Instrument, end: TradeEnd) -> Option<Trade> {
+    /// The same, or `otherwise` on overflow.
+    pub fn unrealized_or(&self, instrument: &Instrument, price: Price, otherwise: Decimal) -> Decimal {
+        instrument.contract().profit_or((self.entry, price), self.size, otherwise)
+    }
+
+    /// The record of the round trip, once flat, with the decision that led to it, which the position gives away. `side` is
+    /// the side that opened it.
+    pub fn take_trade(&mut self, ids: &Ids, instrument: &Instrument, end: TradeEnd) -> Option<Trade> {
         let side = end.side;
         let entry = self.entered.price.get();
         let percent = |move_: Decimal| -> Option<Decimal> {
@@ -254,7 +261,7 @@ impl Holding {
             asset: instrument.settle,
             gross: self.gross,
             fees: self.fees,
-            other_fees: self.other_fees,
+            other_fees: std::mem::take(&mut self.other_fees),
             funding: self.funding,
             net,
             exit_reason: end.reason,
@@ -267,7 +274,7 @@ impl Holding {
             slippage_out_bps: out.round_dp(4),
             template: ids.template,
             template_version: ids.template_version,
-            entry_decision: self.intent.decision,
+            entry_decision: self.intent.decision.take(),
         })
     }
 }

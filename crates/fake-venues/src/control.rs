@@ -4,7 +4,7 @@
 //!
 //! | name | body | does |
 //! |---|---|---|
-//! | `status` | | replay time, candles played, sockets, pace, last prices, requests over a limit |
+//! | `status` | | replay time, candles played, sockets, pace, last prices, requests over a limit, listen keys |
 //! | `pause`, `resume` | `{"pace": "10"}` optional | stops the replay; goes on (at a new pace) |
 //! | `step` | `{"candles": 1}` | plays base candles in lockstep: the forming candle's path and close, then the next open |
 //! | `truth` | `{"account": 1}` | positions, open orders, fills, wallets, realized profit of an account |
@@ -23,6 +23,7 @@
 //! | `maintenance` | `{"on": true}` | answers as the venue does in maintenance |
 //! | `clock` | `{"skew_ms": 3000}` | moves the venue's wall clock |
 //! | `peer` | `{"address": "198.51.100.7"}` | the address every client is taken to have (null: its own) |
+//! | `expire` | | ends all listen keys, where a venue has such |
 //! | `imbalance` | | money that appeared or vanished, per asset: always zero |
 
 use std::net::IpAddr;
@@ -176,7 +177,11 @@ pub(crate) fn act(shared: &Shared, name: &str, body: &Value) -> Result<Value, St
     }
     let mut state = shared.lock();
     match name {
-        "status" => return Ok(status(state.core())),
+        "status" => {
+            let mut status = status(state.core());
+            status["listen_keys"] = json!(state.listen_keys());
+            return Ok(status);
+        }
         "truth" => return truth(&**state, read(body)?),
         "tally" => return tally(state.core(), read(body)?),
         "imbalance" => return Ok(imbalance(state.core())),
@@ -197,6 +202,7 @@ pub(crate) fn act(shared: &Shared, name: &str, body: &Value) -> Result<Value, St
         "down" => drop(shared.reach.send_replace(Reach::Down)),
         "up" => drop(shared.reach.send_replace(Reach::Up)),
         "freeze" => state.core_mut().hub.freeze(),
+        "expire" => state.expire_listen_keys(),
         _ => trouble(&mut **state, name, body)?,
     }
     Ok(json!({ "ok": true }))

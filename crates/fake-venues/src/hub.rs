@@ -120,6 +120,13 @@ impl Hub {
         });
     }
 
+    /// An account's sockets hear nothing more of a topic.
+    pub(crate) fn hush(&mut self, account: AccountId, topic: &str) {
+        for socket in self.sockets.values_mut().filter(|socket| socket.account == Some(account)) {
+            socket.topics.remove(topic);
+        }
+    }
+
     /// Sends to every socket for which the test holds.
     pub(crate) fn send_where(
         &mut self,

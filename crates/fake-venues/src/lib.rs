@@ -14,6 +14,7 @@
 
 mod binance;
 mod bitmex;
+mod book;
 mod bybit;
 pub mod clock;
 pub mod config;

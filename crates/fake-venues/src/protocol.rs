@@ -4,10 +4,11 @@
 //! translates between them: requests and frames in, answers and news out. One protocol serves linear and inverse
 //! instruments at once. Model: `bybit`.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use keyhold_domain::{Exchange, Symbol, Timestamp, VenueOrderId};
-use keyhold_simulator::exchange::{AccountId, ExchangeEvent};
+use keyhold_simulator::exchange::{AccountId, ExchangeEvent, NameRule};
 
 use crate::config::AccountConfig;
 use crate::core::Core;
@@ -131,6 +132,14 @@ pub(crate) trait Protocol: Send {
     /// and before every request.
     fn beat(&mut self, _wall: Timestamp) {}
 
+    /// The listen keys of private streams and until when they live, where a venue has such keys.
+    fn listen_keys(&self) -> BTreeMap<String, Timestamp> {
+        BTreeMap::new()
+    }
+
+    /// Ends all listen keys as if their time were over.
+    fn expire_listen_keys(&mut self) {}
+
     /// Tells listeners what a market did.
     fn show(&mut self, news: &MarketNews);
 
@@ -166,6 +175,15 @@ pub(crate) trait Protocol: Send {
         for item in news {
             self.show(item);
         }
+    }
+}
+
+/// Whether an order's name can be given again. Binance wants names to be unique among open orders only (page "New
+/// order", `newClientOrderId`); elsewhere the configuration decides.
+pub(crate) const fn names_at(exchange: Exchange, configured: NameRule) -> NameRule {
+    match exchange {
+        Exchange::Binance => NameRule::FreeAfterwards,
+        Exchange::Bybit | Exchange::KrakenFutures | Exchange::Okx | Exchange::Bitmex => configured,
     }
 }
 

@@ -149,14 +149,16 @@ async fn accept(listener: &TcpListener, reach: &mut watch::Receiver<Reach>, shar
     }
 }
 
-/// Resolves when this connection has to end.
-async fn cut(shared: &Shared) {
+/// Resolves when this connection has to end. What was decided before the call ends connections that were there before.
+fn cut(shared: &Shared) -> impl Future<Output = ()> + Send + use<> {
     let mut reach = shared.reach.subscribe();
     let mut cuts = shared.cuts.subscribe();
-    tokio::select! {
-        biased;
-        _ = reach.wait_for(|reach| *reach != Reach::Up) => {}
-        _ = cuts.changed() => {}
+    async move {
+        tokio::select! {
+            biased;
+            _ = reach.wait_for(|reach| *reach != Reach::Up) => {}
+            _ = cuts.changed() => {}
+        }
     }
 }
 
@@ -268,15 +270,22 @@ fn upgrade(mut request: Request<Incoming>, line: Line, peer: IpAddr, shared: Arc
         return gateway(&shared, 426);
     };
     let upgraded = hyper::upgrade::on(&mut request);
+    // A client that has read the answer is heard and told everything from then on, so all is ready before it.
+    let (sender, receiver) = mpsc::channel(MAX_WAITING);
+    let number = shared.lock().core_mut().hub.open(line, sender);
+    let cut = cut(&shared);
     tokio::spawn(async move {
         match upgraded.await {
             Ok(upgraded) => {
                 let io = TokioIo::new(upgraded);
                 let stream = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
-                talk(stream, line, peer, shared).await;
+                talk(stream, (number, peer), receiver, cut, &shared).await;
             }
             Err(error) => tracing::debug!(%error, "a socket did not open"),
         }
+        let mut state = shared.lock();
+        state.core_mut().hub.close(number);
+        state.closed(number);
     });
     let mut answer = Response::new(Full::new(Bytes::new()));
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -291,16 +300,20 @@ fn upgrade(mut request: Request<Incoming>, line: Line, peer: IpAddr, shared: Arc
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
-async fn talk(mut stream: Socket, line: Line, peer: IpAddr, shared: Arc<Shared>) {
-    let (sender, mut receiver) = mpsc::channel(MAX_WAITING);
-    let number = shared.lock().core_mut().hub.open(line, sender);
+async fn talk(
+    mut stream: Socket,
+    (number, peer): (u64, IpAddr),
+    mut receiver: mpsc::Receiver<Outgoing>,
+    cut: impl Future<Output = ()> + Send,
+    shared: &Shared,
+) {
     let greetings = {
         let mut state = shared.lock();
-        let sender = sender_of(&shared, &**state, (number, peer));
+        let sender = sender_of(shared, &**state, (number, peer));
         state.greet(sender)
     };
     say(&mut stream, greetings).await;
-    let mut cut = std::pin::pin!(cut(&shared));
+    let mut cut = std::pin::pin!(cut);
     loop {
         let incoming = tokio::select! {
             // What was decided first is done first: a freeze must come before the answer to a later ping.
@@ -329,15 +342,12 @@ async fn talk(mut stream: Socket, line: Line, peer: IpAddr, shared: Arc<Shared>)
         let Message::Text(text) = message else { continue };
         let answers = {
             let mut state = shared.lock();
-            let sender = sender_of(&shared, &**state, (number, peer));
+            let sender = sender_of(shared, &**state, (number, peer));
             state.beat(sender.wall);
             state.hear(&shared.accounts, sender, &text)
         };
         say(&mut stream, answers).await;
     }
-    let mut state = shared.lock();
-    state.core_mut().hub.close(number);
-    state.closed(number);
 }
 
 fn sender_of(shared: &Shared, state: &dyn Protocol, (number, peer): (u64, IpAddr)) -> Sender {

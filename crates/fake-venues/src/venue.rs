@@ -83,6 +83,7 @@ impl FakeVenue {
     /// and its client can live in one program, on one clock and without a socket. Must be called within a tokio runtime.
     pub fn embedded(mut config: VenueConfig) -> Result<Self, StartError> {
         config.exchange.seed = config.seed;
+        config.exchange.names = protocol::names_at(config.venue, config.exchange.names);
         let mut world = World::new(&config)?;
         if config.pace == Pace::TimesRealTime(1.0) && config.start.is_none() {
             catch_up(&mut world, (config.clock)());

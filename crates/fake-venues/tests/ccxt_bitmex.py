@@ -1,25 +1,13 @@
 """A trading session of ccxt (REST and ccxt.pro) against a fake BitMEX, for one linear and one inverse instrument.
 
-Started by the Rust test with: REST URL, WebSocket URL, control URL. Prints what it saw, ends with a non-zero
-status at the first thing that is not as it must be. ccxt 4.5.83 is the last release that knows BitMEX.
+How it is started and ends: ccxt_common.py. ccxt 4.5.83 is the last release that knows BitMEX.
 """
 
 import asyncio
-import json
-import sys
-import urllib.request
 
 import ccxt
 import ccxt.pro
-
-REST, WS, CONTROL = sys.argv[1:4]
-
-
-def control(name, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{CONTROL}/{name}", data=data, method="GET" if body is None else "POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read())
+from ccxt_common import REST, WS, book_follows, control, finish, gapless, must_fail, same
 
 
 def client(module, key="TESTKEY", secret="TESTSECRET"):
@@ -32,19 +20,6 @@ def client(module, key="TESTKEY", secret="TESTSECRET"):
     return exchange
 
 
-def same(what, seen, wanted):
-    assert seen == wanted, f"{what}: saw {seen!r}, wanted {wanted!r}"
-
-
-def must_fail(what, error, call):
-    try:
-        call()
-    except error as raised:
-        print(f"  {what}: {type(raised).__name__}")
-        return
-    raise AssertionError(f"{what}: no {error.__name__}")
-
-
 def trade_one(exchange, symbol, amount, coin):
     print(symbol)
     market = exchange.market(symbol)
@@ -52,7 +27,7 @@ def trade_one(exchange, symbol, amount, coin):
     last = exchange.fetch_ticker(symbol)["last"]
     candles = exchange.fetch_ohlcv(symbol, "1m", limit=200)
     same("candles", len(candles), 200)
-    assert all(b[0] - a[0] == 60_000 for a, b in zip(candles, candles[1:])), "candles have gaps"
+    gapless(candles)
     hours = exchange.fetch_ohlcv(symbol, "1h", limit=20)
     assert all(row[0] % 3_600_000 == 0 for row in hours), "1h candles are not aligned"
     # BitMEX's way: a candle opens at the close before it.
@@ -203,16 +178,8 @@ async def watch_one(exchange, symbol, amount):
     history = {row[0]: row for row in await exchange.fetch_ohlcv(symbol, "1m", limit=10)}
     # ccxt leaves the open of the stream's candles away, because BitMEX's is the close before it.
     same("closed candle", cached[-1][2:5], history[cached[-1][0]][2:5])
-    plain = await exchange.fetch_order_book(symbol)
-    wanted = ([row[:2] for row in plain["bids"][:20]], [row[:2] for row in plain["asks"][:20]])
-    for _ in range(200):
-        book = exchange.orderbooks[symbol]
-        seen = ([row[:2] for row in book["bids"][:20]], [row[:2] for row in book["asks"][:20]])
-        if seen == wanted:
-            break
-        await asyncio.sleep(0.05)
-    same("book after changes", seen, wanted)
-    print(f"  candles and book follow, best bid {plain['bids'][0][0]}")
+    best = await book_follows(exchange, symbol, 20)
+    print(f"  candles and book follow, best bid {best}")
 
 
 async def streams():
@@ -227,5 +194,4 @@ async def streams():
 
 rest()
 asyncio.run(streams())
-same("money appeared", set(control("imbalance").values()), {"0"})
-print("SESSION OK", ccxt.__version__)
+finish()

@@ -1,27 +1,16 @@
 """A trading session of ccxt (REST and ccxt.pro) against a fake Kraken Futures, for one linear and one inverse instrument.
 
-Started by the Rust test with: REST URL, WebSocket URL, control URL. Prints what it saw, ends with a non-zero
-status at the first thing that is not as it must be. ccxt knows nothing of the fake venue: an independent client.
+How it is started and ends: ccxt_common.py. ccxt knows nothing of the fake venue: an independent client.
 """
 
 import asyncio
-import json
-import sys
 import urllib.parse
-import urllib.request
 
 import ccxt
 import ccxt.pro
+from ccxt_common import REST, WS, book_follows, control, finish, gapless, move, must_fail, same
 
-REST, WS, CONTROL = sys.argv[1:4]
 SECRET = "VEVTVFNFQ1JFVA=="
-
-
-def control(name, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{CONTROL}/{name}", data=data, method="GET" if body is None else "POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read())
 
 
 def client(module, key="TESTKEY", secret=SECRET):
@@ -34,19 +23,6 @@ def client(module, key="TESTKEY", secret=SECRET):
     return exchange
 
 
-def same(what, seen, wanted):
-    assert seen == wanted, f"{what}: saw {seen!r}, wanted {wanted!r}"
-
-
-def must_fail(what, error, call):
-    try:
-        call()
-    except error as raised:
-        print(f"  {what}: {type(raised).__name__}")
-        return
-    raise AssertionError(f"{what}: no {error.__name__}")
-
-
 def total(exchange, kind, coin):
     return exchange.fetch_balance({"type": kind})[coin]["total"]
 
@@ -57,7 +33,7 @@ def trade_one(exchange, symbol, amount, kind, coin):
     last = exchange.fetch_ticker(symbol)["last"]
     candles = exchange.fetch_ohlcv(symbol, "1m")
     assert len(candles) >= 200, len(candles)
-    assert all(b[0] - a[0] == 60_000 for a, b in zip(candles, candles[1:])), "candles have gaps"
+    gapless(candles)
     quarter = exchange.fetch_ohlcv(symbol, "15m", since=candles[0][0], limit=20)
     assert quarter and all(row[0] % 900_000 == 0 for row in quarter), "15m candles are not aligned"
     book = exchange.fetch_order_book(symbol)
@@ -106,7 +82,7 @@ def trade_one(exchange, symbol, amount, kind, coin):
     exchange.cancel_order(resting["id"], symbol)
     must_fail("cancel again", ccxt.OrderNotFound, lambda: exchange.cancel_order(resting["id"], symbol))
 
-    control("price", {"symbol": exchange.market(symbol)["id"], "price": str(exchange.price_to_precision(symbol, stop_at * 0.999))})
+    move(exchange, symbol, stop_at * 0.999)
     fills = exchange.fetch_my_trades(symbol)
     # ccxt leaves amounts of inverse contracts out; the raw rows have them.
     sizes = sorted((row["side"], float(row["info"]["size"])) for row in fills)
@@ -189,16 +165,8 @@ async def watch_one(exchange, symbol, amount):
     print(f"  order news: {seen['remaining']} left at {seen['price']}")
     await exchange.cancel_all_orders(symbol)
     control("step", {"candles": 1})
-    plain = await exchange.fetch_order_book(symbol)
-    wanted = ([row[:2] for row in plain["bids"][:25]], [row[:2] for row in plain["asks"][:25]])
-    for _ in range(200):
-        book = exchange.orderbooks[symbol]
-        seen = ([row[:2] for row in book["bids"][:25]], [row[:2] for row in book["asks"][:25]])
-        if seen == wanted:
-            break
-        await asyncio.sleep(0.05)
-    same("book after deltas", seen, wanted)
-    print(f"  next candle opened at {plain['bids'][0][0]}, book follows")
+    best = await book_follows(exchange, symbol, 25)
+    print(f"  next candle opened at {best}, book follows")
 
 
 async def streams():
@@ -213,5 +181,4 @@ async def streams():
 
 rest()
 asyncio.run(streams())
-same("money appeared", set(control("imbalance").values()), {"0"})
-print("SESSION OK", ccxt.__version__)
+finish()

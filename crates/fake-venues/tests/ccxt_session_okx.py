@@ -1,25 +1,13 @@
 """A trading session of ccxt (REST and ccxt.pro) against a fake OKX, for one linear and one inverse instrument.
 
-Started by the Rust test with: REST URL, WebSocket URL, control URL. Prints what it saw, ends with a non-zero
-status at the first thing that is not as it must be. ccxt knows nothing of the fake venue: an independent client.
+How it is started and ends: ccxt_common.py. ccxt knows nothing of the fake venue: an independent client.
 """
 
 import asyncio
-import json
-import sys
-import urllib.request
 
 import ccxt
 import ccxt.pro
-
-REST, WS, CONTROL = sys.argv[1:4]
-
-
-def control(name, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{CONTROL}/{name}", data=data, method="GET" if body is None else "POST")
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return json.loads(answer.read())
+from ccxt_common import REST, WS, book_follows, control, finish, gapless, move, must_fail, same
 
 
 def client(module, key="TESTKEY", secret="TESTSECRET", password="TESTPASS"):
@@ -30,26 +18,13 @@ def client(module, key="TESTKEY", secret="TESTSECRET", password="TESTPASS"):
     return exchange
 
 
-def same(what, seen, wanted):
-    assert seen == wanted, f"{what}: saw {seen!r}, wanted {wanted!r}"
-
-
-def must_fail(what, error, call):
-    try:
-        call()
-    except error as raised:
-        print(f"  {what}: {type(raised).__name__}")
-        return
-    raise AssertionError(f"{what}: no {error.__name__}")
-
-
 def trade_one(exchange, symbol, amount, coin):
     print(symbol)
     before = exchange.fetch_balance()[coin]["total"]
     last = exchange.fetch_ticker(symbol)["last"]
     candles = exchange.fetch_ohlcv(symbol, "1m", limit=200)
     same("candles", len(candles), 200)
-    assert all(b[0] - a[0] == 60_000 for a, b in zip(candles, candles[1:])), "candles have gaps"
+    gapless(candles)
     quarter = exchange.fetch_ohlcv(symbol, "15m", limit=20)
     same("15m candles", len(quarter), 20)
     assert all(row[0] % 900_000 == 0 for row in quarter), "15m candles are not aligned"
@@ -103,7 +78,7 @@ def trade_one(exchange, symbol, amount, coin):
     exchange.cancel_order(resting["id"], symbol)
     must_fail("cancel again", ccxt.OrderNotFound, lambda: exchange.cancel_order(resting["id"], symbol))
 
-    control("price", {"symbol": exchange.market(symbol)["id"], "price": str(exchange.price_to_precision(symbol, stop_at * 0.999))})
+    move(exchange, symbol, stop_at * 0.999)
     stopped = exchange.fetch_order(stop["id"], symbol, {"trigger": True})
     same("stop fired", stopped["status"], "closed")
     fills = exchange.fetch_my_trades(symbol)
@@ -185,16 +160,8 @@ async def watch_one(exchange, symbol, amount):
     same("closed candle open time", history[0][0], opened)
     if closed:
         same("closed candle", closed[1:5], history[0][1:5])
-    plain = await exchange.fetch_order_book(symbol, 50)
-    wanted = ([row[:2] for row in plain["bids"]], [row[:2] for row in plain["asks"]])
-    for _ in range(200):
-        book = exchange.orderbooks[symbol]
-        seen = ([row[:2] for row in book["bids"][:50]], [row[:2] for row in book["asks"][:50]])
-        if seen == wanted:
-            break
-        await asyncio.sleep(0.05)
-    same("book after changes", seen, wanted)
-    print(f"  next candle opened at {plain['bids'][0][0]}, book follows, checksums agree")
+    best = await book_follows(exchange, symbol, 50, 50)
+    print(f"  next candle opened at {best}, book follows, checksums agree")
 
 
 async def streams():
@@ -209,5 +176,4 @@ async def streams():
 
 rest()
 asyncio.run(streams())
-same("money appeared", set(control("imbalance").values()), {"0"})
-print("SESSION OK", ccxt.__version__)
+finish()

@@ -1,12 +1,13 @@
 //! Prints how many candles a second a backtest does, on one thread.
 //!
-//! `cargo run --release -p keyhold-simulator --example speed -- [candles] [strategy] [--run n] [--once] [--trades file]`
+//! `cargo run --release -p keyhold-simulator --example speed -- [candles] [strategy] [--run n] [--passes n] [--trades file]`
 //! The strategy is `reference` (the reference backtests' strategy on their market), `reference-next-candle` (the same
 //! with protective orders from the candle after the entry's on), `reference-at-level` (the same with stop and target
-//! filled at their level where the open jumps over it) or a system template (on a seeded market). The markets
+//! filled at their level where the open jumps over it), `reference-at-close` (the same with decisions filled at the close they
+//! are made on) or a system template (on a seeded market). The markets
 //! are the same on every machine. Candles are made and converted to floats before the clock starts, as in a service that
 //! keeps candles in memory; the same run with conversion is printed as well. `--run` plays only the first so many
-//! candles, `--once` a single time: the difference of two such runs under an instruction counter is the cost of the
+//! candles, `--passes` says how often: the difference of two such runs under an instruction counter is the cost of the
 //! candles between them and of nothing else. `--trades` writes one line per trade: index of the candle and price in
 //! hundredths of the entry, the same of the exit. `--list` prints the strategies whose instructions are counted,
 //! `--template` the reference strategy's document.
@@ -17,12 +18,14 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use keyhold_domain::{
-    Candle, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Price, Rate, Timestamp,
+    Candle, ContractType, Decimal, Exchange, Instrument, InstrumentStatus, Price, Rate, ReasonCode, Timestamp,
 };
 use keyhold_engine::input::ClosedCandle;
 use keyhold_engine::settings::{BotSettings, Sizing};
 use keyhold_engine::system_templates;
-use keyhold_simulator::backtest::{Control, Fills, Funding, ProtectFrom, Report, Spec, Unsupported, run};
+use keyhold_simulator::backtest::{
+    Control, DecisionFill, Fills, Funding, ProtectFrom, Report, Spec, Unsupported, run,
+};
 use keyhold_simulator::exchange::GapFill;
 use keyhold_simulator::market::{Synthetic, SyntheticConfig};
 
@@ -56,7 +59,9 @@ impl Options {
         while let Some(word) = arguments.next() {
             match (word.as_str(), place) {
                 ("--run", _) => options.run = Some(arguments.next().ok_or("--run wants a number")?.parse()?),
-                ("--once", _) => options.rounds = 1,
+                ("--passes", _) => {
+                    options.rounds = arguments.next().ok_or("--passes wants a number")?.parse()?;
+                }
                 ("--trades", _) => options.trades = Some(arguments.next().ok_or("--trades wants a file")?),
                 (_, 0) => {
                     options.candles = word.parse()?;
@@ -92,11 +97,13 @@ fn main() -> Result<(), Failure> {
     let options = Options::read()?;
     let fills = reference_strategy::next_open_fills();
     let at_level = Fills { stop_gap: GapFill::AtOrder, target_gap: GapFill::AtOrder, ..fills };
+    let at_close = Fills { decision: DecisionFill::SameClose, ..fills };
     let late = Fills { protect_from: ProtectFrom::NextCandle, ..fills };
     let (spec, candles) = match options.strategy.as_str() {
         "reference" => reference(fills, options.candles)?,
         "reference-next-candle" => reference(late, options.candles)?,
         "reference-at-level" => reference(at_level, options.candles)?,
+        "reference-at-close" => reference(at_close, options.candles)?,
         id => template(id, options.candles)?,
     };
     let started = now();
@@ -144,11 +151,20 @@ fn reference(fills: Fills, count: usize) -> Result<(Spec, Vec<Candle>), Failure>
 /// One line per trade: `entry candle,entry price,exit candle,exit price`, prices in hundredths.
 fn rows(report: &Report, candles: &[ClosedCandle]) -> Result<String, Failure> {
     let place = |at: Timestamp| candles.partition_point(|candle| candle.candle.open_time <= at) - 1;
+    // A fill at the close itself belongs to the candle that ends; stop and target fill inside a candle.
+    let decided = |at: Timestamp| match report.assumptions.fills.decision {
+        DecisionFill::NextOpen => place(at),
+        DecisionFill::SameClose => place(at.plus_ms(-1)),
+    };
     let hundredths = |price: Price| i64::try_from(price.get() * Decimal::ONE_HUNDRED);
     let mut text = String::new();
     for trade in &report.trades {
         let (entry, exit) = (hundredths(trade.entry_price)?, hundredths(trade.exit_price)?);
-        writeln!(text, "{},{entry},{},{exit}", place(trade.entered_at), place(trade.exited_at))?;
+        let end = match trade.exit_reason {
+            ReasonCode::ExitSignalFlip => decided(trade.exited_at),
+            _ => place(trade.exited_at),
+        };
+        writeln!(text, "{},{entry},{end},{exit}", decided(trade.entered_at))?;
     }
     Ok(text)
 }

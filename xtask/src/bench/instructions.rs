@@ -82,7 +82,7 @@ fn measure() -> Result<Counts, TaskError> {
 fn count(strategy: &str, candles: u32) -> Result<u64, TaskError> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]).arg(program());
-    command.args([&CANDLES[1].to_string(), strategy, "--once", "--run", &candles.to_string()]);
+    command.args([&CANDLES[1].to_string(), strategy, "--passes", "1", "--run", &candles.to_string()]);
     let text = said(&mut command)?.stderr;
     counted(&text).ok_or_else(|| TaskError::Failed(format!("valgrind said no count:\n{text}")))
 }

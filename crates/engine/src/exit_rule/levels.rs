@@ -3,6 +3,9 @@
 //! It knows neither orders nor candles; [`super::evaluate`] says when a level moves, [`crate::step`] rests it at the
 //! venue.
 
+use std::cmp::Ordering;
+
+use keyhold_domain::exact::compare;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{Decimal, Instrument, Price, ReasonCode, Rounding, Side};
 use serde::{Deserialize, Serialize};
@@ -105,7 +108,9 @@ fn at_float(instrument: &Instrument, entry: Price, distance: f64, sign: Decimal)
 }
 
 fn at_ticks(instrument: &Instrument, entry: Price, distance: Decimal, sign: Decimal) -> Option<Price> {
-    let raw = entry.get().checked_add(sign.checked_mul(distance.max(instrument.tick))?)?;
+    let distance =
+        if compare(distance, instrument.tick) == Ordering::Less { instrument.tick } else { distance };
+    let raw = entry.get().checked_add(sign.checked_mul(distance)?)?;
     instrument.price(raw, Rounding::Nearest)
 }
 

@@ -5,7 +5,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
-use keyhold_domain::exact::compare;
+use keyhold_domain::exact::{compare, is_positive};
 use keyhold_domain::fill::FillId;
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{
@@ -118,7 +118,7 @@ impl Book {
         let after = lifecycle::next(tracked.state, input);
         if let Ok(state) = after {
             // A cancel that failed leaves the order as it was before it was asked for.
-            let partly = state == OrderState::Working && tracked.filled > Decimal::ZERO;
+            let partly = state == OrderState::Working && is_positive(tracked.filled);
             tracked.state = if partly { OrderState::PartlyFilled } else { state };
             if tracked.state != OrderState::Waiting {
                 tracked.retry_at = None;
@@ -186,11 +186,12 @@ impl Book {
         let mut index = 0;
         while index < self.live.len() {
             if self.live[index].state.is_final() {
-                let ended = self.live.remove(index);
                 if self.ended.len() >= MOST_ENDED {
                     self.ended.pop_front();
                 }
-                self.ended.push_back(ended);
+                // Copied from place to place; taken out first, it would be copied twice.
+                self.ended.push_back(self.live[index]);
+                self.live.remove(index);
             } else {
                 index += 1;
             }

@@ -15,6 +15,7 @@ pub mod signals;
 pub mod text;
 pub mod trades;
 
+use keyhold_domain::exact::add;
 use keyhold_domain::money::optional_decimal_text;
 use keyhold_domain::{ContractType, Decimal};
 
@@ -61,20 +62,19 @@ pub struct Metrics {
 impl Metrics {
     /// Puts the figures together. All trades settle in the asset of the equity; `contract_type` says what that is.
     pub fn new(trades: &[Trade], equity: CourseSummary, contract_type: ContractType) -> Self {
-        let stats = TradeStats::of(trades.iter());
-        let all = trades::Counted { trades, stats: &stats };
+        let grouped = trades::Grouped::of(trades);
         let start = crate::input::decimal_to_f64(equity.start);
-        let net = crate::input::decimal_to_f64(stats.net);
+        let net = crate::input::decimal_to_f64(grouped.all.net);
         Self {
             return_pct: (start > 0.0).then(|| net / start * 100.0),
             net_quote: net_quote(trades, contract_type),
-            by_exit_reason: trades::by_exit_reason(all),
-            by_side: trades::by_side(all),
-            by_symbol: trades::by_symbol(all),
-            by_hour: trades::by_hour(all),
-            by_template: trades::by_template(all),
+            by_exit_reason: grouped.by_exit_reason,
+            by_side: grouped.by_side,
+            by_symbol: grouped.by_symbol,
+            by_hour: grouped.by_hour,
+            by_template: grouped.by_template,
             heat_map: calendar::heat_map(trades),
-            trades: stats,
+            trades: grouped.all,
             equity,
         }
     }
@@ -88,7 +88,7 @@ fn net_quote(trades: &[Trade], contract_type: ContractType) -> Option<Decimal> {
             ContractType::Linear => trade.net,
             ContractType::Inverse => trade.net.checked_mul(trade.exit_price.get())?,
         };
-        sum = sum.checked_add(net)?;
+        sum = add(sum, net)?;
     }
     Some(sum.round_dp(12))
 }

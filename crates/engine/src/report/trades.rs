@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use keyhold_domain::Decimal;
-use keyhold_domain::exact::{compare, is_negative, is_positive};
+use keyhold_domain::exact::{compare, is_negative, is_positive, saturating_add};
 use keyhold_domain::money::{decimal_text, optional_decimal_text};
+use keyhold_domain::{Decimal, ReasonCode, Side, Symbol, TemplateId};
 use serde::{Deserialize, Serialize};
 
 use crate::input::decimal_to_f64;
@@ -82,7 +82,7 @@ pub struct Group {
     pub stats: TradeStats,
 }
 
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 struct Sums {
     wins: Decimal,
     losses: Decimal,
@@ -94,24 +94,58 @@ struct Sums {
     streaks: (u64, u64),
 }
 
+/// What figures need of a trade, converted once for all groups that count it.
+struct Row<'a> {
+    trade: &'a Trade,
+    r: Option<f64>,
+    slippage: (f64, f64),
+}
+
+impl<'a> Row<'a> {
+    fn new(trade: &'a Trade) -> Self {
+        Self {
+            trade,
+            r: trade.r_multiple.map(decimal_to_f64),
+            slippage: (decimal_to_f64(trade.slippage_in_bps), decimal_to_f64(trade.slippage_out_bps)),
+        }
+    }
+}
+
+/// Figures that are being added up.
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    stats: TradeStats,
+    sums: Sums,
+}
+
+impl Tally {
+    fn add(&mut self, row: &Row<'_>) {
+        self.stats.add(row, &mut self.sums);
+    }
+
+    fn finished(mut self) -> TradeStats {
+        self.stats.finish(&self.sums);
+        self.stats
+    }
+}
+
 impl TradeStats {
     /// The figures of trades in the order in which they ended.
     pub fn of<'a>(trades: impl Iterator<Item = &'a Trade>) -> Self {
-        let mut stats = Self::default();
-        let mut sums = Sums::default();
+        let mut all = Tally::default();
         for trade in trades {
-            stats.add(trade, &mut sums);
+            all.add(&Row::new(trade));
         }
-        stats.finish(&sums);
-        stats
+        all.finished()
     }
 
-    fn add(&mut self, trade: &Trade, sums: &mut Sums) {
+    fn add(&mut self, row: &Row<'_>, sums: &mut Sums) {
+        let trade = row.trade;
         self.count += 1;
-        self.gross = self.gross.saturating_add(trade.gross);
-        self.fees = self.fees.saturating_add(trade.fees);
-        self.funding = self.funding.saturating_add(trade.funding);
-        self.net = self.net.saturating_add(trade.net);
+        self.gross = saturating_add(self.gross, trade.gross);
+        self.fees = saturating_add(self.fees, trade.fees);
+        self.funding = saturating_add(self.funding, trade.funding);
+        self.net = saturating_add(self.net, trade.net);
         // Of equal amounts the one that comes later is kept as the best and the one that was there as the worst, as
         // `max` and `min` do.
         if self.best.is_none_or(|best| compare(best, trade.net) != Ordering::Greater) {
@@ -122,11 +156,11 @@ impl TradeStats {
         }
         if is_positive(trade.net) {
             self.wins += 1;
-            sums.wins = sums.wins.saturating_add(trade.net);
+            sums.wins = saturating_add(sums.wins, trade.net);
             sums.streaks = (sums.streaks.0 + 1, 0);
         } else if is_negative(trade.net) {
             self.losses += 1;
-            sums.losses = sums.losses.saturating_add(trade.net);
+            sums.losses = saturating_add(sums.losses, trade.net);
             sums.streaks = (0, sums.streaks.1 + 1);
         } else {
             self.even += 1;
@@ -134,14 +168,14 @@ impl TradeStats {
         }
         self.win_streak = self.win_streak.max(sums.streaks.0);
         self.loss_streak = self.loss_streak.max(sums.streaks.1);
-        sums.moved = sums.moved.saturating_add(trade.gross.abs());
+        sums.moved = saturating_add(sums.moved, trade.gross.abs());
         sums.holding_ms = sums.holding_ms.saturating_add(trade.exited_at.since_ms(trade.entered_at));
         sums.delay_ms = sums.delay_ms.saturating_add(trade.entered_at.since_ms(trade.decided_at));
-        if let Some(r) = trade.r_multiple {
-            sums.r = (sums.r.0 + decimal_to_f64(r), sums.r.1 + 1);
+        if let Some(r) = row.r {
+            sums.r = (sums.r.0 + r, sums.r.1 + 1);
         }
-        sums.slippage.0 += decimal_to_f64(trade.slippage_in_bps);
-        sums.slippage.1 += decimal_to_f64(trade.slippage_out_bps);
+        sums.slippage.0 += row.slippage.0;
+        sums.slippage.1 += row.slippage.1;
     }
 
     fn finish(&mut self, sums: &Sums) {
@@ -176,60 +210,99 @@ pub(super) fn ratio_pct(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| count(part) / count(whole) * 100.0)
 }
 
-/// Trades with their figures, to be grouped.
-#[derive(Debug, Clone, Copy)]
-pub struct Counted<'a> {
-    /// In the order in which they ended.
-    pub trades: &'a [Trade],
-    /// The figures of all of them.
-    pub stats: &'a TradeStats,
+/// The trades of each value of something.
+#[derive(Debug)]
+struct Groups<K> {
+    /// The value of the trade before: trades of one instrument, one template or one hour follow each other.
+    newest: usize,
+    found: Vec<(K, Tally)>,
+    places: BTreeMap<K, usize>,
 }
 
-/// Groups in the order of their names. A name is written once per group and not once per trade.
-fn grouped<K: Ord>(all: Counted<'_>, key: impl Fn(&Trade) -> K, name: impl Fn(&K) -> String) -> Vec<Group> {
-    let mut groups: BTreeMap<K, Vec<&Trade>> = BTreeMap::new();
-    for trade in all.trades {
-        groups.entry(key(trade)).or_default().push(trade);
+impl<K: Ord + Copy> Groups<K> {
+    const fn new() -> Self {
+        Self { newest: 0, found: Vec::new(), places: BTreeMap::new() }
     }
-    let mut groups: Vec<Group> = groups
-        .into_iter()
-        .map(|(key, trades)| Group {
-            key: name(&key),
-            // One instrument, one template, one side: what is known of all is not counted again.
-            stats: if trades.len() == all.trades.len() {
-                all.stats.clone()
-            } else {
-                TradeStats::of(trades.into_iter())
-            },
-        })
-        .collect();
-    groups.sort_by(|a, b| a.key.cmp(&b.key));
-    groups
+
+    /// A first group with what has been added up before.
+    fn begin(&mut self, key: K, tally: &Tally) {
+        self.places.insert(key, self.found.len());
+        self.found.push((key, tally.clone()));
+    }
+
+    fn add(&mut self, key: K, row: &Row<'_>) {
+        if self.found.get(self.newest).is_none_or(|(newest, _)| *newest != key) {
+            self.newest = *self.places.entry(key).or_insert(self.found.len());
+            if self.newest == self.found.len() {
+                self.found.push((key, Tally::default()));
+            }
+        }
+        self.found[self.newest].1.add(row);
+    }
+
+    /// In the order of their names. A name is written once per group and not once per trade.
+    fn named(self, name: impl Fn(&K) -> String) -> Vec<Group> {
+        let named = |(key, tally): (K, Tally)| Group { key: name(&key), stats: tally.finished() };
+        let mut groups: Vec<Group> = self.found.into_iter().map(named).collect();
+        groups.sort_by(|a, b| a.key.cmp(&b.key));
+        groups
+    }
 }
 
-/// The trades by the reason they ended with.
-pub fn by_exit_reason(all: Counted<'_>) -> Vec<Group> {
-    grouped(all, |trade| trade.exit_reason, |reason| reason.as_str().to_owned())
+/// The figures of all trades and of what some of them have in common. Trades are many and lie far apart: each is looked
+/// at once, for all groups.
+#[derive(Debug)]
+pub(super) struct Grouped {
+    pub(super) all: TradeStats,
+    pub(super) by_exit_reason: Vec<Group>,
+    /// Long and short trades.
+    pub(super) by_side: Vec<Group>,
+    pub(super) by_symbol: Vec<Group>,
+    /// By the UTC hour of their entry, `00` to `23`.
+    pub(super) by_hour: Vec<Group>,
+    /// By the template that decided them and its version.
+    pub(super) by_template: Vec<Group>,
 }
 
-/// Long and short trades.
-pub fn by_side(all: Counted<'_>) -> Vec<Group> {
-    let name = |is_short: &bool| if *is_short { "short" } else { "long" }.to_owned();
-    grouped(all, |trade| trade.side == keyhold_domain::Side::Sell, name)
-}
-
-/// The trades by instrument.
-pub fn by_symbol(all: Counted<'_>) -> Vec<Group> {
-    grouped(all, |trade| trade.symbol, |symbol| symbol.as_str().to_owned())
-}
-
-/// The trades by the UTC hour of their entry, `00` to `23`.
-pub fn by_hour(all: Counted<'_>) -> Vec<Group> {
-    grouped(all, |trade| super::calendar::hour_of(trade.entered_at), |hour| format!("{hour:02}"))
-}
-
-/// The trades by the template that decided them and its version.
-pub fn by_template(all: Counted<'_>) -> Vec<Group> {
-    let key = |trade: &Trade| (trade.template, trade.template_version);
-    grouped(all, key, |(template, version)| format!("{template} v{version}"))
+impl Grouped {
+    pub(super) fn of(trades: &[Trade]) -> Self {
+        let mut all = Tally::default();
+        let mut reasons: Groups<ReasonCode> = Groups::new();
+        let mut shorts: Groups<bool> = Groups::new();
+        let mut hours: Groups<u8> = Groups::new();
+        let mut symbols: Groups<Symbol> = Groups::new();
+        let mut templates: Groups<(TemplateId, u32)> = Groups::new();
+        let key = |trade: &Trade| (trade.symbol, (trade.template, trade.template_version));
+        // As long as all trades are of one instrument and one template, what is known of all is not counted again.
+        let first = trades.first().map(key);
+        let mut mixed = false;
+        for trade in trades {
+            let row = Row::new(trade);
+            if let Some((symbol, template)) = first.filter(|first| !mixed && *first != key(trade)) {
+                mixed = true;
+                symbols.begin(symbol, &all);
+                templates.begin(template, &all);
+            }
+            all.add(&row);
+            reasons.add(trade.exit_reason, &row);
+            shorts.add(trade.side == Side::Sell, &row);
+            hours.add(super::calendar::hour_of(trade.entered_at), &row);
+            if mixed {
+                symbols.add(trade.symbol, &row);
+                templates.add((trade.template, trade.template_version), &row);
+            }
+        }
+        if let Some((symbol, template)) = first.filter(|_| !mixed) {
+            symbols.begin(symbol, &all);
+            templates.begin(template, &all);
+        }
+        Self {
+            all: all.finished(),
+            by_exit_reason: reasons.named(|reason| reason.as_str().to_owned()),
+            by_side: shorts.named(|is_short| if *is_short { "short" } else { "long" }.to_owned()),
+            by_symbol: symbols.named(|symbol| symbol.as_str().to_owned()),
+            by_hour: hours.named(|hour| format!("{hour:02}")),
+            by_template: templates.named(|(template, version)| format!("{template} v{version}")),
+        }
+    }
 }

@@ -176,9 +176,7 @@ impl Inner {
         } else {
             holding.seen(bar.low, bar.high);
         }
-        if let Some(unrealized) = holding.unrealized(&plan.instrument, bar.close) {
-            self.unrealized = unrealized;
-        }
+        self.unrealized = holding.unrealized_or(&plan.instrument, bar.close, self.unrealized);
     }
 
     /// Decides to close the shares of the first targets, or everything when nothing would be left.

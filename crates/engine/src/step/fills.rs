@@ -26,7 +26,7 @@ pub(super) fn filled(plan: &Plan, inner: &mut Inner, fill: &Fill, out: &mut Vec<
 }
 
 fn ours(plan: &Plan, inner: &mut Inner, (id, fill): (ClientOrderId, &Fill), out: &mut Vec<Action>) {
-    let known = inner.book.get(id).copied();
+    let known = inner.book.get(id).map(|tracked| (tracked.reason, tracked.decided, tracked.target));
     if known.is_some() {
         let Some(input) = inner.book.count_fill(id, fill.fill_id, fill.quantity.get()) else {
             // More than the order asked for cannot have been filled: the same fill under another name.
@@ -38,11 +38,8 @@ fn ours(plan: &Plan, inner: &mut Inner, (id, fill): (ClientOrderId, &Fill), out:
     } else {
         inner.book.remember_fill(fill.fill_id);
     }
-    let (reason, decided, target) = match &known {
-        Some(tracked) => (tracked.reason, tracked.decided, tracked.target),
-        // The order is older than our memory; its purpose is part of its name.
-        None => (forgotten_reason(id.purpose()), fill.price, None),
-    };
+    // An order that is not known is older than our memory; its purpose is part of its name.
+    let (reason, decided, target) = known.unwrap_or((forgotten_reason(id.purpose()), fill.price, None));
     let booked = match &inner.holding {
         Some(holding) if holding.side() != fill.side => {
             shrink(plan, inner, fill, (ExitCause { reason, decided }, target), out)
@@ -87,7 +84,8 @@ fn enter(
             stats: inner.stats.now,
             decision: None,
         });
-        inner.holding = Some(Holding::open(&plan.instrument, fill, intent, trade_id(plan, id))?);
+        inner.holding = Holding::open(&plan.instrument, fill, intent, trade_id(plan, id));
+        inner.holding.as_ref()?;
         if plan.at_session_end == crate::template::SessionEnd::Close
             && let Some(end) = plan.calendar.end_of(inner.now)
         {
@@ -163,14 +161,17 @@ pub(super) fn finish(
     if inner.holding.as_ref().is_none_or(|holding| !holding.size.is_flat()) {
         return Some(());
     }
-    let holding = inner.holding.take()?;
-    let side = holding.side();
     inner.unrealized = Decimal::ZERO;
     inner.exit = None;
     inner.external = ReasonCode::ExitExternal;
     inner.stop_retry = crate::state::Retry::default();
     inner.target_retry = crate::state::Retry::default();
-    let trade = holding.into_trade(&plan.ids, &plan.instrument, TradeEnd { side, reason, at })?;
+    let holding = inner.holding.as_mut()?;
+    let end = TradeEnd { side: holding.side(), reason, at };
+    let trade = holding.take_trade(&plan.ids, &plan.instrument, end);
+    // The position is over even where its record does not fit into 28 digits.
+    inner.holding = None;
+    let trade = trade?;
     inner.facts.candles_since_exit = Some(0);
     if trade.net < Decimal::ZERO {
         inner.facts.candles_since_loss = Some(0);

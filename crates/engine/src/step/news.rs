@@ -6,7 +6,7 @@ use crate::action::{Action, Note};
 use crate::event::{Outcome, Request};
 use crate::exit_rule::Watch;
 use crate::exit_rule::levels::is_reached;
-use crate::order::{Book, OrderInput, OrderState, Tracked};
+use crate::order::{Book, OrderInput, OrderState};
 use crate::plan::Plan;
 use crate::state::{Inner, Retry};
 
@@ -24,7 +24,7 @@ pub(super) fn updated(plan: &Plan, inner: &mut Inner, update: &OrderUpdate, out:
     let Some(tracked) = inner.book.get_mut(id) else { return };
     tracked.venue_filled = tracked.venue_filled.max(update.filled);
     let missing = !tracked.venue_filled.is_zero() && tracked.venue_filled > tracked.filled;
-    let was = *tracked;
+    let was = tracked.state;
     apply(inner, id, Book::input_of(update.status), out);
     if missing && inner.doubt_at.is_none() {
         let at = inner.now.plus_ms(DOUBT_MS);
@@ -32,7 +32,7 @@ pub(super) fn updated(plan: &Plan, inner: &mut Inner, update: &OrderUpdate, out:
         out.push(Action::WakeAt(at));
     }
     resolve(inner, id);
-    ended(inner, &was, update.refusal, out);
+    ended(inner, id, (was, update.refusal), out);
 }
 
 /// A request was answered, or not.
@@ -46,7 +46,7 @@ pub(super) fn outcome(
     if !plan.ids.is_ours(id) {
         return;
     }
-    let Some(was) = inner.book.get(id).copied() else { return };
+    let Some(was) = inner.book.get(id).map(|tracked| tracked.state) else { return };
     match (request, outcome) {
         (Request::Place, Outcome::Accepted) => {
             apply(inner, id, OrderInput::Accepted, out);
@@ -59,7 +59,7 @@ pub(super) fn outcome(
         }
         (Request::Place, Outcome::Refused { code }) => {
             apply(inner, id, OrderInput::Refused, out);
-            ended(inner, &was, Some(code), out);
+            ended(inner, id, (was, Some(code)), out);
         }
         (Request::Place, Outcome::Unknown) => {
             apply(inner, id, OrderInput::Lost, out);
@@ -67,7 +67,7 @@ pub(super) fn outcome(
                 inner.ask(Some(id));
             }
         }
-        (Request::Place, Outcome::NotSent) => not_sent(inner, &was, out),
+        (Request::Place, Outcome::NotSent) => not_sent(inner, id, out),
         // The end itself is told by the stream.
         (Request::Cancel, Outcome::Accepted) => {}
         (Request::Cancel, Outcome::Refused { code: RefusalCode::OrderNotFound }) => {
@@ -108,10 +108,11 @@ fn resolve(inner: &mut Inner, id: ClientOrderId) {
     }
 }
 
-fn not_sent(inner: &mut Inner, was: &Tracked, out: &mut Vec<Action>) {
-    let id = was.order.client_id;
+fn not_sent(inner: &mut Inner, id: ClientOrderId, out: &mut Vec<Action>) {
+    let gives_up = inner.book.get(id).is_some_and(|tracked| {
+        tracked.order.purpose == OrderPurpose::Entry && tracked.attempts >= MOST_ENTRY_ATTEMPTS
+    });
     apply(inner, id, OrderInput::NotSent, out);
-    let gives_up = was.order.purpose == OrderPurpose::Entry && was.attempts >= MOST_ENTRY_ATTEMPTS;
     if gives_up {
         give_up(inner, id, out);
     } else {
@@ -141,21 +142,28 @@ fn postpone(inner: &mut Inner, id: ClientOrderId, out: &mut Vec<Action>) {
 }
 
 /// An order has come to its end without being filled wholly: what it was for decides what follows.
-pub(super) fn ended(inner: &mut Inner, was: &Tracked, refusal: Option<RefusalCode>, out: &mut Vec<Action>) {
-    let id = was.order.client_id;
-    let Some(now) = inner.book.get(id).copied() else { return };
+/// `was` is its state before the news.
+pub(super) fn ended(
+    inner: &mut Inner,
+    id: ClientOrderId,
+    (was, refusal): (OrderState, Option<RefusalCode>),
+    out: &mut Vec<Action>,
+) {
+    let Some(now) = inner.book.get(id) else { return };
     let dead = matches!(now.state, OrderState::Canceled | OrderState::Refused);
-    if !dead || was.state.is_final() {
+    if !dead || was.is_final() {
         return;
     }
+    let purpose = now.order.purpose;
+    let unfilled = now.filled.is_zero() && now.venue_filled.is_zero();
     // A reduce-only order that outlives its position is ended by the venue; nobody needs to know.
-    let matters = inner.holding.is_some() || now.order.purpose == OrderPurpose::Entry;
+    let matters = inner.holding.is_some() || purpose == OrderPurpose::Entry;
     if let Some(code) = refusal.filter(|_| matters) {
         out.push(Action::Note(Note::OrderRefused { client_id: id, code }));
     }
-    match now.order.purpose {
+    match purpose {
         OrderPurpose::Entry => {
-            if now.filled.is_zero() && now.venue_filled.is_zero() {
+            if unfilled {
                 inner.intent = None;
             } else {
                 out.push(Action::Note(Note::PartialFill { client_id: id }));
@@ -164,12 +172,12 @@ pub(super) fn ended(inner: &mut Inner, was: &Tracked, refusal: Option<RefusalCod
         OrderPurpose::Exit => exit_ended(inner, refusal, out),
         OrderPurpose::ProtectiveStop => {
             // A stop that we have asked to end is being replaced; any other end leaves the position bare.
-            if was.state != OrderState::Canceling {
+            if was != OrderState::Canceling {
                 stop_ended(inner, refusal, out);
             }
         }
         OrderPurpose::TakeProfit => {
-            if was.state != OrderState::Canceling && inner.holding.is_some() {
+            if was != OrderState::Canceling && inner.holding.is_some() {
                 let at = inner.target_retry.again(inner.now);
                 out.push(Action::WakeAt(at));
             }

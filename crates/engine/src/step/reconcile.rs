@@ -57,7 +57,7 @@ fn orders(plan: &Plan, inner: &mut Inner, truth: &Reconciliation, out: &mut Vec<
             None if tracked.state == OrderState::Waiting => {}
             None => {
                 news::apply(inner, id, OrderInput::NotFound, out);
-                news::ended(inner, &tracked, None, out);
+                news::ended(inner, id, (tracked.state, None), out);
             }
         }
     }

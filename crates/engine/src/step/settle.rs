@@ -191,13 +191,12 @@ fn protect(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
     };
     let (Some(stop), Some(quantity)) = (wanted, holding.size.magnitude()) else { return };
     let side = holding.side().opposite();
-    let newest =
-        inner.book.with_purpose(OrderPurpose::ProtectiveStop).filter(|t| t.is_wanted()).last().copied();
+    let newest = inner.book.with_purpose(OrderPurpose::ProtectiveStop).filter(|t| t.is_wanted()).last();
     match newest {
-        Some(newest) if rests_as(&newest, stop, quantity) => {
+        Some(newest) if rests_as(newest, stop, quantity) => {
             if newest.is_working() {
-                inner.stop_retry = crate::state::Retry::default();
                 let keep = newest.order.client_id;
+                inner.stop_retry = crate::state::Retry::default();
                 cancel(inner, |tracked| is_other_stop(tracked, keep), out);
             }
         }
@@ -253,9 +252,8 @@ fn take_profit(plan: &Plan, inner: &mut Inner, out: &mut Vec<Action>) {
         let resting = inner
             .book
             .with_purpose(OrderPurpose::TakeProfit)
-            .find(|tracked| tracked.target == number && tracked.is_live())
-            .copied();
-        all_work &= resting.is_some_and(|held| held.is_working());
+            .find(|tracked| tracked.target == number && tracked.is_live());
+        all_work &= resting.is_some_and(Tracked::is_working);
         match resting {
             Some(held) if held.open_quantity() == quantity.get() => {}
             Some(held) => {

@@ -36,6 +36,9 @@ pub(crate) fn account(call: &mut Call<'_>) -> Result<Value, Failure> {
     let mut assets = Vec::new();
     let mut positions = Vec::new();
     for balance in exchange.balances(call.account)? {
+        if call.state.product_of(balance.asset) != call.product {
+            continue;
+        }
         let orders = exchange.order_margin(call.account, balance.asset)?;
         let bound = (balance.equity - balance.available).max(Decimal::ZERO);
         assets.push(json!({
@@ -65,6 +68,47 @@ pub(crate) fn positions(call: &mut Call<'_>) -> Result<Value, Failure> {
         rows.push(shapes::position(exchange, call.account, &feed.instrument)?);
     }
     Ok(Value::Array(rows))
+}
+
+/// Version 3 of USD-M lists only what is held or bound by orders, and tells neither leverage nor margin mode.
+pub(crate) fn held(call: &mut Call<'_>) -> Result<Value, Failure> {
+    let exchange = &call.state.core.world.exchange;
+    let mut rows = Vec::new();
+    for feed in call.feeds()? {
+        let symbol = feed.instrument.symbol;
+        let flat = exchange.position_state(call.account, symbol)?.size.is_zero();
+        if flat && !exchange.open_orders(call.account).any(|order| order.symbol == symbol) {
+            continue;
+        }
+        let mut row = shapes::position(exchange, call.account, &feed.instrument)?;
+        if let Some(row) = row.as_object_mut() {
+            for name in ["leverage", "marginType", "isolated", "isAutoAddMargin", "maxNotional", "maxQty"] {
+                row.remove(name);
+            }
+        }
+        rows.push(row);
+    }
+    Ok(Value::Array(rows))
+}
+
+/// Leverage and margin mode, where positions do not tell them.
+pub(crate) fn symbol_config(call: &mut Call<'_>) -> Result<Value, Failure> {
+    let exchange = &call.state.core.world.exchange;
+    let mode = exchange.margin_mode(call.account)?;
+    let mut rows = Vec::new();
+    for feed in call.feeds()? {
+        let held = exchange.position_state(call.account, feed.instrument.symbol)?;
+        let word = if mode == MarginMode::Isolated { "ISOLATED" } else { "CROSSED" };
+        rows.push(json!({
+            "symbol": feed.instrument.symbol, "marginType": word, "isAutoAddMargin": false,
+            "leverage": whole(held.leverage), "maxNotionalValue": "1000000",
+        }));
+    }
+    Ok(Value::Array(rows))
+}
+
+fn whole(value: Decimal) -> i64 {
+    i64::try_from(value.trunc()).unwrap_or_default()
 }
 
 pub(crate) fn brackets(call: &mut Call<'_>) -> Result<Value, Failure> {

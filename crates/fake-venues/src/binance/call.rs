@@ -44,13 +44,16 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint(Verb::Get, "/v1/ticker/bookTicker", Access::Public, 2, market::book_ticker),
     Endpoint(Verb::Get, "/v1/openInterest", Access::Public, 1, market::open_interest),
     Endpoint(Verb::Get, "/v1/depth", Access::Public, 20, market::depth),
+    Endpoint(Verb::Get, "/v1/trades", Access::Public, 5, market::trades),
+    Endpoint(Verb::Get, "/v1/aggTrades", Access::Public, 20, market::trades),
     Endpoint(Verb::Get, "/v1/fundingRate", Access::Public, 1, market::funding_rates),
     Endpoint(Verb::Get, "/v1/account", Access::Read, 5, account::account),
     Endpoint(Verb::Get, "/v2/account", Access::Read, 5, account::account),
     Endpoint(Verb::Get, "/v3/account", Access::Read, 5, account::account),
     Endpoint(Verb::Get, "/v1/positionRisk", Access::Read, 5, account::positions),
     Endpoint(Verb::Get, "/v2/positionRisk", Access::Read, 5, account::positions),
-    Endpoint(Verb::Get, "/v3/positionRisk", Access::Read, 5, account::positions),
+    Endpoint(Verb::Get, "/v3/positionRisk", Access::Read, 5, account::held),
+    Endpoint(Verb::Get, "/v1/symbolConfig", Access::Read, 5, account::symbol_config),
     Endpoint(Verb::Get, "/v1/leverageBracket", Access::Read, 1, account::brackets),
     Endpoint(Verb::Get, "/v2/leverageBracket", Access::Read, 1, account::brackets),
     Endpoint(Verb::Get, "/v1/positionSide/dual", Access::Read, 30, account::position_mode),
@@ -86,6 +89,19 @@ const WALLET: &[Endpoint] = &[
     Endpoint(Verb::Get, "/sapi/v1/capital/config/getall", Access::Read, 0, account::nothing),
     Endpoint(Verb::Get, "/sapi/v1/margin/allPairs", Access::Read, 0, account::nothing),
 ];
+
+/// What an address has done after it was told to wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Strikes {
+    since: Timestamp,
+    count: u32,
+    banned_until: Option<Timestamp>,
+}
+
+/// So many refused requests within a minute end the patience; the venue names no number.
+const PATIENCE: u32 = 50;
+/// The shortest ban. Source: "IP limits" of the futures documentation.
+const BAN_MS: i64 = 120_000;
 
 /// Weight of one address in a minute, both products together.
 const WEIGHT_LIMIT: (u32, i64) = (2_400, 60_000);
@@ -126,6 +142,53 @@ pub(crate) fn answer(state: &mut State, accounts: &[AccountConfig], request: &Re
     answer
 }
 
+/// A limit and how it is told.
+struct Pool {
+    limit: (u32, i64),
+    header: &'static str,
+    refusal: fn() -> Failure,
+}
+
+/// Takes from a pool; tells how much is used, and how long to wait when it is too much.
+fn spend(
+    state: &mut State,
+    request: &Request<'_>,
+    (what, cost): (String, u32),
+    pool: &Pool,
+    headers: &mut Vec<(&'static str, String)>,
+) -> Result<(), Failure> {
+    let (left, reset) = state.core.spend(what, cost, pool.limit, request.wall);
+    headers.push((pool.header, (pool.limit.0 - left.unwrap_or(0)).to_string()));
+    if left.is_some() {
+        return Ok(());
+    }
+    let seconds = (reset.since_ms(request.wall) + 999) / 1_000;
+    headers.push(("retry-after", seconds.max(1).to_string()));
+    let fresh = Strikes { since: request.wall, count: 0, banned_until: None };
+    let strikes = state.strikes.entry(request.peer).or_insert(fresh);
+    if request.wall.since_ms(strikes.since) >= 60_000 {
+        *strikes = fresh;
+    }
+    strikes.count += 1;
+    if strikes.count > PATIENCE {
+        strikes.banned_until = Some(request.wall.plus_ms(BAN_MS));
+    }
+    Err((pool.refusal)())
+}
+
+/// Refuses everything from an address that did not wait.
+fn banned(
+    state: &State,
+    request: &Request<'_>,
+    headers: &mut Vec<(&'static str, String)>,
+) -> Result<(), Failure> {
+    let until = state.strikes.get(&request.peer).and_then(|strikes| strikes.banned_until);
+    let Some(until) = until.filter(|until| *until > request.wall) else { return Ok(()) };
+    headers.push(("retry-after", ((until.since_ms(request.wall) + 999) / 1_000).to_string()));
+    let text = format!("Way too many requests; IP banned until {}.", until.ms());
+    Err(Failure::with_status(418, -1003, &text))
+}
+
 fn serve(
     state: &mut State,
     accounts: &[AccountConfig],
@@ -135,18 +198,10 @@ fn serve(
     let Some((endpoint, product)) = found(request) else {
         return Err(Failure::with_status(404, -1000, "path not found"));
     };
-    let mut spend = |state: &mut State, what: String, cost: u32, limit: (u32, i64), header: &'static str| {
-        let (left, reset) = state.core.spend(what, cost, limit, request.wall);
-        headers.push((header, (limit.0 - left.unwrap_or(0)).to_string()));
-        if left.is_some() {
-            return Ok(());
-        }
-        let seconds = (reset.since_ms(request.wall) + 999) / 1_000;
-        headers.push(("retry-after", seconds.max(1).to_string()));
-        Err(Failure::with_status(429, -1003, "Too many requests; current limit is 2400 requests per minute."))
-    };
+    banned(state, request, headers)?;
     if endpoint.3 > 0 {
-        spend(state, format!("weight {}", request.peer), endpoint.3, WEIGHT_LIMIT, "x-mbx-used-weight-1m")?;
+        let pool = Pool { limit: WEIGHT_LIMIT, header: "x-mbx-used-weight-1m", refusal: Failure::too_many };
+        spend(state, request, (format!("weight {}", request.peer), endpoint.3), &pool, headers)?;
     }
     if state.core.trouble.service == Service::Maintenance && endpoint.1 != "/sapi/v1/system/status" {
         return Err(Failure::maintenance());
@@ -161,8 +216,12 @@ fn serve(
     let orders =
         matches!(endpoint.0, Verb::Post | Verb::Put) && matches!(endpoint.1, "/v1/order" | "/v1/algoOrder");
     if let Some((account, _)) = who.filter(|_| orders) {
-        spend(state, format!("orders 10s {}", account.0), 1, ORDERS_10S, "x-mbx-order-count-10s")?;
-        spend(state, format!("orders 1m {}", account.0), 1, ORDERS_1M, "x-mbx-order-count-1m")?;
+        for (name, limit, header) in
+            [("10s", ORDERS_10S, "x-mbx-order-count-10s"), ("1m", ORDERS_1M, "x-mbx-order-count-1m")]
+        {
+            let pool = Pool { limit, header, refusal: Failure::too_many_orders };
+            spend(state, request, (format!("orders {name} {}", account.0), 1), &pool, headers)?;
+        }
     }
     let (account, key) = who.map_or((AccountId(u32::MAX), None), |(account, key)| (account, Some(key)));
     let result = (endpoint.4)(&mut Call { state, product, account, wall: request.wall, params, key });

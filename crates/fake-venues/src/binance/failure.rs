@@ -55,6 +55,14 @@ impl Failure {
         Self::with_status(503, -1016, "This service is no longer available.")
     }
 
+    pub(crate) fn too_many() -> Self {
+        Self::with_status(429, -1003, "Too many requests; current limit is 2400 requests per minute.")
+    }
+
+    pub(crate) fn too_many_orders() -> Self {
+        Self::with_status(429, -1015, "Too many new orders; current limit is 300 orders per TEN_SECONDS.")
+    }
+
     pub(crate) fn unknown_order() -> Self {
         Self::new(-2011, "Unknown order sent.")
     }
@@ -72,8 +80,11 @@ impl Failure {
 pub(crate) fn gateway(status: u16) -> Answer {
     let failure = match status {
         418 => Failure::with_status(418, -1003, "Way too many requests; IP banned until 1700000000000."),
-        429 => {
-            Failure::with_status(429, -1003, "Too many requests; current limit is 2400 requests per minute.")
+        429 => Failure::too_many(),
+        // The request went on, and nobody waited for what became of it.
+        408 => {
+            let text = "Timeout waiting for response from backend server. Send status unknown; execution status unknown.";
+            return Failure::with_status(408, -1007, text).answer();
         }
         403 => return Answer::text(403, "403 Forbidden"),
         503 => {

@@ -1,14 +1,15 @@
 //! Public REST calls: instruments, candles, prices, books, funding.
 
-use keyhold_domain::{Candle, ContractType, Decimal, Instrument, Rate, Timeframe, Timestamp};
+use keyhold_domain::{Candle, ContractType, Decimal, Instrument, Price, Rate, Side, Timeframe, Timestamp};
 use serde_json::{Value, json};
 
+use super::book::Book;
 use super::call::Call;
 use super::failure::Failure;
 use super::instruments::size;
 use super::shapes::{contracts, number};
-use crate::bybit::stream::book;
-use crate::feed::Feed;
+use crate::book::book;
+use crate::feed::{Feed, PublicTrade};
 use crate::trouble::Service;
 
 #[expect(clippy::unnecessary_wraps, reason = "every call of the table has the same shape")]
@@ -193,19 +194,40 @@ pub(crate) fn open_interest(call: &mut Call<'_>) -> Result<Value, Failure> {
     }))
 }
 
+/// Rows of a book.
+pub(crate) fn levels(side: &[(Price, Decimal)], instrument: &Instrument) -> Vec<Value> {
+    side.iter().map(|(price, size)| json!([price, contracts(*size, instrument)])).collect()
+}
+
 /// The whole book; its number is that of the last change that was sent.
 pub(crate) fn depth(call: &mut Call<'_>) -> Result<Value, Failure> {
     let limit = call.limit(500, 1_000)?;
-    let now = call.state.core.world.now;
-    let feed = call.feed()?;
-    let (bids, asks) = book(feed, limit);
-    let levels = |side: &[(keyhold_domain::Price, Decimal)]| -> Vec<Value> {
-        side.iter().map(|(price, size)| json!([price, contracts(*size, &feed.instrument)])).collect()
-    };
-    let number = call.state.books.get(&feed.instrument.symbol).copied().unwrap_or(1);
+    let instrument = call.feed()?.instrument;
+    let world = &call.state.core.world;
+    let feed = world.feed(instrument.symbol).ok_or_else(Failure::bad_symbol)?;
+    let book = call.state.books.entry(instrument.symbol).or_insert_with(|| Book::of(feed));
+    let (bids, asks) = book.levels(limit);
     Ok(json!({
-        "lastUpdateId": number, "E": now.ms(), "T": now.ms(), "bids": levels(&bids), "asks": levels(&asks),
+        "lastUpdateId": book.number, "E": world.now.ms(), "T": world.now.ms(), "bids": levels(&bids, &instrument),
+        "asks": levels(&asks, &instrument),
     }))
+}
+
+/// The newest trades, oldest first; every trade is an aggregate of its own.
+pub(crate) fn trades(call: &mut Call<'_>) -> Result<Value, Failure> {
+    let (limit, range) = (call.limit(500, 1_000)?, call.range()?);
+    let feed = call.feed()?;
+    let wanted: Vec<_> = feed.trades.iter().filter(|trade| range.contains(&trade.at.ms())).collect();
+    let row = |trade: &&PublicTrade| {
+        let size = contracts(trade.size, &feed.instrument);
+        let maker = trade.taker == Side::Sell;
+        json!({
+            "a": trade.number, "p": trade.price, "q": size, "f": trade.number, "l": trade.number, "T": trade.at.ms(),
+            "m": maker, "id": trade.number, "price": trade.price, "qty": size, "quoteQty": "0", "time": trade.at.ms(),
+            "isBuyerMaker": maker,
+        })
+    };
+    Ok(wanted.iter().skip(wanted.len().saturating_sub(limit)).map(row).collect())
 }
 
 /// The funding rate in force, at each past funding time of the remembered history, oldest first.

@@ -5,6 +5,7 @@
 
 pub(crate) mod account;
 pub(crate) mod auth;
+mod book;
 pub(crate) mod call;
 pub(crate) mod failure;
 pub(crate) mod instruments;
@@ -13,4 +14,5 @@ pub(crate) mod shapes;
 pub(crate) mod socket;
 pub(crate) mod state;
 pub(crate) mod stream;
+mod told;
 pub(crate) mod trade;

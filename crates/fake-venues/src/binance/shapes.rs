@@ -73,7 +73,7 @@ const fn kind(order: &Order) -> (&'static str, &'static str) {
 }
 
 /// The word for an order's state. What the venue ends by itself expires.
-const fn status(order: &Order) -> &'static str {
+pub(crate) const fn status(order: &Order) -> &'static str {
     match order.status {
         OrderStatus::Open | OrderStatus::Untriggered => "NEW",
         OrderStatus::PartiallyFilled => "PARTIALLY_FILLED",
@@ -119,13 +119,16 @@ pub(crate) fn order(order: &Order, instrument: &Instrument) -> Value {
 }
 
 /// The word for a conditional order's state.
-pub(crate) const fn algo_status(order: &Order) -> &'static str {
+pub(crate) fn algo_status(order: &Order) -> &'static str {
     match order.status {
         OrderStatus::Untriggered => "NEW",
         OrderStatus::Open | OrderStatus::PartiallyFilled => "TRIGGERED",
         OrderStatus::Filled => "FINISHED",
         OrderStatus::Rejected => "REJECTED",
+        OrderStatus::Canceled if !order.filled.is_zero() => "FINISHED",
         OrderStatus::Canceled => match order.refusal {
+            // The matching engine did not take it.
+            Some(RefusalCode::ReduceOnlyRejected) => "REJECTED",
             Some(_) => "EXPIRED",
             None => "CANCELED",
         },
@@ -190,6 +193,14 @@ pub(crate) fn commission(report: &FillReport) -> Value {
     })
 }
 
+/// The word for a margin mode where it is told.
+pub(crate) const fn margin_word(mode: MarginMode) -> &'static str {
+    match mode {
+        MarginMode::Isolated => "isolated",
+        MarginMode::Cross => "cross",
+    }
+}
+
 /// A position over REST. All products answer with the same names here; real ones leave some out.
 pub(crate) fn position(
     exchange: &Exchange,
@@ -218,7 +229,7 @@ pub(crate) fn position(
         "maintMargin": number((notional * instrument.maintenance_margin.get()).round_dp(8)),
         "openOrderInitialMargin": "0", "adl": 1, "bidNotional": "0", "askNotional": "0",
         "leverage": number(held.leverage), "maxNotional": "1000000", "maxQty": "100000",
-        "marginType": if isolated { "isolated" } else { "cross" }, "isolated": isolated,
+        "marginType": margin_word(exchange.margin_mode(account)?), "isolated": isolated,
         "isAutoAddMargin": "false", "updateTime": held.updated_at.ms(),
     }))
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::failure::Failure;
 use super::state::{KEY_LIFE_MS, ListenKey, State};
+use super::told::topic;
 use crate::hub::Channel;
 use crate::protocol::{Line, Sender};
 
@@ -24,8 +25,9 @@ pub(crate) const PRIVATE: Channel = Channel("private");
 /// it does not know.
 pub(crate) fn line_of(state: &State, path: &str, query: &str) -> Option<Line> {
     let key = |text: &str| {
-        let (account, _) = state.keys.iter().find(|(_, key)| key.text == text)?;
-        Some(Line { channel: PRIVATE, account: Some(*account), topics: vec!["all".to_owned()] })
+        let ((account, product), _) = state.keys.iter().find(|(_, key)| key.text == text)?;
+        let topics = vec![topic(*product).to_owned()];
+        Some(Line { channel: PRIVATE, account: Some(*account), topics })
     };
     let below = |base: &str| path.strip_prefix(base).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     if below("/public/ws").is_some() {
@@ -37,7 +39,8 @@ pub(crate) fn line_of(state: &State, path: &str, query: &str) -> Option<Line> {
     if below("/private/ws").is_some() {
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         let text = pairs.find(|(name, _)| name == "listenKey").map(|(_, value)| value.into_owned());
-        return text.and_then(|text| key(&text));
+        let below = path.rsplit('/').next().unwrap_or_default();
+        return key(text.as_deref().unwrap_or(below));
     }
     let rest = below("/ws")?;
     key(rest.trim_start_matches('/')).or(Some(Line::plain(INVERSE)))
@@ -134,15 +137,21 @@ pub(crate) fn answer(state: &mut State, sender: Sender, text: &str) -> Vec<Strin
 #[expect(clippy::unnecessary_wraps, reason = "every call of the table has the same shape")]
 pub(crate) fn make_key(call: &mut Call<'_>) -> Result<Value, Failure> {
     let until = call.wall.plus_ms(KEY_LIFE_MS);
-    let text = format!("fakeListenKey{}x{}", call.account.0, call.wall.ms());
-    let key = call.state.keys.entry(call.account).or_insert(ListenKey { text, until });
+    let letter = match call.product {
+        ContractType::Linear => 'U',
+        ContractType::Inverse => 'C',
+    };
+    // The number tells keys of one instant apart.
+    call.state.keys_made += 1;
+    let text = format!("fakeListenKey{}{letter}{}x{}", call.account.0, call.state.keys_made, call.wall.ms());
+    let key = call.state.keys.entry((call.account, call.product)).or_insert(ListenKey { text, until });
     key.until = until;
     Ok(json!({ "listenKey": key.text }))
 }
 
 pub(crate) fn renew_key(call: &mut Call<'_>) -> Result<Value, Failure> {
     let until = call.wall.plus_ms(KEY_LIFE_MS);
-    let key = call.state.keys.get_mut(&call.account);
+    let key = call.state.keys.get_mut(&(call.account, call.product));
     let key = key.ok_or_else(|| Failure::new(-1125, "This listenKey does not exist."))?;
     key.until = until;
     Ok(json!({ "listenKey": key.text }))
@@ -150,6 +159,6 @@ pub(crate) fn renew_key(call: &mut Call<'_>) -> Result<Value, Failure> {
 
 #[expect(clippy::unnecessary_wraps, reason = "every call of the table has the same shape")]
 pub(crate) fn end_key(call: &mut Call<'_>) -> Result<Value, Failure> {
-    call.state.keys.remove(&call.account);
+    let _ended = call.state.end_key((call.account, call.product));
     Ok(json!({}))
 }

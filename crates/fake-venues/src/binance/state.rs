@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use keyhold_domain::{Symbol, Timestamp};
+use std::net::IpAddr;
+
+use keyhold_domain::{Asset, ContractType, Symbol, Timestamp};
 use keyhold_simulator::exchange::{AccountId, CancelFilter, ExchangeEvent, Input};
 
+use super::book::Book;
+use super::call::Strikes;
+use super::told::{self, Memory};
 use super::{call, failure, socket, stream};
 use crate::config::AccountConfig;
 use crate::core::Core;
@@ -25,17 +30,58 @@ pub(crate) struct ListenKey {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) core: Core,
-    /// One per account, as the venue hands out.
-    pub(crate) keys: BTreeMap<AccountId, ListenKey>,
+    /// One per account and product, as the venue hands out.
+    pub(crate) keys: BTreeMap<(AccountId, ContractType), ListenKey>,
+    /// How many were made.
+    pub(crate) keys_made: u64,
     /// When an account's resting orders of an instrument end.
     pub(crate) switches: BTreeMap<(AccountId, Symbol), Timestamp>,
-    /// The last number of each book that was sent.
-    pub(crate) books: BTreeMap<Symbol, i64>,
+    /// The books as they were told last.
+    pub(crate) books: BTreeMap<Symbol, Book>,
+    /// What accounts know of their orders.
+    pub(crate) told: Memory,
+    /// Addresses that went on after they were told to wait.
+    pub(crate) strikes: BTreeMap<IpAddr, Strikes>,
 }
 
 impl State {
-    pub(crate) const fn new(core: Core) -> Self {
-        Self { core, keys: BTreeMap::new(), switches: BTreeMap::new(), books: BTreeMap::new() }
+    pub(crate) fn new(core: Core) -> Self {
+        Self {
+            core,
+            keys: BTreeMap::new(),
+            keys_made: 0,
+            switches: BTreeMap::new(),
+            books: BTreeMap::new(),
+            told: Memory::default(),
+            strikes: BTreeMap::new(),
+        }
+    }
+
+    /// The product in whose wallet an asset lies: coins that inverse contracts settle in are COIN-M's.
+    pub(crate) fn product_of(&self, asset: Asset) -> ContractType {
+        let settles = |kind: ContractType| {
+            let instruments = self.core.world.feeds.iter().map(|feed| &feed.instrument);
+            instruments.filter(|instrument| instrument.contract_type == kind).any(|it| it.settle == asset)
+        };
+        let inverse = settles(ContractType::Inverse) && !settles(ContractType::Linear);
+        if inverse { ContractType::Inverse } else { ContractType::Linear }
+    }
+
+    fn end_keys_until(&mut self, wall: Timestamp) {
+        let dead = self.keys.iter().filter(|(_, key)| key.until <= wall);
+        let dead: Vec<_> = dead.map(|(whose, key)| (*whose, key.text.clone())).collect();
+        for (whose, text) in dead {
+            told::tell_expired(self, whose, &text);
+            let _expired = self.end_key(whose);
+        }
+    }
+
+    /// A listen key is no more: its sockets stay open and hear nothing, whoever has them. Source: "Event: User Data Stream
+    /// Expired" of the futures documentation.
+    pub(crate) fn end_key(&mut self, whose: (AccountId, ContractType)) -> Option<ListenKey> {
+        let key = self.keys.remove(&whose)?;
+        self.core.hub.hush(whose.0, told::topic(whose.1));
+        Some(key)
     }
 }
 
@@ -64,14 +110,19 @@ impl Protocol for State {
         socket::answer(self, sender, text)
     }
 
+    fn listen_keys(&self) -> BTreeMap<String, Timestamp> {
+        let named = |((account, product), key): (&(AccountId, ContractType), &ListenKey)| {
+            (format!("{} {product}", account.0), key.until)
+        };
+        self.keys.iter().map(named).collect()
+    }
+
+    fn expire_listen_keys(&mut self) {
+        self.end_keys_until(Timestamp::from_ms(i64::MAX));
+    }
+
     fn beat(&mut self, wall: Timestamp) {
-        let dead: Vec<AccountId> =
-            self.keys.iter().filter(|(_, key)| key.until <= wall).map(|(account, _)| *account).collect();
-        for account in dead {
-            if let Some(key) = self.keys.remove(&account) {
-                stream::tell_expired(self, account, &key.text);
-            }
-        }
+        self.end_keys_until(wall);
         let due: Vec<(AccountId, Symbol)> =
             self.switches.iter().filter(|(_, at)| **at <= wall).map(|(whose, _)| *whose).collect();
         for (account, symbol) in due {
@@ -90,6 +141,6 @@ impl Protocol for State {
     }
 
     fn tell_event(&mut self, event: &ExchangeEvent) {
-        stream::tell_event(self, event);
+        told::tell_event(self, event);
     }
 }

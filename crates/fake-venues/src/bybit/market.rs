@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::failure::Failure;
 use super::shapes::{category, number, side, stamp};
-use super::stream::book;
+use crate::book::book;
 use crate::feed::{Feed, PublicTrade};
 use crate::trouble::Service;
 

@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use keyhold_domain::{Candle, ContractType, Decimal, Price, Symbol, Timeframe, Timestamp};
 use keyhold_simulator::exchange::{AccountId, ExchangeEvent};
-use keyhold_simulator::random::mix;
 use serde_json::{Value, json};
 
 use super::market::{INTERVALS, interval, ticker, trade_id, trade_side, turnover};
 use super::shapes::{self, number};
 use super::socket::public;
 use super::state::State;
+use crate::book::book;
 use crate::feed::{Feed, PublicTrade};
 use crate::hub::{Channel, Frame};
 use crate::latency::CandleClose;
@@ -24,26 +24,11 @@ pub(crate) struct Book {
     levels: BTreeMap<(Side, Price), Decimal>,
     number: u64,
 }
-type Levels = Vec<(Price, Decimal)>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     Bid,
     Ask,
-}
-
-/// A made-up book around the last price: one tick apart, sizes that depend on the price alone.
-pub(crate) fn book(feed: &Feed, depth: usize) -> (Levels, Levels) {
-    let Some(last) = feed.last() else { return (Vec::new(), Vec::new()) };
-    let tick = feed.instrument.tick;
-    let level = |steps: Decimal| {
-        let price = Price::new(last.get() + tick * steps).ok()?;
-        let ticks = u64::try_from((price.get() / tick).trunc()).ok()?;
-        let lots = 1 + mix(ticks) % 200;
-        Some((price, feed.instrument.lot * Decimal::from(lots)))
-    };
-    let steps = || (1_i64..).take(depth).map(Decimal::from);
-    (steps().filter_map(|step| level(-step)).collect(), steps().filter_map(level).collect())
 }
 
 const fn channel(feed: &Feed) -> Channel {

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::instruments::code;
 use super::params::named;
 use super::shapes::num;
-use crate::bybit::stream::book;
+use crate::book::book;
 use crate::core::number;
 use crate::feed::{Feed, PublicTrade};
 

@@ -14,7 +14,7 @@ use super::market::trade_id;
 use super::shapes::{self, num};
 use super::socket::CHANNEL;
 use super::state::State;
-use crate::bybit::stream::book as levels_of;
+use crate::book::book as levels_of;
 use crate::feed::{Feed, PublicTrade};
 use crate::hub::Frame;
 use crate::latency::CandleClose;

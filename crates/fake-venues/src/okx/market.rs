@@ -7,7 +7,7 @@ use super::call::Call;
 use super::failure::Failure;
 use super::instruments::listing;
 use super::shapes::{contracts, side, stamp};
-use crate::bybit::stream::book;
+use crate::book::book;
 use crate::core::number;
 use crate::feed::{Feed, PublicTrade};
 use crate::trouble::Service;

@@ -13,7 +13,7 @@ use super::market::{self, BARS, bar};
 use super::shapes;
 use super::socket::{BUSINESS, PRIVATE, PUBLIC};
 use super::state::State;
-use crate::bybit::stream::book;
+use crate::book::book;
 use crate::feed::Feed;
 use crate::hub::{Channel, Frame};
 use crate::latency::CandleClose;

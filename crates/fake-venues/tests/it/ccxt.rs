@@ -85,3 +85,8 @@ async fn ccxt_trades_linear_and_inverse() {
 async fn ccxt_trades_at_okx() {
     session(Exchange::Okx, "ccxt_session_okx.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ccxt_trades_at_binance() {
+    session(Exchange::Binance, "ccxt_session_binance.py").await;
+}

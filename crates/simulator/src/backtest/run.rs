@@ -25,7 +25,7 @@ use crate::exchange::{AccountNews, Exchange, ExchangeConfig, FillRules, NameRule
 const BOT: BotId = BotId::from_u128(1 << 100);
 /// Blocks of candles between two reports of progress.
 const BLOCKS_BETWEEN_PROGRESS: usize = 32;
-/// Candles whose order is checked just before they are played, while they are still at hand.
+/// Candles after which the loop looks up.
 const BLOCK: usize = 256;
 
 /// How far a run is.
@@ -329,8 +329,8 @@ impl<'a> Run<'a> {
             {
                 return Err(BacktestError::Canceled);
             }
-            sequence.check(block)?;
             for candle in block {
+                sequence.check_one(candle)?;
                 self.one(candle)?;
                 if let Some(decision) = self.lane.decision.take()
                     && let Some(told) = &mut told

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use keyhold_domain::exact::add;
+use keyhold_domain::exact::saturating_add;
 use keyhold_domain::{Asset, Decimal, MarginMode, Price, Timestamp};
 
 use super::OrderName;
@@ -124,7 +124,9 @@ pub(super) struct Account {
 
 /// `sum += amount`, the short way for short numbers.
 pub(super) fn grow(sum: &mut Decimal, amount: Decimal) {
-    *sum = add(*sum, amount).unwrap_or_else(|| *sum + amount);
+    let grown = saturating_add(*sum, amount);
+    // Only what has the most digits can have been cut; then the long way says that it does not fit.
+    *sum = if grown.unpack().hi == u32::MAX { *sum + amount } else { grown };
 }
 
 impl Account {

@@ -6,7 +6,7 @@
 //! inverse long `n·m·(1 + r) / (M + n·m/e)`, inverse short `n·m·(1 − r) / (n·m/e − M)`.
 //! Venues use tiers of r and subtract closing fees; one tier and no fee is the simplification made here.
 
-use keyhold_domain::exact::is_positive;
+use keyhold_domain::exact::{is_positive, multiply};
 use keyhold_domain::{ContractType, Decimal, Instrument, Price, Quantity, Rounding};
 
 /// Sizes and prices above these are refused, so that no later product can overflow a decimal.
@@ -43,14 +43,14 @@ pub(super) fn liquidation_price(
     entry: Price,
     margin: Decimal,
 ) -> Option<Price> {
-    let worth = size.abs() * instrument.multiplier;
+    let worth = multiply(size.abs(), instrument.multiplier);
     let rate = instrument.maintenance_margin.get();
     let one = Decimal::ONE;
     let entry = entry.get();
     let is_long = is_positive(size);
     let (above, below) = match (instrument.contract_type, is_long) {
-        (ContractType::Linear, true) => (worth * entry - margin, worth * (one - rate)),
-        (ContractType::Linear, false) => (worth * entry + margin, worth * (one + rate)),
+        (ContractType::Linear, true) => (multiply(worth, entry) - margin, multiply(worth, one - rate)),
+        (ContractType::Linear, false) => (multiply(worth, entry) + margin, multiply(worth, one + rate)),
         (ContractType::Inverse, true) => (worth * (one + rate), margin + worth / entry),
         (ContractType::Inverse, false) => (worth * (one - rate), worth / entry - margin),
     };

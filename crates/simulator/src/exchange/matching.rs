@@ -1,6 +1,6 @@
 //! What happens to an order when a price reaches it.
 
-use keyhold_domain::exact::is_positive;
+use keyhold_domain::exact::{is_positive, multiply};
 use keyhold_domain::{
     Decimal, Liquidity, OrderKind, OrderStatus, PositionEffect, Price, Quantity, RefusalCode, Side,
     TimeInForce,
@@ -8,7 +8,7 @@ use keyhold_domain::{
 
 use super::account::grow;
 use super::order::Phase;
-use super::{AccountNews, Exchange, ExchangeEvent, FillCause, Order};
+use super::{AccountNews, Exchange, ExchangeEvent, Order};
 
 /// Which rules of price and margin an execution follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +76,11 @@ impl Exchange {
         execution: Execution,
         out: &mut Vec<ExchangeEvent>,
     ) {
-        self.markets[m].orders[index].reserved = Decimal::ZERO;
-        self.markets[m].orders[index].touched = self.walk;
-        let order = self.markets[m].orders[index];
-        let quantity = match self.fillable(a, m, &order, price, execution) {
+        let order = &mut self.markets[m].orders[index];
+        order.reserved = Decimal::ZERO;
+        order.touched = self.walk;
+        let side = order.side;
+        let quantity = match self.fillable(a, m, &self.markets[m].orders[index], price, execution) {
             Ok(quantity) => quantity,
             Err((status, refusal)) => {
                 self.finish(m, index, status, Some(refusal), out);
@@ -87,9 +88,8 @@ impl Exchange {
             }
         };
         let liquidity = if execution == Execution::Maker { Liquidity::Maker } else { Liquidity::Taker };
-        let report = self.book_trade(a, m, Some(&order), (order.side, price, quantity), liquidity);
-        out.push(ExchangeEvent::Fill(self.accounts[a].id, report));
-        self.note_fill(m, index, report.fill.price, quantity, report.fill.fee.amount);
+        let fee = self.book_trade(a, m, Some(index), (side, price, quantity, liquidity), out).fee;
+        self.note_fill(m, index, price, quantity, fee);
         self.after_fill(a, m, index, execution, out);
         self.tell_position(a, m, out);
         self.tell_balance(a, self.markets[m].instrument.settle, out);
@@ -128,7 +128,7 @@ impl Exchange {
         let now = self.now;
         let order = &mut self.markets[m].orders[index];
         grow(&mut order.filled, quantity.get());
-        grow(&mut order.filled_cost, quantity.get() * price.get());
+        grow(&mut order.filled_cost, multiply(quantity.get(), price.get()));
         grow(&mut order.filled_value, value.expect(super::margin::BOUNDED));
         grow(&mut order.fees, fee);
         order.updated_at = now;
@@ -187,13 +187,16 @@ impl Exchange {
         refusal: Option<RefusalCode>,
         out: &mut Vec<ExchangeEvent>,
     ) {
-        self.markets[m].calm = None;
-        let mut order = self.markets[m].orders.remove(index);
+        let market = &mut self.markets[m];
+        market.calm = None;
+        // Changed and told where it lies; taken out first, it would be copied once more.
+        let order = &mut market.orders[index];
         order.status = status;
         order.refusal = refusal;
         order.reserved = Decimal::ZERO;
         order.updated_at = self.now;
-        self.tell_order(&order, out);
+        self.tell_order(&self.markets[m].orders[index], out);
+        self.markets[m].orders.remove(index);
     }
 
     /// Cancels resting reduce-only limit orders that have nothing left to reduce, as venues do.
@@ -225,10 +228,8 @@ impl Exchange {
         let Ok(quantity) = Quantity::new(state.size.abs()) else { return };
         let side = if state.size > Decimal::ZERO { Side::Sell } else { Side::Buy };
         let maintenance = self.maintenance(a, m);
-        let report = self.book_trade(a, m, None, (side, price, quantity), Liquidity::Taker);
-        debug_assert_eq!(report.cause, FillCause::Liquidation);
-        out.push(ExchangeEvent::Fill(account, report));
-        let liquidation = self.clear(a, m, &report, state.margin, maintenance);
+        let booked = self.book_trade(a, m, None, (side, price, quantity, Liquidity::Taker), out);
+        let liquidation = self.clear(a, m, (side, price, quantity), &booked, (state.margin, maintenance));
         out.push(ExchangeEvent::Liquidation(account, liquidation));
         self.tell_position(a, m, out);
         self.tell_balance(a, self.markets[m].instrument.settle, out);

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use keyhold_domain::exact::{compare, is_multiple, is_negative, is_positive};
+use keyhold_domain::exact::{compare, is_multiple, is_negative, is_positive, multiply};
 use keyhold_domain::{
     Decimal, InstrumentStatus, OrderKind, OrderStatus, PositionEffect, Price, Quantity, Rounding, Side,
     Timestamp, TriggerDirection, VenueOrderId,
@@ -160,7 +160,7 @@ impl Exchange {
         }
         let reducible = self.reducible(a, m, request.side);
         if request.effect == PositionEffect::ReduceOnly {
-            let excess = request.quantity.get() > reducible;
+            let excess = compare(request.quantity.get(), reducible) == Ordering::Greater;
             let refuses = self.config.fills.reduce_only == ReduceOnlyExcess::Refuse;
             if reducible.is_zero() || (excess && refuses) {
                 return Err(Refusal::NothingToReduce);
@@ -222,7 +222,7 @@ impl Exchange {
         };
         let needed = self.margin_needed(a, m, request.side, request.quantity.get(), price);
         let available = self.available(a, self.markets[m].instrument.settle);
-        if needed > available && !needed.is_zero() {
+        if compare(needed, available) == Ordering::Greater && !needed.is_zero() {
             return Err(Refusal::InsufficientMargin {
                 needed: needed.normalize(),
                 available: available.normalize(),
@@ -245,7 +245,7 @@ impl Exchange {
         let Ok(growth) = Quantity::new(growth) else { return Decimal::ZERO };
         let leverage = self.accounts[a].positions[m].leverage;
         let margin = initial_margin(instrument, price, growth, leverage);
-        let fee = margin * leverage * instrument.taker_fee.get();
+        let fee = multiply(multiply(margin, leverage), instrument.taker_fee.get());
         (margin + fee).round_dp_with_strategy(12, rust_decimal::RoundingStrategy::AwayFromZero)
     }
 

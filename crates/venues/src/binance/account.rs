@@ -449,7 +449,7 @@ impl<D: Dialer> Binance<D> {
 
     /// Our name of an order of the matching engine. One that was conditional may go by a name of the venue's there; ours
     /// is that of the conditional order that it comes from.
-    async fn look_up(
+    pub(super) async fn look_up(
         &self,
         symbol: Symbol,
         order: VenueOrderId,

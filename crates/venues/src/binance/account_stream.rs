@@ -2,11 +2,13 @@
 //! [`crate::common::account_feed`].
 //!
 //! The listen key is the login: it is made over REST, lives for an hour and is kept alive. A funding payment is announced
-//! without its instrument, so the payments are asked for then.
+//! without its instrument, so the payments are asked for then. A stop that has fired may go by a name of the venue's in
+//! the matching engine, and its fill may come before the message that binds the two: such fills wait for their name.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use keyhold_domain::{ContractType, RefusalCode, Symbol, Timestamp, VenueOrderId};
+use keyhold_domain::{ClientOrderId, ContractType, Fill, RefusalCode, Symbol, Timestamp, VenueOrderId};
 use tokio::time::Instant;
 
 use super::Binance;
@@ -34,12 +36,35 @@ const GIVE_UP_AFTER: Duration = Duration::from_mins(55);
 /// A payment may be written a little before it is announced.
 const FUNDING_SLACK_MS: i64 = 60_000;
 
+/// Fills that wait for their name at most; more are told without.
+const MOST_UNNAMED: usize = 100;
+
 /// What a session remembers.
 #[derive(Debug)]
 pub struct Session {
-    renewed: Instant,
+    /// When the listen key was made or renewed last, by both clocks.
+    renewed: (Instant, Timestamp),
     /// Funding was paid at this time and has not been asked for yet.
     funding: Option<Timestamp>,
+    /// Fills of conditional orders whose name is not known yet.
+    unnamed: Vec<Fill>,
+}
+
+impl Session {
+    /// How long ago the listen key was renewed. Of the two clocks one stands still while a machine sleeps, so the other
+    /// counts then.
+    fn key_age(&self, now: Timestamp) -> Duration {
+        let wall = u64::try_from(now.since_ms(self.renewed.1)).unwrap_or_default();
+        self.renewed.0.elapsed().max(Duration::from_millis(wall))
+    }
+
+    /// The fills that waited for the name of an order, with it.
+    fn named(&mut self, order: VenueOrderId, name: Option<ClientOrderId>) -> Vec<AccountEvent> {
+        let (found, waiting) = self.unnamed.drain(..).partition(|fill| fill.venue_order_id == order);
+        self.unnamed = waiting;
+        let found: Vec<Fill> = found;
+        found.into_iter().map(|fill| AccountEvent::Fill(Fill { client_id: name, ..fill })).collect()
+    }
 }
 
 /// Starts the task.
@@ -64,8 +89,9 @@ impl<D: Dialer> PrivateStream<D> for Binance<D> {
             ContractType::Linear => format!("/ws?listenKey={key}"),
             ContractType::Inverse => format!("/ws/{key}"),
         };
+        let renewed = (Instant::now(), rest.clock.now());
         let link = Link::open(rest, rest.endpoints.private_ws(), &path, Ping::Frame).await?;
-        Ok((Links::one(link), Session { renewed: Instant::now(), funding: None }))
+        Ok((Links::one(link), Session { renewed, funding: None, unnamed: vec![] }))
     }
 
     fn read(&self, session: &mut Session, _link: LinkNo, text: &str) -> Result<Vec<AccountEvent>, Ended> {
@@ -75,8 +101,8 @@ impl<D: Dialer> PrivateStream<D> for Binance<D> {
         };
         let at = head.at.whole().map_or_else(|| self.market.rest.venue_now(), Timestamp::from_ms);
         let read = match head.event.text() {
-            "ORDER_TRADE_UPDATE" => self.order(text),
-            "ALGO_UPDATE" => self.algo_order(text, at),
+            "ORDER_TRADE_UPDATE" => self.order(session, text),
+            "ALGO_UPDATE" => self.algo_order(session, text, at),
             "ACCOUNT_UPDATE" => self.account_update(session, text, at),
             "listenKeyExpired" => return Err(Ended::Broken),
             // `TRADE_LITE` repeats what the whole message says; others are nothing to us.
@@ -86,27 +112,29 @@ impl<D: Dialer> PrivateStream<D> for Binance<D> {
     }
 
     async fn tend(&self, session: &mut Session) -> Result<Vec<AccountEvent>, Ended> {
-        if session.renewed.elapsed() >= RENEW_AFTER {
+        let now = self.market.rest.clock.now();
+        let age = session.key_age(now);
+        if age >= RENEW_AFTER {
             match self.change(Intent::StreamToken(StreamToken::Renew), Urgency::Normal).await {
-                Ok(_) => session.renewed = Instant::now(),
+                Ok(_) => session.renewed = (Instant::now(), now),
                 // It does not exist any more.
                 Err(VenueError::Refused { .. }) => return Err(Ended::Broken),
                 Err(VenueError::Unknown { .. } | VenueError::NotSent { .. }) => {
-                    if session.renewed.elapsed() >= GIVE_UP_AFTER {
+                    if age >= GIVE_UP_AFTER {
                         return Err(Ended::Broken);
                     }
                 }
             }
         }
-        let Some(at) = session.funding else { return Ok(vec![]) };
+        let mut events = self.look_up_unnamed(session).await;
+        let Some(at) = session.funding else { return Ok(events) };
         // What cannot be had now is asked for again after the next ping.
-        let Ok(payments) = self.read_funding(None, at.plus_ms(-FUNDING_SLACK_MS)).await else {
-            return Ok(vec![]);
-        };
+        let payments = self.read_funding(None, at.plus_ms(-FUNDING_SLACK_MS)).await.unwrap_or_default();
         if !payments.is_empty() {
             session.funding = None;
         }
-        Ok(payments.into_iter().map(AccountEvent::Funding).collect())
+        events.extend(payments.into_iter().map(AccountEvent::Funding));
+        Ok(events)
     }
 }
 
@@ -129,7 +157,20 @@ impl<D: Dialer> Binance<D> {
         Ok(key.to_owned())
     }
 
-    fn order(&self, text: &str) -> Result<Vec<AccountEvent>, WireError> {
+    /// Asks for the names of fills that no message has named. What cannot be had now is asked for again.
+    async fn look_up_unnamed(&self, session: &mut Session) -> Vec<AccountEvent> {
+        let waiting: BTreeMap<VenueOrderId, Symbol> =
+            session.unnamed.iter().map(|fill| (fill.venue_order_id, fill.symbol)).collect();
+        let mut events = vec![];
+        for (order, symbol) in waiting {
+            let Ok(name) = self.look_up(symbol, order).await else { continue };
+            self.names.learn(order, name);
+            events.extend(session.named(order, name));
+        }
+        events
+    }
+
+    fn order(&self, session: &mut Session, text: &str) -> Result<Vec<AccountEvent>, WireError> {
         let message: StreamOrder<StreamOrderRow<'_>> = wire::json("order message", text.as_bytes())?;
         let row = message.o.ok_or(WireError::Missing { what: "order message", field: "o" })?;
         if convert::mode_of(&row.position_side) == PositionMode::Hedge {
@@ -137,10 +178,13 @@ impl<D: Dialer> Binance<D> {
         }
         let Some(size) = self.counted(row.symbol.text())? else { return Ok(vec![]) };
         let order = convert::order_number(&row.order_id, "order message", "i")?;
-        let known = self.names.of(order).flatten();
-        let news = convert::stream_order(self.market.product(), &row, size, known)?;
+        let known = self.names.of(order);
+        let news = convert::stream_order(self.market.product(), &row, size, known.flatten())?;
         let mut events = vec![];
-        if let Some(fill) = news.fill {
+        let waits = known.is_none() && news.update.is_none() && convert::stream_was_conditional(&row);
+        if let Some(fill) = news.fill.filter(|_| waits && session.unnamed.len() < MOST_UNNAMED) {
+            session.unnamed.push(fill);
+        } else if let Some(fill) = news.fill {
             events.push(AccountEvent::Fill(fill));
             if let Some(by) = news.forced {
                 events.push(AccountEvent::Forced { symbol: fill.symbol, by, at: fill.at });
@@ -153,7 +197,12 @@ impl<D: Dialer> Binance<D> {
         Ok(events)
     }
 
-    fn algo_order(&self, text: &str, at: Timestamp) -> Result<Vec<AccountEvent>, WireError> {
+    fn algo_order(
+        &self,
+        session: &mut Session,
+        text: &str,
+        at: Timestamp,
+    ) -> Result<Vec<AccountEvent>, WireError> {
         let message: StreamOrder<StreamAlgoRow<'_>> =
             wire::json("conditional order message", text.as_bytes())?;
         let row = message.o.ok_or(WireError::Missing { what: "conditional order message", field: "o" })?;
@@ -161,10 +210,13 @@ impl<D: Dialer> Binance<D> {
         let Some(update) = convert::stream_algo(&row, size, at)? else { return Ok(vec![]) };
         let actual =
             convert::actual_order(&row.actual_order).map(|number| VenueOrderId::new(&number.to_string()));
+        let mut events = vec![];
         if let Some(Ok(actual)) = actual {
             self.names.learn(actual, Some(update.client_id));
+            events = session.named(actual, Some(update.client_id));
         }
-        Ok(vec![AccountEvent::OrderUpdate(update)])
+        events.push(AccountEvent::OrderUpdate(update));
+        Ok(events)
     }
 
     fn account_update(

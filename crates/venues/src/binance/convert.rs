@@ -200,7 +200,15 @@ pub fn algo_update(row: &WireAlgo<'_>, size: Decimal) -> Result<Option<OrderUpda
 
 /// Whether an order of the matching engine was a conditional one before.
 pub fn was_conditional(row: &WireOrder<'_>) -> bool {
-    let kind = if row.original_kind.is_empty() { &row.kind } else { &row.original_kind };
+    is_conditional(if row.original_kind.is_empty() { &row.kind } else { &row.original_kind })
+}
+
+/// The same of an order on the stream.
+pub fn stream_was_conditional(row: &StreamOrderRow<'_>) -> bool {
+    is_conditional(if row.original_kind.is_empty() { &row.kind } else { &row.original_kind })
+}
+
+fn is_conditional(kind: &Field<'_>) -> bool {
     matches!(
         kind.text(),
         "STOP" | "STOP_MARKET" | "TAKE_PROFIT" | "TAKE_PROFIT_MARKET" | "TRAILING_STOP_MARKET"

@@ -281,7 +281,7 @@ record! {
         symbol = "s", client_id = "c", side = "S", kind = "o", time_in_force = "f", quantity = "q", price = "p",
         execution = "x", status = "X", order_id = "i", last_quantity = "l", filled = "z", last_price = "L",
         commission_asset = "N", commission = "n", at = "T", trade_id = "t", maker = "m", reduce_only = "R",
-        position_side = "ps",
+        position_side = "ps", original_kind = "ot",
     }
 }
 

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::Length;
 use super::python::Environment;
-use super::{Length, said};
+use crate::TaskError;
 use crate::bench::machine::Moment;
-use crate::{TaskError, paths};
+use crate::dist::{self, said};
 
 /// Ten years of minutes, two leap days among them.
 const TEN_YEARS: u32 = 5_259_456;
@@ -71,8 +72,7 @@ const SWEEP: &str = r#"{"format": 1, "rank_by": "net_profit", "keep": 0, "vary":
 
 /// The reference strategy as a file.
 fn template(home: &Path) -> Result<PathBuf, TaskError> {
-    let text =
-        said(Command::new(paths::target().join("dist").join("examples").join("speed")).arg("--template"))?;
+    let text = said(Command::new(dist::folder()?.join("examples").join("speed")).arg("--template"))?;
     let file = home.join("reference.json");
     std::fs::write(&file, text).map_err(|error| TaskError::file(&file, error))?;
     Ok(file)
@@ -100,17 +100,17 @@ fn parquet(
     Ok(Ok(file))
 }
 
-fn keyhold(template: &Path, candles: &Path, sweep: &[&str]) -> Command {
-    let mut command = Command::new(paths::target().join("dist").join("keyhold"));
+fn keyhold(template: &Path, candles: &Path, sweep: &[&str]) -> Result<Command, TaskError> {
+    let mut command = Command::new(dist::folder()?.join("keyhold"));
     command.arg("backtest").args(sweep).arg("--template").arg(template).arg("--candles").arg(candles);
     command.args(["--tick", "0.01", "--slippage-bps", "0", "--equity", "1000000", "--notional", "3000"]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
+    Ok(command)
 }
 
 /// The largest resident size of a backtest, in MiB: asked again and again, because it only grows.
 fn memory(template: &Path, candles: &Path) -> Result<f64, TaskError> {
-    let mut child = start(keyhold(template, candles, &[]))?;
+    let mut child = start(keyhold(template, candles, &[])?)?;
     let status = format!("/proc/{}/status", child.id());
     let mut most = 0_u32;
     loop {
@@ -133,7 +133,7 @@ fn memory(template: &Path, candles: &Path) -> Result<f64, TaskError> {
 fn timed(template: &Path, candles: &Path, sweep: &Path, threads: u32) -> Result<f64, TaskError> {
     let (sweep, threads) = (sweep.display().to_string(), threads.to_string());
     let started = Instant::now();
-    let mut child = start(keyhold(template, candles, &["sweep", "--sweep", &sweep, "--threads", &threads]))?;
+    let mut child = start(keyhold(template, candles, &["sweep", "--sweep", &sweep, "--threads", &threads])?)?;
     let status = child.wait().map_err(|error| TaskError::Failed(error.to_string()))?;
     if status.success() {
         Ok(started.elapsed().as_secs_f64())

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::said;
 use crate::TaskError;
+use crate::dist::said;
 
 /// A virtual environment with a peer's packages.
 #[derive(Debug)]

@@ -9,9 +9,11 @@ use super::Ran;
 pub(super) enum Agreement {
     /// Every entry and exit in the same candle at the same price.
     Whole,
-    /// All but one in a thousand in the same candles. vectorbt lets a stop come before a signal that has been waiting for
-    /// the open of the same candle, so about one exit in twenty has the stop's price.
-    Candles,
+    /// All but so many in a thousand in the same candles; prices may be others.
+    Candles {
+        /// In a thousand trades.
+        but: usize,
+    },
 }
 
 /// One peer beside us.
@@ -57,7 +59,7 @@ impl Row {
     pub(super) fn complaint(&self) -> Option<String> {
         let enough = match self.agreement {
             Agreement::Whole => self.difference.is_none(),
-            Agreement::Candles => self.trades - self.same.0 <= self.trades / 1000,
+            Agreement::Candles { but } => (self.trades - self.same.0) * 1000 <= self.trades * but,
         };
         let difference = self.difference.as_ref().filter(|_| !enough)?;
         Some(format!("{}: other trades: {difference}", self.peer))
@@ -150,7 +152,7 @@ mod tests {
     #[test]
     fn other_prices_are_forgiven_where_a_peer_is_known_for_them_and_other_candles_are_not() {
         let ours = ran(1.0, &[[1, 2, 3, 4]]);
-        let mut row = Row::new("peer", "1", 10, Agreement::Candles);
+        let mut row = Row::new("peer", "1", 10, Agreement::Candles { but: 1 });
         row.take(10, &ours, &ran(1.0, &[[1, 2, 3, 5]]));
         assert_eq!(row.complaint(), None);
         row.take(10, &ours, &ran(1.0, &[[1, 2, 4, 5]]));

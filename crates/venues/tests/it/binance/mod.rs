@@ -3,7 +3,11 @@
 mod adapter;
 mod noise;
 mod request_cases;
-mod requests;
-mod responses;
+pub(crate) mod requests;
+pub(crate) mod responses;
 mod streams;
 mod support;
+mod twin;
+mod twin_market;
+mod twin_orders;
+mod twin_trouble;

@@ -12,7 +12,7 @@ use keyhold_venues::signer::{AmendOrder, CancelAll, OrderRef, OrderSelection, Sc
 use keyhold_venues::{AccountEvent, MarketData, TradingVenue, VenueError};
 use serde_json::{Value, json};
 
-use crate::kit::bench::{Bench, SECRET, candle, limit, minute, stop};
+use crate::kit::bench::{Bench, SECRET, VOLUME, candle, limit, minute, stop};
 use crate::kit::heard::{resynced, until, until_state};
 use crate::kit::rows::{Row, rows_of};
 
@@ -95,7 +95,7 @@ async fn candles_are_the_markets_in_every_length() {
         let rows: Vec<Candle> = (length..2 * length).map(candle).collect();
         assert_eq!(candles[0].high, rows.iter().map(|row| row.high).max().unwrap());
         assert_eq!(candles[0].close, rows.last().unwrap().close);
-        assert_eq!(candles[0].volume, Decimal::from(10 * length));
+        assert_eq!(candles[0].volume, Decimal::from(VOLUME * length));
         let gaps = candles.windows(2).filter(|two| two[1].open_time != two[0].close_time(timeframe));
         assert_eq!(gaps.count(), 0, "{timeframe:?}");
     }

@@ -74,6 +74,9 @@ pub(crate) const fn minute(n: i64) -> Timestamp {
     Timestamp::from_ms(START + n * MINUTE_MS)
 }
 
+/// Traded in each candle: whole contracts at every venue.
+pub(crate) const VOLUME: i64 = 1_000;
+
 /// A market around 50,000 that rises and falls by some hundreds, and opens where it closed.
 pub(crate) fn candle(n: i64) -> Candle {
     let price = |value: i64| Decimal::from(value).to_string().parse().unwrap();
@@ -84,7 +87,7 @@ pub(crate) fn candle(n: i64) -> Candle {
         high: price(open.max(close) + 10),
         low: price(open.min(close) - 10),
         close: price(close),
-        volume: Decimal::TEN,
+        volume: Decimal::from(VOLUME),
     }
 }
 

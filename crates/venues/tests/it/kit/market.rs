@@ -7,9 +7,9 @@ use keyhold_venues::port::{CandleRange, MarketSubscription, Series, SymbolRange,
 use keyhold_venues::{MarketData as _, MarketEvent};
 use serde_json::{Value, json};
 
-use super::bench::{Bench, PAST, candle, minute};
+use super::bench::{Bench, PAST, VOLUME, candle, minute};
 use super::heard::until;
-use super::rows::Row;
+use super::rows::{Lack, Row};
 
 pub(crate) async fn the_market_is_read(row: &'static Row) {
     let bench = Bench::new(row);
@@ -30,7 +30,7 @@ pub(crate) async fn the_market_is_read(row: &'static Row) {
     let threes = market.candles(&range(Timeframe::M3, 0, 99)).await.unwrap();
     assert_eq!(threes.len(), 33);
     assert_eq!((threes[1].open, threes[1].close), (candle(3).open, candle(5).close));
-    assert_eq!(threes[1].volume, Decimal::from(30));
+    assert_eq!(threes[1].volume, Decimal::from(3 * VOLUME));
     let whole = SymbolRange { symbol, from: minute(-1), until: minute(PAST) };
     assert!(!market.funding_history(&whole).await.unwrap().is_empty());
     bench.control("maintenance", &json!({ "on": true }));
@@ -79,7 +79,7 @@ pub(crate) async fn candles_are_heard_without_gaps(row: &'static Row) {
                     books += 1;
                 }
                 MarketEvent::Traded { timeframe: Timeframe::M1, sums: told, .. } => {
-                    assert_eq!(told.buy + told.sell, Decimal::TEN);
+                    assert_eq!(told.buy + told.sell, Decimal::from(VOLUME));
                     sums += 1;
                 }
                 MarketEvent::Gap { .. } | MarketEvent::Undecodable(_) | MarketEvent::Refused(_) => {
@@ -105,6 +105,6 @@ pub(crate) async fn candles_are_heard_without_gaps(row: &'static Row) {
         row.name,
         minutes.len()
     );
-    let wanted = if row.streams_candles { 8 } else { 0 };
+    let wanted = if row.has(Lack::StreamedCandles) { 8 } else { 0 };
     assert!(streamed >= wanted && books >= 5 && sums >= 4, "{streamed} streamed, {books} books, {sums} sums");
 }

@@ -14,6 +14,19 @@ pub(crate) enum Crossing {
     Ends,
 }
 
+/// What a venue may be without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// All orders that settle in one kind of money, ended at once.
+    EndingByMoney,
+    /// Candles on a stream; they are asked for when they close.
+    StreamedCandles,
+    /// A stop that waits and can be changed.
+    MovedStops,
+    /// The leverage, told with a position.
+    LeverageOfPositions,
+}
+
 /// What a test must know of a venue.
 #[derive(Debug)]
 pub(crate) struct Row {
@@ -33,12 +46,8 @@ pub(crate) struct Row {
     /// Path of the call that places a market order.
     pub(crate) place: &'static str,
     pub(crate) crossing: Crossing,
-    /// Whether all orders that settle in one kind of money can be ended at once.
-    pub(crate) ends_by_money: bool,
-    /// Whether a stream tells candles; else they are asked for when they close.
-    pub(crate) streams_candles: bool,
-    /// Whether a stop that waits can be changed.
-    pub(crate) moves_stops: bool,
+    /// What the others have and it has not.
+    pub(crate) lacks: &'static [Lack],
     /// What may be said to a wrong key, by its name.
     pub(crate) wrong_key: fn(&str) -> &'static [RefusalCode],
     pub(crate) burst: Burst,
@@ -52,6 +61,10 @@ pub(crate) struct Burst {
 }
 
 impl Row {
+    pub(crate) fn has(&self, what: Lack) -> bool {
+        !self.lacks.contains(&what)
+    }
+
     pub(crate) fn symbol(&self) -> Symbol {
         self.listing.split('=').next().unwrap().parse().unwrap()
     }
@@ -70,9 +83,7 @@ const fn row(exchange: Exchange, name: &'static str, listing: &'static str, plac
         lot: "0.001",
         place,
         crossing: Crossing::Refused,
-        ends_by_money: true,
-        streams_candles: true,
-        moves_stops: true,
+        lacks: &[],
         wrong_key: keys::usual_refusals,
         burst: Burst { allowance: 10 },
     }
@@ -96,13 +107,13 @@ const BYBIT: &[Row] = &[
 // 300 new orders in ten seconds.
 const BINANCE: &[Row] = &[
     Row {
-        moves_stops: false,
+        lacks: &[Lack::MovedStops, Lack::LeverageOfPositions],
         wrong_key: keys::binance_refusals,
         burst: Burst { allowance: 300 },
         ..row(Exchange::Binance, "Binance USD-M", "BTCUSDT=linear", "/fapi/v1/order")
     },
     inverse(Row {
-        moves_stops: false,
+        lacks: &[Lack::MovedStops],
         wrong_key: keys::binance_refusals,
         burst: Burst { allowance: 300 },
         ..row(Exchange::Binance, "Binance COIN-M", "BTCUSD_PERP=inverse", "/dapi/v1/order")
@@ -114,16 +125,14 @@ const KRAKEN: &[Row] = &[
     Row {
         settle: "USD",
         dollars: "USD",
-        ends_by_money: false,
-        streams_candles: false,
+        lacks: &[Lack::EndingByMoney, Lack::StreamedCandles],
         wrong_key: keys::one_refusal,
         burst: Burst { allowance: 50 },
         ..row(Exchange::KrakenFutures, "Kraken linear", "PF_XBTUSD=linear", "/derivatives/api/v3/sendorder")
     },
     inverse(Row {
         dollars: "USD",
-        ends_by_money: false,
-        streams_candles: false,
+        lacks: &[Lack::EndingByMoney, Lack::StreamedCandles],
         wrong_key: keys::one_refusal,
         burst: Burst { allowance: 50 },
         ..row(Exchange::KrakenFutures, "Kraken inverse", "PI_XBTUSD=inverse", "/derivatives/api/v3/sendorder")

@@ -331,6 +331,7 @@ spoil! {
     kraken: KrakenFutures;
     okx: Okx;
     bitmex: Bitmex;
+    binance: Binance;
 }
 
 #[test]
