@@ -47,6 +47,7 @@ where
             Err(VenueError::NotSent { retry_after, .. }) => retry_after,
             Err(VenueError::Refused { code: RefusalCode::RateLimited, .. }) => {
                 too_many += 1;
+                eprintln!("DEBUG {what} {:?}", began.elapsed());
                 Duration::from_millis(500)
             }
             Err(error) => panic!("{what}: {error}"),

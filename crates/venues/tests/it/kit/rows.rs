@@ -25,6 +25,8 @@ pub(crate) enum Lack {
     MovedStops,
     /// The leverage, told with a position.
     LeverageOfPositions,
+    /// A stream of the account that is opened with a signature; the key's name is enough.
+    SignedStreams,
 }
 
 /// What a test must know of a venue.
@@ -107,13 +109,13 @@ const BYBIT: &[Row] = &[
 // 300 new orders in ten seconds.
 const BINANCE: &[Row] = &[
     Row {
-        lacks: &[Lack::MovedStops, Lack::LeverageOfPositions],
+        lacks: &[Lack::MovedStops, Lack::SignedStreams, Lack::LeverageOfPositions],
         wrong_key: keys::binance_refusals,
         burst: Burst { allowance: 300 },
         ..row(Exchange::Binance, "Binance USD-M", "BTCUSDT=linear", "/fapi/v1/order")
     },
     inverse(Row {
-        lacks: &[Lack::MovedStops],
+        lacks: &[Lack::MovedStops, Lack::SignedStreams],
         wrong_key: keys::binance_refusals,
         burst: Burst { allowance: 300 },
         ..row(Exchange::Binance, "Binance COIN-M", "BTCUSD_PERP=inverse", "/dapi/v1/order")

@@ -17,6 +17,7 @@ const ALLOWED: &[Allowed] = &[
     ("bitmex/render.rs", "GET/realtime{expires}", "the text that a stream's login signs"),
     ("okx/render.rs", "application/json", "a content type"),
     ("okx/render.rs", "GET/users/self/verify", "the text that a stream's login signs"),
+    ("kraken/convert.rs", "/0", "the range of all addresses"),
     ("kraken/render.rs", "/derivatives", "what is left out of the text that is signed"),
     ("kraken/render.rs", "/trade/{symbol}/{}", "price type, instrument and interval of candles"),
     ("kraken/render.rs", "/{symbol}", "the instrument of one ticker"),

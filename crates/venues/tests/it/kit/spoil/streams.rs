@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::mutate::{self, SENTINEL};
 use super::relay::Tap;
 use crate::kit::bench::{Bench, PAST, limit, minute};
+use crate::kit::rows::Lack;
 use crate::kit::wire::Wire;
 
 /// Both streams of one adapter and what they told.
@@ -74,8 +75,11 @@ impl Ears {
             bench.step().await;
             self.listen().await;
             let has = |word: &str| self.told.iter().any(|event| event.starts_with(word));
-            let streamed =
-                self.told.iter().any(|event| event.starts_with("CandleClosed") && event.contains("Stream"));
+            let streamed = !bench.row.has(Lack::StreamedCandles)
+                || self
+                    .told
+                    .iter()
+                    .any(|event| event.starts_with("CandleClosed") && event.contains("Stream"));
             if streamed && has("Fill(") && has("OrderUpdate(") {
                 return;
             }
