@@ -4,7 +4,7 @@
 //!
 //! | name | body | does |
 //! |---|---|---|
-//! | `status` | | replay time, candles played, sockets, pace, last prices, listen keys, requests over a limit |
+//! | `status` | | replay time, candles played, sockets, pace, last prices, requests over a limit, listen keys |
 //! | `pause`, `resume` | `{"pace": "10"}` optional | stops the replay; goes on (at a new pace) |
 //! | `step` | `{"candles": 1}` | plays base candles in lockstep: the forming candle's path and close, then the next open |
 //! | `truth` | `{"account": 1}` | positions, open orders, fills, wallets, realized profit of an account |

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use keyhold_domain::{
-    Candle, ContractType, Decimal, Fill, Instrument, Price, Rate, Symbol, Timestamp, VenueOrderId,
+    Candle, ContractType, Decimal, Fill, Instrument, OrderStatus, Price, Rate, Symbol, Timestamp, VenueOrderId,
 };
 use keyhold_simulator::exchange::{
     AccountId, Exchange, ExchangeEvent, FillReport, FundingPayment, Input, Liquidation, Order, PositionMode,
@@ -43,6 +43,22 @@ fn remember<T>(list: &mut VecDeque<T>, item: T) -> Option<T> {
 }
 
 impl Records {
+    /// An order as it was when one of its fills had just happened, whatever has followed since.
+    pub(crate) fn order_at(&self, report: &FillReport) -> Option<Order> {
+        let order = *self.orders.get(&report.fill.venue_order_id)?;
+        let later = self.fills.iter().rev().take_while(|one| one.fill.fill_id != report.fill.fill_id);
+        let mut then = order;
+        for one in later.filter(|one| one.fill.venue_order_id == order.venue_id) {
+            then.filled -= one.fill.quantity.get();
+            then.filled_cost -= one.fill.quantity.get() * one.fill.price.get();
+            then.fees -= one.fill.fee.amount;
+        }
+        if then.filled < then.quantity.get() {
+            then.status = OrderStatus::PartiallyFilled;
+        }
+        Some(then)
+    }
+
     fn note(&mut self, event: &ExchangeEvent) {
         match event {
             ExchangeEvent::Order(order) => {

@@ -159,6 +159,18 @@ impl RateLimiter {
         Ok(())
     }
 
+    /// Whether the venue has said meanwhile that a call would be one too many. Asked again when a call's turn on its
+    /// connection comes: many may have taken their tokens before the venue said so.
+    pub fn is_closed(&self, costs: &[Cost], urgency: Urgency, now: Instant) -> bool {
+        let state = self.state();
+        let is_shut = |bucket: &Bucket| bucket.closed_until.is_some_and(|until| until > now);
+        let for_all = match urgency {
+            Urgency::Exit => false,
+            Urgency::Normal => is_shut(&state.all),
+        };
+        for_all || costs.iter().filter_map(|cost| state.named.get(cost.name)).any(is_shut)
+    }
+
     /// Waits for the tokens of a call, at most `patience` in all; otherwise says how much longer it would take.
     pub async fn take(&self, costs: &[Cost], urgency: Urgency, patience: Duration) -> Result<(), Duration> {
         let deadline = Instant::now() + patience;
@@ -281,6 +293,20 @@ mod tests {
             limiter.try_take(&huge, Urgency::Normal, now + SECOND).is_ok(),
             "more than fits waits for a full one"
         );
+    }
+
+    #[test]
+    fn what_waits_for_its_connection_hears_of_a_refusal() {
+        let limiter = limiter();
+        let now = Instant::now();
+        let closed = |urgency| limiter.is_closed(PLACE, urgency, now);
+        assert!(!closed(Urgency::Normal) && !closed(Urgency::Exit));
+        limiter.close_all(SECOND, now);
+        assert!(closed(Urgency::Normal) && !closed(Urgency::Exit), "exits go on under a ban");
+        limiter.learn(NAME, LimitNews { limit: 8, left: 0, resets_in: SECOND }, now);
+        assert!(closed(Urgency::Exit), "the venue's count is used up");
+        assert!(!limiter.is_closed(PLACE, Urgency::Normal, now + SECOND));
+        assert!(!limiter.is_closed(&[], Urgency::Exit, now), "of another limit");
     }
 
     #[tokio::test(start_paused = true)]

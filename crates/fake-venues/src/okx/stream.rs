@@ -284,7 +284,7 @@ pub(crate) fn tell_event(state: &mut State, event: &ExchangeEvent) {
         }
         ExchangeEvent::Fill(_, report) => {
             let records = state.core.world.records.get(&account);
-            let order = records.and_then(|records| records.orders.get(&report.fill.venue_order_id)).copied();
+            let order = records.and_then(|records| records.order_at(report));
             if let Some(row) = order.and_then(|order| order_row(state, &order, Some(report))) {
                 tell(state, account, (PRIVATE, "orders"), &row);
             }

@@ -14,6 +14,7 @@ use super::endpoints::{self, Endpoint};
 use super::wire::{
     self, Page, WireAccount, WireExecution, WireFees, WireKey, WireOrder, WirePosition, WireWallet,
 };
+use crate::common::fills::in_order;
 use crate::common::rest::unreadable;
 use crate::error::{NotSentCause, UnknownCause, VenueError, WireError};
 use crate::port::{AccountSettings, Fees, FundingPayment, OrderReport, PositionMode};
@@ -343,12 +344,6 @@ fn next_page<T>(page: &Page<'_, T>) -> Option<String> {
     // Bybit repeats a cursor on the last page of some lists; an empty page ends the list in any case.
     let ended = page.list.as_ref().is_none_or(Vec::is_empty);
     (!ended && !page.cursor.is_empty()).then(|| page.cursor.text().to_owned())
-}
-
-fn in_order(mut fills: Vec<Fill>) -> Vec<Fill> {
-    fills.sort_by_key(|fill| (fill.at, fill.fill_id));
-    fills.dedup_by_key(|fill| fill.fill_id);
-    fills
 }
 
 /// An order that the order lists do not show (yet), but that has been filled.

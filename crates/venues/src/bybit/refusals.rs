@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::endpoints::Endpoint;
 use super::wire::Field;
-use crate::error::{UnknownCause, VenueError};
+use crate::common::rest::unreadable;
+use crate::error::{UnknownCause, VenueError, WireError};
 use crate::signer::Verb;
 
 /// What a number says about a request.
@@ -149,6 +150,11 @@ pub fn judge(endpoint: Endpoint, status: u16, body: &[u8]) -> Result<(), VenueEr
         // A gateway's failure with a well-formed body is still the gateway's.
         Some((0, _)) if (200..300).contains(&status) => Ok(()),
         Some((code, message)) if code != 0 => Err(meaning_of(endpoint, code, message)),
+        None if head.as_ref().is_some_and(|head| head.ret_code.is_empty())
+            && (200..300).contains(&status) =>
+        {
+            Err(unreadable(endpoint, WireError::Missing { what: "answer", field: "retCode" }))
+        }
         _ => Err(by_status(endpoint, status, body)),
     }
 }

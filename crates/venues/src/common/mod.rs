@@ -6,6 +6,7 @@
 pub mod account_feed;
 pub mod endpoint;
 pub mod field;
+pub mod fills;
 pub mod flow;
 pub mod link;
 pub mod market_feed;

@@ -268,7 +268,12 @@ impl<D: Dialer, V: Dialect> Rest<D, V> {
             Host::Rest => &self.http,
             Host::KeyCheck => &self.key_check,
         };
-        let answer = client.send(way.lane, prepare).await.map_err(|error| match error {
+        // The turn on the connection may come long after the turn under the limits.
+        let still_allowed = || match self.limiter.is_closed(&costs, way.urgency, Instant::now()) {
+            true => Err(NotSentCause::RateLimit),
+            false => prepare(),
+        };
+        let answer = client.send(way.lane, &still_allowed).await.map_err(|error| match error {
             HttpError::NotSent(cause) => VenueError::not_sent(RETRY_AFTER, cause),
             HttpError::Unknown(cause) => VenueError::unknown(endpoint.doing, cause),
         })?;

@@ -389,6 +389,7 @@ fn signed(size: Decimal, word: &str) -> Result<SignedQuantity, WireError> {
         _ if size.is_zero() => Ok(SignedQuantity::ZERO),
         "long" => Ok(SignedQuantity::new(size.abs().normalize())),
         "short" => Ok(SignedQuantity::new(-size.abs().normalize())),
+        "" => Err(WireError::Missing { what: POSITION, field: "side" }),
         _ => Err(invalid),
     }
 }

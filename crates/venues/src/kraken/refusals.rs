@@ -8,7 +8,8 @@ use keyhold_domain::{OrderStatus, RefusalCode};
 
 use super::endpoints::{Endpoint, Envelope, envelope};
 use super::wire::{self, Field, WireHead, WireStatus};
-use crate::error::{UnknownCause, VenueError};
+use crate::common::rest::unreadable;
+use crate::error::{UnknownCause, VenueError, WireError};
 use crate::signer::Verb;
 
 /// What a word says about a request.
@@ -143,8 +144,26 @@ pub fn judge(endpoint: Endpoint, status: u16, body: &[u8]) -> Result<(), VenueEr
         Envelope::Cancel if succeeded => head.cancel_status.as_ref(),
         Envelope::Result | Envelope::Send | Envelope::Edit | Envelope::Cancel => None,
     };
-    let told = told.ok_or(VenueError::unknown(endpoint.doing, UnknownCause::ServerError))?;
-    judge_status(endpoint, told)
+    match told {
+        Some(told) => judge_status(endpoint, told),
+        None if head.result.is_empty() => Err(lacks(endpoint, "result")),
+        None if succeeded => Err(lacks(endpoint, status_field(envelope(endpoint)))),
+        None => Err(VenueError::unknown(endpoint.doing, UnknownCause::ServerError)),
+    }
+}
+
+/// An answer that does not say what became of the call.
+fn lacks(endpoint: Endpoint, field: &'static str) -> VenueError {
+    unreadable(endpoint, WireError::Missing { what: "answer", field })
+}
+
+const fn status_field(envelope: Envelope) -> &'static str {
+    match envelope {
+        Envelope::Send => "sendStatus",
+        Envelope::Edit => "editStatus",
+        Envelope::Cancel => "cancelStatus",
+        Envelope::Result | Envelope::Bare => "result",
+    }
 }
 
 fn judge_status(endpoint: Endpoint, told: &WireStatus<'_>) -> Result<(), VenueError> {
@@ -157,7 +176,10 @@ fn judge_status(endpoint: Endpoint, told: &WireStatus<'_>) -> Result<(), VenueEr
     if let Some((_, code)) = STATUSES.iter().find(|(known, _)| *known == word) {
         return Err(VenueError::refused(*code, word, ""));
     }
-    if word.is_empty() || (kind == Envelope::Send && !told.order_id.is_empty()) {
+    if word.is_empty() {
+        return Err(lacks(endpoint, "status"));
+    }
+    if kind == Envelope::Send && !told.order_id.is_empty() {
         return Err(VenueError::unknown(endpoint.doing, UnknownCause::ServerError));
     }
     Err(VenueError::refused(Code::Other, word, ""))

@@ -12,6 +12,7 @@ use super::wire::{
 };
 use super::{Okx, convert, convert_market, endpoints, locked};
 use crate::common::endpoint::Endpoint;
+use crate::common::fills::in_order;
 use crate::common::rest::unreadable;
 use crate::error::{UnknownCause, VenueError, WireError};
 use crate::port::{AccountSettings, Fees, FundingPayment, OrderReport, PositionMode};
@@ -398,10 +399,4 @@ const fn fills_endpoint(kind: ExecutionKind) -> Endpoint {
         ExecutionKind::Trades => endpoints::PAST_FILLS,
         ExecutionKind::Funding => endpoints::BILLS,
     }
-}
-
-fn in_order(mut fills: Vec<Fill>) -> Vec<Fill> {
-    fills.sort_by_key(|fill| (fill.at, fill.fill_id));
-    fills.dedup_by_key(|fill| fill.fill_id);
-    fills
 }

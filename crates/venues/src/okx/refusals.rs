@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use crate::common::endpoint::Endpoint;
 use crate::common::field::Field;
-use crate::error::{UnknownCause, VenueError};
+use crate::common::rest::unreadable;
+use crate::error::{UnknownCause, VenueError, WireError};
 use crate::signer::Verb;
 
 /// What a number says about a request.
@@ -223,13 +224,13 @@ pub fn judge(endpoint: Endpoint, status: u16, body: &[u8]) -> Result<(), VenueEr
         {
             Some((code, _)) if is_done(code) => Ok(()),
             Some((code, message)) if code != 0 => Err(verdict(endpoint, code, &message)),
-            _ => Err(by_status(endpoint, status, body)),
+            _ => Err(without_code(endpoint, status, body)),
         };
     }
     let head = serde_json::from_slice::<Head<'_>>(body).ok();
     let Some(head) = head else { return Err(by_status(endpoint, status, body)) };
     let Some((code, message)) = told(&head.code, &head.msg) else {
-        return Err(by_status(endpoint, status, body));
+        return Err(without_code(endpoint, status, body));
     };
     let rows = head.data.unwrap_or_default();
     let failed = rows.iter().filter_map(|row| told(&row.s_code, &row.s_msg)).find(|(code, _)| *code != 0);
@@ -239,6 +240,15 @@ pub fn judge(endpoint: Endpoint, status: u16, body: &[u8]) -> Result<(), VenueEr
         None if code != 0 => Err(verdict(endpoint, code, &message)),
         None => Err(by_status(endpoint, status, body)),
     }
+}
+
+/// An answer that came through but does not say whether it was done.
+fn without_code(endpoint: Endpoint, status: u16, body: &[u8]) -> VenueError {
+    let verdict = serde_json::from_slice::<Verdict<'_>>(body);
+    if verdict.is_ok_and(|verdict| verdict.code.is_empty()) && (200..300).contains(&status) {
+        return unreadable(endpoint, WireError::Missing { what: "answer", field: "code" });
+    }
+    by_status(endpoint, status, body)
 }
 
 fn told(code: &Field<'_>, message: &Field<'_>) -> Option<(i64, String)> {

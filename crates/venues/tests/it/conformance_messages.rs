@@ -10,6 +10,7 @@ use keyhold_venues::event::ForcedBy;
 use keyhold_venues::{Endpoints, WireError};
 use serde_json::Value;
 
+use crate::counts::{self, Count, Kind};
 use crate::support::{TestKey, shared, shared_json};
 
 /// Messages of the venue that the port does not read, by the beginning of the file's name.
@@ -85,7 +86,7 @@ fn decode(name: &str, text: &[u8]) -> Option<usize> {
 }
 
 #[test]
-fn recorded_messages_are_read() {
+pub(crate) fn recorded_messages_are_read() {
     let Some(folder) = shared("conformance/wire/bybit") else { return };
     let (mut messages, mut records, mut not_offered) = (0, 0, 0);
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -100,6 +101,7 @@ fn recorded_messages_are_read() {
         messages += 1;
     }
     println!("wire: {messages} messages with {records} records read, {not_offered} messages not offered");
+    counts::tell("bybit", Kind::Wire, Count { run: messages, not_offered, suspect: 0 });
     assert!(messages >= 20);
 }
 
@@ -175,7 +177,7 @@ fn a_refused_subscription_is_a_refusal() {
 const MARKET_TOPICS: &[&str] = &["kline.", "tickers.", "orderbook.50.", "publicTrade."];
 
 #[test]
-fn our_frames_mean_what_another_clients_frames_mean() {
+pub(crate) fn our_frames_mean_what_another_clients_frames_mean() {
     let Some(file) = shared_json("conformance/venues/ws-client-frames/bybit.json") else { return };
     let (mut same, mut paths) = (0, 0);
     let live = Endpoints::standard(
@@ -222,5 +224,6 @@ fn our_frames_mean_what_another_clients_frames_mean() {
         }
     }
     println!("stream frames: {same} the same, {paths} paths");
+    counts::tell("bybit", Kind::Frame, Count::run(same + paths));
     assert!(same >= 6);
 }

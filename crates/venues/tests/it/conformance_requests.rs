@@ -8,6 +8,7 @@ use keyhold_venues::bybit::render::{self, Rendered, Unsigned};
 use keyhold_venues::signer::{HttpRequest, SignedRequest};
 use serde_json::Value;
 
+use crate::counts::{self, Count, Kind};
 use crate::request_cases::{Call, Mapped, map};
 use crate::support::{TestKey, hex, hmac_sha256, order_id, shared_json};
 
@@ -177,7 +178,7 @@ fn run_case(method: &str, case: &Value, pinned: &Pinned, counts: &mut Counts) {
 }
 
 #[test]
-fn our_requests_mean_what_the_recorded_ones_mean() {
+pub(crate) fn our_requests_mean_what_the_recorded_ones_mean() {
     let Some(file) = shared_json("conformance/venues/request/bybit.json") else { return };
     let pinned = pinned(&file);
     let mut counts = Counts::default();
@@ -188,6 +189,8 @@ fn our_requests_mean_what_the_recorded_ones_mean() {
     }
     let refused: usize = counts.not_offered.values().sum();
     println!("requests: {} the same, {refused} not offered, {} suspect", counts.same, counts.suspect);
+    let Counts { same: run, suspect, .. } = counts;
+    counts::tell("bybit", Kind::Request, Count { run, not_offered: refused, suspect });
     println!("recorded signatures verified: {}", counts.signatures);
     for (what, count) in &counts.not_offered {
         println!("  not offered ({count}): {what}");
@@ -196,7 +199,7 @@ fn our_requests_mean_what_the_recorded_ones_mean() {
 }
 
 #[test]
-fn signing_vectors_come_out() {
+pub(crate) fn signing_vectors_come_out() {
     let Some(file) = shared_json("conformance/venues/signing-vectors.json") else { return };
     let vectors = file["vectors"].as_array().unwrap().iter().filter(|vector| vector["venue"] == "bybit");
     let mut count = 0;
@@ -223,6 +226,7 @@ fn signing_vectors_come_out() {
         count += 1;
     }
     println!("signing vectors: {count}");
+    counts::tell("bybit", Kind::Vector, Count::run(count));
     assert_eq!(count, 3);
 }
 

@@ -3,8 +3,8 @@
 mod adapter;
 mod noise;
 mod request_cases;
-mod requests;
-mod responses;
+pub(crate) mod requests;
+pub(crate) mod responses;
 mod streams;
 mod support;
 mod twin;

@@ -9,6 +9,7 @@ use keyhold_venues::{Endpoints, sign_with};
 use serde_json::Value;
 
 use super::request_cases::{Call, Mapped, map};
+use crate::counts::{self, Count, Kind};
 use crate::support::{TestKey, hex, hmac_sha256, order_id, shared_json};
 
 /// What we spell out and ccxt leaves to Binance's documented default.
@@ -108,7 +109,7 @@ fn recorded_signature_verifies(id: &str, case: &Value, pinned: &Pinned) -> bool 
     true
 }
 
-fn recorded_requests(product: ContractType, name: &str, least: usize) {
+fn recorded_requests(product: ContractType, name: &'static str, least: usize) {
     let Some(file) = shared_json(&format!("conformance/venues/request/{name}.json")) else { return };
     let pinned = pinned(&file);
     let (mut same, mut suspect, mut signatures) = (0, 0, 0);
@@ -136,22 +137,23 @@ fn recorded_requests(product: ContractType, name: &str, least: usize) {
     }
     let left_out: usize = not_offered.values().sum();
     println!("{name}: {same} the same, {left_out} not offered {not_offered:#?}, {suspect} suspect");
+    counts::tell(name, Kind::Request, Count { run: same, not_offered: left_out, suspect });
     println!("{name}: {signatures} recorded signatures verify");
     assert!(same >= least, "{same}");
 }
 
 #[test]
-fn linear_requests_mean_what_is_recorded() {
+pub(crate) fn linear_requests_mean_what_is_recorded() {
     recorded_requests(ContractType::Linear, "binanceusdm", 40);
 }
 
 #[test]
-fn inverse_requests_mean_what_is_recorded() {
+pub(crate) fn inverse_requests_mean_what_is_recorded() {
     recorded_requests(ContractType::Inverse, "binancecoinm", 35);
 }
 
 #[test]
-fn signatures_are_those_of_the_vectors() {
+pub(crate) fn signatures_are_those_of_the_vectors() {
     let Some(file) = shared_json("conformance/venues/signing-vectors.json") else { return };
     let of_binance = |case: &&Value| case["venue"].as_str().is_some_and(|venue| venue.starts_with("binance"));
     let mut count = 0;
@@ -160,6 +162,10 @@ fn signatures_are_those_of_the_vectors() {
         let key = TestKey::new(text("api_key"), text("secret"));
         assert_eq!(render::signature(&key, text("string_to_sign")), text("signature"));
         count += 1;
+    }
+    for name in ["binance", "binanceusdm"] {
+        let own = file["vectors"].as_array().unwrap().iter().filter(|case| case["venue"] == name).count();
+        counts::tell(name, Kind::Vector, Count::run(own));
     }
     println!("signing vectors: {count}");
     assert_eq!(count, 3);
@@ -186,12 +192,12 @@ fn a_listen_key_is_asked_for_with_the_keys_name_alone() {
 /// Streams that the recorded client listens to and we do not, and what we take instead.
 const OTHER_STREAMS: &[(&str, &str)] = &[("trade", "aggTrade at /market")];
 
-fn client_frames(product: ContractType, name: &str, symbol: &str) {
+fn client_frames(product: ContractType, name: &'static str, symbol: &str) {
     let Some(file) = shared_json(&format!("conformance/venues/ws-client-frames/{name}.json")) else { return };
     let endpoints = Endpoints::simulated(Exchange::Binance, product, "http://127.0.0.1:1").unwrap();
     let bases = [endpoints.public_ws(), endpoints.market_ws(), endpoints.private_ws()];
     let ours = ["depth@", "kline_", "miniTicker", "aggTrade", "markPrice", "bookTicker"];
-    let (mut frames, mut paths, mut other) = (0, 0, 0);
+    let (mut frames, mut paths, mut calls, mut other) = (0, 0, 0, 0);
     for frame in file["steps"].as_array().unwrap().iter().flat_map(|step| step["frames"].as_array().unwrap())
     {
         let text = frame[1].as_str().unwrap();
@@ -203,7 +209,10 @@ fn client_frames(product: ContractType, name: &str, symbol: &str) {
                 );
                 paths += 1;
             }
-            "HTTP" => assert_eq!(text.split_once(' ').unwrap().1.rsplit('/').next(), Some("listenKey")),
+            "HTTP" => {
+                assert_eq!(text.split_once(' ').unwrap().1.rsplit('/').next(), Some("listenKey"));
+                calls += 1;
+            }
             "RECV" => {
                 let theirs: Value = serde_json::from_str(text).unwrap();
                 let names: Vec<String> = serde_json::from_value(theirs["params"].clone()).unwrap();
@@ -225,11 +234,12 @@ fn client_frames(product: ContractType, name: &str, symbol: &str) {
         }
     }
     println!("{name}: {frames} stream frames the same ({other} of streams we do not take), {paths} paths");
+    counts::tell(name, Kind::Frame, Count::run(frames + paths + calls));
     assert!(frames >= 4 && paths >= 5);
 }
 
 #[test]
-fn our_frames_mean_what_another_clients_frames_mean() {
+pub(crate) fn our_frames_mean_what_another_clients_frames_mean() {
     client_frames(ContractType::Linear, "binanceusdm", "btcusdt");
     client_frames(ContractType::Inverse, "binancecoinm", "btcusd_perp");
 }

@@ -1,10 +1,10 @@
 //! BitMEX: recorded data, noise, and a session against its simulated twin.
 
-mod answers;
+pub(crate) mod answers;
 mod cases;
-mod messages;
+pub(crate) mod messages;
 mod noise;
-mod requests;
+pub(crate) mod requests;
 mod twin;
 
 use keyhold_domain::ContractType;

@@ -10,6 +10,7 @@ use keyhold_venues::signer::{HttpRequest, SignedRequest, Verb};
 use serde_json::Value;
 
 use super::cases::{Mapped, map};
+use crate::counts::{self, Count, Kind};
 use crate::support::{TestKey, hex, hmac_sha256, order_id, shared_json};
 
 struct Pinned {
@@ -97,7 +98,7 @@ fn signature(verb: &str, path_and_query: &str, expires: i64, body: &str, key: &T
 }
 
 #[test]
-fn our_requests_mean_what_the_recorded_ones_mean() {
+pub(crate) fn our_requests_mean_what_the_recorded_ones_mean() {
     let Some(file) = shared_json("conformance/venues/request/bitmex.json") else { return };
     let pinned = pinned(&file);
     let (mut same, mut suspect, mut signatures) = (0, 0, 0);
@@ -143,6 +144,7 @@ fn our_requests_mean_what_the_recorded_ones_mean() {
     }
     let refused: usize = not_offered.values().sum();
     println!("requests: {same} the same, {refused} not offered, {suspect} suspect");
+    counts::tell("bitmex", Kind::Request, Count { run: same, not_offered: refused, suspect });
     println!("recorded signatures verified: {signatures}");
     for (what, count) in &not_offered {
         println!("  not offered ({count}): {what}");
@@ -155,7 +157,7 @@ fn text_of(value: &Value) -> &str {
 }
 
 #[test]
-fn signing_vectors_come_out() {
+pub(crate) fn signing_vectors_come_out() {
     let Some(file) = shared_json("conformance/venues/signing-vectors.json") else { return };
     let vectors = file["vectors"].as_array().unwrap().iter().filter(|vector| vector["venue"] == "bitmex");
     let mut count = 0;
@@ -179,11 +181,12 @@ fn signing_vectors_come_out() {
         count += 1;
     }
     println!("signing vectors: {count}");
+    counts::tell("bitmex", Kind::Vector, Count::run(count));
     assert_eq!(count, 4);
 }
 
 #[test]
-fn frames_of_the_stream_are_those_of_another_client() {
+pub(crate) fn frames_of_the_stream_are_those_of_another_client() {
     let Some(file) = shared_json("conformance/venues/ws-client-frames/bitmex.json") else { return };
     let mut count = 0;
     for step in file["steps"].as_array().unwrap() {
@@ -215,5 +218,6 @@ fn frames_of_the_stream_are_those_of_another_client() {
         }
     }
     println!("frames: {count} the same");
+    counts::tell("bitmex", Kind::Frame, Count::run(count));
     assert_eq!(count, 10);
 }

@@ -16,6 +16,7 @@ use keyhold_venues::kraken::{convert, convert_market, endpoints, refusals};
 use keyhold_venues::signer::{Intent, SignedRequest, sign_with};
 use serde_json::Value;
 
+use crate::counts::{self, Count, Kind};
 use crate::support::{TestKey, shared, shared_json};
 
 /// Messages that the adapter does not read, and why.
@@ -177,7 +178,7 @@ const READERS: &[(&str, Reader)] = &[
 ];
 
 #[test]
-fn every_recorded_message_is_read() {
+pub(crate) fn every_recorded_message_is_read() {
     let Some(folder) = shared("conformance/wire/kraken") else { return };
     let (mut read, mut not_offered) = (0, BTreeMap::new());
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -193,11 +194,12 @@ fn every_recorded_message_is_read() {
         read += 1;
     }
     println!("kraken messages: {read} read, not offered {not_offered:#?}");
+    counts::tell("kraken", Kind::Wire, Count { run: read, not_offered: not_offered.len(), suspect: 0 });
     assert_eq!(read, READERS.len());
 }
 
 #[test]
-fn our_frames_mean_what_another_clients_frames_mean() {
+pub(crate) fn our_frames_mean_what_another_clients_frames_mean() {
     let Some(file) = shared_json("conformance/venues/ws-client-frames/krakenfutures.json") else { return };
     let live = Endpoints::standard(
         keyhold_domain::Exchange::KrakenFutures,
@@ -218,13 +220,14 @@ fn our_frames_mean_what_another_clients_frames_mean() {
         let Ok(SignedRequest::Login(frame)) = signed else { panic!("no frame") };
         frame
     };
-    let mut same = 0;
+    let (mut same, mut paths) = (0, 0);
     for step in file["steps"].as_array().unwrap() {
         for frame in step["frames"].as_array().unwrap() {
             let text = frame[1].as_str().unwrap();
             if frame[0] == "CONNECT" {
                 assert_eq!(text, live.public_ws().prefix());
                 assert_eq!(text, live.private_ws().prefix());
+                paths += 1;
                 continue;
             }
             let theirs: Value = serde_json::from_str(text).unwrap();
@@ -254,6 +257,7 @@ fn our_frames_mean_what_another_clients_frames_mean() {
             same += 1;
         }
     }
-    println!("kraken stream frames: {same} the same");
+    println!("kraken stream frames: {same} the same, {paths} paths");
+    counts::tell("krakenfutures", Kind::Frame, Count::run(same + paths));
     assert!(same >= 8);
 }

@@ -1,7 +1,7 @@
 //! Kraken Futures: recorded requests, answers, errors and messages, and noise.
 
-mod answers;
-mod messages;
+pub(crate) mod answers;
+pub(crate) mod messages;
 mod noise;
-mod requests;
+pub(crate) mod requests;
 mod twin;

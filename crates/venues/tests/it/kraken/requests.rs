@@ -18,6 +18,7 @@ use keyhold_venues::signer::{
 use serde_json::Value;
 use sha2::{Digest as _, Sha256, Sha512};
 
+use crate::counts::{self, Count, Kind};
 use crate::support::{TestKey, decimal, maybe_decimal, order_id, shared_json};
 
 /// One call of ours.
@@ -326,7 +327,7 @@ fn recorded_signature_verifies(id: &str, case: &Value, pinned: &Pinned) -> bool 
 }
 
 #[test]
-fn our_requests_mean_what_the_recorded_ones_mean() {
+pub(crate) fn our_requests_mean_what_the_recorded_ones_mean() {
     let Some(file) = shared_json("conformance/venues/request/krakenfutures.json") else { return };
     let pinned = pinned(&file);
     let (mut same, mut suspect, mut signatures) = (0, 0, 0);
@@ -356,6 +357,7 @@ fn our_requests_mean_what_the_recorded_ones_mean() {
     }
     let refused: usize = not_offered.values().sum();
     println!("kraken requests: {same} the same, {refused} not offered, {suspect} suspect");
+    counts::tell("krakenfutures", Kind::Request, Count { run: same, not_offered: refused, suspect });
     println!("kraken recorded signatures verified: {signatures}");
     for (what, count) in &not_offered {
         println!("  not offered ({count}): {what}");
@@ -365,7 +367,7 @@ fn our_requests_mean_what_the_recorded_ones_mean() {
 }
 
 #[test]
-fn signing_vectors_come_out() {
+pub(crate) fn signing_vectors_come_out() {
     let Some(file) = shared_json("conformance/venues/signing-vectors.json") else { return };
     let mut count = 0;
     for vector in file["vectors"].as_array().unwrap() {
@@ -394,6 +396,7 @@ fn signing_vectors_come_out() {
         count += 1;
     }
     println!("kraken signing vectors: {count}");
+    counts::tell("krakenfutures", Kind::Vector, Count::run(count));
     assert_eq!(count, 3);
 }
 

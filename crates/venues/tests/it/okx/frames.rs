@@ -1,11 +1,13 @@
 //! What we say on streams against what an independent client says.
 
-use keyhold_domain::{Timeframe, Timestamp};
+use keyhold_domain::{ContractType, Environment, Exchange, Timeframe, Timestamp};
+use keyhold_venues::Endpoints;
 use keyhold_venues::common::market_feed::{Want, Wanted};
 use keyhold_venues::okx::{account_stream, market_stream, render, stream};
 use serde_json::{Value, json};
 
 use super::key;
+use crate::counts::{self, Count, Kind};
 use crate::support::shared_json;
 
 /// Every topic of a subscribing frame.
@@ -40,13 +42,21 @@ fn in_our_words(topic: &Value) -> Value {
 }
 
 #[test]
-fn every_recorded_topic_is_among_ours() {
+pub(crate) fn every_recorded_topic_is_among_ours() {
     let Some(file) = shared_json("conformance/venues/ws-client-frames/okx.json") else { return };
     let said = said();
-    let (mut topics, mut logins) = (0, 0);
+    let live = Endpoints::standard(Exchange::Okx, Environment::Live, ContractType::Linear).unwrap();
+    let addresses =
+        [live.public_ws(), live.market_ws(), live.private_ws()].map(keyhold_venues::hosts::Base::prefix);
+    let (mut frames, mut topics, mut logins) = (0, 0, 0);
     for step in file["steps"].as_array().unwrap() {
-        for frame in step["frames"].as_array().unwrap().iter().filter(|frame| frame[0] == "RECV") {
+        for frame in step["frames"].as_array().unwrap().iter() {
             let text = frame[1].as_str().unwrap();
+            frames += 1;
+            if frame[0] == "CONNECT" {
+                assert!(addresses.contains(&text), "{text}");
+                continue;
+            }
             let recorded: Value = serde_json::from_str(text).unwrap();
             if recorded["op"] == "login" {
                 let args = &recorded["args"][0];
@@ -66,5 +76,6 @@ fn every_recorded_topic_is_among_ours() {
         }
     }
     println!("topics: {topics}, logins: {logins}");
+    counts::tell("okx", Kind::Frame, Count::run(frames));
     assert!(topics >= 8 && logins == 1);
 }

@@ -1,11 +1,12 @@
 //! OKX's adapter against recorded data and noise.
 
-mod answers;
-mod frames;
+pub(crate) mod answers;
+pub(crate) mod frames;
 mod messages;
 mod request_cases;
-mod requests;
+pub(crate) mod requests;
 mod twin;
+pub(crate) mod wire;
 
 use keyhold_domain::{BotId, ClientOrderId, Decimal, OrderPurpose};
 use keyhold_venues::okx::sizes::Sizes;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::request_cases::{Call, map};
 use super::{key, order_id};
+use crate::counts::{self, Count, Kind};
 use crate::support::{TestKey, hmac_sha256, shared_json};
 
 /// What is ours to say otherwise in the query: method, parameter, and why that is as good.
@@ -135,7 +136,7 @@ fn recorded_signature_verifies(id: &str, case: &Value, at: Timestamp, key: &Test
 }
 
 #[test]
-fn our_requests_mean_what_the_recorded_ones_mean() {
+pub(crate) fn our_requests_mean_what_the_recorded_ones_mean() {
     let Some(file) = shared_json("conformance/venues/request/okx.json") else { return };
     let text = |name: &str| file["pinned"][name].as_str().unwrap();
     let at = Timestamp::from_ms(file["pinned"]["milliseconds"].as_i64().unwrap());
@@ -179,6 +180,7 @@ fn our_requests_mean_what_the_recorded_ones_mean() {
     }
     let refused: usize = not_offered.values().sum();
     println!("requests: {same} the same, {refused} not offered, {suspect} suspect");
+    counts::tell("okx", Kind::Request, Count { run: same, not_offered: refused, suspect });
     println!("recorded signatures verified: {signatures}");
     for (what, count) in &not_offered {
         println!("  not offered ({count}): {what}");
@@ -188,7 +190,7 @@ fn our_requests_mean_what_the_recorded_ones_mean() {
 }
 
 #[test]
-fn signing_vectors_come_out() {
+pub(crate) fn signing_vectors_come_out() {
     let Some(file) = shared_json("conformance/venues/signing-vectors.json") else { return };
     let vectors = file["vectors"].as_array().unwrap().iter().filter(|vector| vector["venue"] == "okx");
     let mut count = 0;
@@ -216,6 +218,7 @@ fn signing_vectors_come_out() {
         count += 1;
     }
     println!("signing vectors: {count}");
+    counts::tell("okx", Kind::Vector, Count::run(count));
     assert_eq!(count, 3);
 }
 
