@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use keyhold_domain::{
-    Candle, ContractType, Decimal, Fill, Instrument, OrderStatus, Price, Rate, Symbol, Timestamp, VenueOrderId,
+    Candle, ContractType, Decimal, Fill, Instrument, OrderStatus, Price, Rate, Symbol, Timestamp,
+    VenueOrderId,
 };
 use keyhold_simulator::exchange::{
     AccountId, Exchange, ExchangeEvent, FillReport, FundingPayment, Input, Liquidation, Order, PositionMode,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use keyhold_bot::run::{Home, RunError, run_in};
 use keyhold_domain::{
-    BotId, DeploymentId, Environment, Exchange, InstallId, KeyId, TemplateId, Timeframe, WorkspaceId,
+    BotId, DeploymentId, Environment, Exchange, InstallId, KeyId, Site, TemplateId, Timeframe, WorkspaceId,
 };
 use keyhold_fake_venues::config::{
     CandleSource, MarketConfig, Pace, RateLimits, VenueConfig, parse_accounts,
@@ -481,10 +481,13 @@ fn assignment(kind: &VenueKind, keeper: &TestKeeper, context: Context, random: &
     };
     let endpoints = match context.environment {
         Environment::Simulated => Endpoints {
+            site: Site::Global,
             rest: Some("http://127.0.0.1:7001".to_owned()),
             stream: Some("ws://127.0.0.1:7001".to_owned()),
         },
-        Environment::Live | Environment::Testnet => Endpoints { rest: None, stream: None },
+        Environment::Live | Environment::Testnet => {
+            Endpoints { site: Site::Global, rest: None, stream: None }
+        }
     };
     let instrument = parse_instrument_at(kind.exchange, kind.listing).unwrap();
     Assignment {

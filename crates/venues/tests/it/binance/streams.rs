@@ -208,7 +208,7 @@ async fn a_fill_that_comes_before_its_name_waits_for_it() {
     while fills.len() < 2 || filled.len() < 2 {
         match next(&mut events).await {
             AccountEvent::Fill(fill) => {
-                drop(fills.insert(fill.venue_order_id.as_str().to_owned(), fill.client_id))
+                fills.insert(fill.venue_order_id.as_str().to_owned(), fill.client_id);
             }
             AccountEvent::OrderUpdate(update) if update.status == OrderStatus::Filled => {
                 filled.insert(update.client_id);
