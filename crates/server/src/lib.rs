@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod doctor;
+mod egress;
 mod guide;
 mod http;
 mod jobs;
