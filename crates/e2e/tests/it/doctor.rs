@@ -13,15 +13,17 @@ fn doctor(house: &House, more: &[&str]) -> (Vec<Value>, i32) {
     command.arg("doctor").arg("--config").arg(house.stack.folder.join("keyhold.toml")).arg("--json");
     let told = command.args(more).env_clear().output().unwrap();
     let text = String::from_utf8(told.stdout).unwrap();
-    let answer: Value = serde_json::from_str(&text)
-        .unwrap_or_else(|error| panic!("{error}: {text}{}", String::from_utf8_lossy(&told.stderr)));
+    let answer: Result<Value, _> = serde_json::from_str(&text);
+    assert!(answer.is_ok(), "{answer:?}: {text}{}", String::from_utf8_lossy(&told.stderr));
+    let answer = answer.unwrap();
     (answer["findings"].as_array().unwrap().clone(), told.status.code().unwrap())
 }
 
 fn standing<'a>(findings: &'a [Value], area: &str, protection: &str) -> &'a str {
     let of_it = |one: &&Value| one["area"] == area && one["protection"] == protection;
     let found = findings.iter().find(of_it);
-    found.unwrap_or_else(|| panic!("{area}, {protection}: {findings:#?}"))["standing"].as_str().unwrap()
+    assert!(found.is_some(), "{area}, {protection}: {findings:#?}");
+    found.unwrap()["standing"].as_str().unwrap()
 }
 
 #[test]

@@ -203,6 +203,7 @@ mod tests {
 
     #[test]
     fn what_the_keeper_calls_degraded_is_degraded() {
+        use Standing::{Absent, Degraded, InForce};
         let status = |deletion, isolation, memory: &str| Status {
             install: keyhold_domain::InstallId::from_u128(1),
             key_id: keyhold_seal::KeeperKeyId::from_bytes(&[0; 16]).unwrap(),
@@ -216,7 +217,6 @@ mod tests {
             audit_entries: 1,
         };
         let standings = |status| told(&status).iter().map(|one| one.standing).collect::<Vec<_>>();
-        use Standing::{Absent, Degraded, InForce};
         assert_eq!(standings(status(Grade::Sound, Grade::Sound, "sealed")), [InForce; 4]);
         assert_eq!(
             standings(status(Grade::Degraded, Grade::Degraded, "plain")),
