@@ -160,8 +160,9 @@ pub trait PublicStream<D: Dialer>: MarketData + Clone + 'static {
 }
 
 /// A candle that has not come on the stream so long after its close is fetched. The first of a connection is not waited
-/// for: the venue may have told it a moment before it heard that we listen.
+/// for so long: the venue may have told it a moment before it heard that we listen.
 const LATE_MS: i64 = 10_000;
+const FIRST_LATE_MS: i64 = 2_000;
 
 /// How long until a candle that was not there yet is asked for again; so many times, and then less often.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
@@ -261,6 +262,8 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
         loop {
             let due = self.until_fetch();
             tokio::select! {
+                // What has come already need not be fetched.
+                biased;
                 tick = links.next() => self.take(&mut links, tick?).await?,
                 () = tokio::time::sleep(due.unwrap_or(Duration::MAX)), if due.is_some() => {}
             }
@@ -324,7 +327,8 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
     fn late_ms(&self, index: usize) -> i64 {
         match V::CANDLES {
             Offered::Yes if self.streamed.contains(&index) => LATE_MS,
-            Offered::Yes | Offered::No => self.settling_ms(),
+            Offered::Yes => self.settling_ms().max(FIRST_LATE_MS),
+            Offered::No => self.settling_ms(),
         }
     }
 
