@@ -11,7 +11,7 @@ use super::memory::{Memory, Outcomes};
 use super::render::{ACCOUNT_FEEDS, AccountSubscription};
 use super::rest::KrakenDialect;
 use super::stream::{self, HEARTBEAT_FRAME};
-use super::wire::{self, FeedFills, FeedOrders, FeedPositions, Field};
+use super::wire::{self, FeedBooking, FeedFills, FeedOrders, FeedPositions, Field};
 use super::wire_market::FeedBalances;
 use super::{Kraken, KrakenMarket};
 use crate::common::account_feed::{self, PrivateStream};
@@ -136,6 +136,8 @@ pub fn events_of(
         "fills" => fills(memory, text, is_ours),
         "open_positions" => positions(memory, text, is_ours),
         "balances" | "balances_snapshot" => balances(product, text),
+        // Its snapshot is the past, which is asked for.
+        "account_log" => booking(text, is_ours),
         _ => Ok(vec![]),
     }
 }
@@ -202,6 +204,17 @@ fn positions(
     let read = rows.iter().filter(|row| is_ours(&row.symbol)).map(convert::feed_position);
     let told = memory.positions(read.collect::<Result<Vec<_>, _>>()?);
     Ok(told.into_iter().map(AccountEvent::Position).collect())
+}
+
+/// Of the log only funding is news; trades are told as fills. Documented are rows without their contract, and where a
+/// wallet serves many contracts such a row does not tell what was paid for: that funding is asked for.
+fn booking(text: &str, is_ours: impl Fn(&Field<'_>) -> bool) -> Result<Vec<AccountEvent>, WireError> {
+    let news: FeedBooking<'_> = wire::json("booking message", text.as_bytes())?;
+    let row = news.entry.ok_or(WireError::Missing { what: "booking message", field: "new_entry" })?;
+    if !is_ours(&row.contract) {
+        return Ok(vec![]);
+    }
+    Ok(convert::funding_payment(&row)?.map(AccountEvent::Funding).into_iter().collect())
 }
 
 fn balances(product: ContractType, text: &str) -> Result<Vec<AccountEvent>, WireError> {

@@ -25,6 +25,8 @@ pub(crate) enum Lack {
     MovedStops,
     /// The leverage, told with a position.
     LeverageOfPositions,
+    /// Funding on the stream of the account; it is asked for.
+    StreamedFunding,
     /// A stream of the account that is opened with a signature; the key's name is enough.
     SignedStreams,
 }
@@ -145,11 +147,13 @@ const KRAKEN: &[Row] = &[
 const OKX: &[Row] = &[
     Row {
         crossing: Crossing::Ends,
+        lacks: &[Lack::StreamedFunding],
         burst: Burst { allowance: 60 },
         ..row(Exchange::Okx, "OKX linear", "BTC-USDT-SWAP=linear", "/api/v5/trade/order")
     },
     inverse(Row {
         crossing: Crossing::Ends,
+        lacks: &[Lack::StreamedFunding],
         burst: Burst { allowance: 60 },
         ..row(Exchange::Okx, "OKX inverse", "BTC-USD-SWAP=inverse", "/api/v5/trade/order")
     }),
