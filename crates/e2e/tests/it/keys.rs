@@ -316,6 +316,7 @@ fn what_only_the_server_sees(house: &mut House, exchange: Exchange) {
 
 /// The table as the documentation shows it.
 fn rendered() -> String {
+    use std::fmt::Write as _;
     let cell = |seen: &Seen| match seen {
         Fails(code) => format!("`{code}`"),
         Warns(code) => format!("`{code}`, a warning"),
@@ -325,7 +326,7 @@ fn rendered() -> String {
     let mut text = format!("| condition | {} |\n|---|---|---|---|---|---|\n", names.join(" | "));
     for (fault, row) in TABLE {
         let cells: Vec<String> = row.iter().map(cell).collect();
-        text += &format!("| {} | {} |\n", fault.in_words(), cells.join(" | "));
+        writeln!(text, "| {} | {} |", fault.in_words(), cells.join(" | ")).unwrap();
     }
     text
 }

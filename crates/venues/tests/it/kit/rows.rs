@@ -93,6 +93,7 @@ const fn row(exchange: Exchange, name: &'static str, listing: &'static str, plac
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "a constant is made of a constant")]
 const fn inverse(row: Row) -> Row {
     Row { product: ContractType::Inverse, settle: "BTC", size: "1000", half: "500", lot: "100", ..row }
 }
