@@ -1,6 +1,8 @@
 //! Everything that can be wrong with a key, at every exchange: which code its owner sees, and that a remedy stands
 //! beside it. Where an exchange answers two faults alike, the table says so and the remedy names both.
 
+use std::fmt::Write as _;
+
 use keyhold_domain::{ContractType, Exchange};
 use keyhold_e2e::house::{House, Secret, eventually};
 use serde_json::{Value, json};
