@@ -10,7 +10,7 @@ use keyhold_domain::{ContractType, Environment, Exchange};
 use keyhold_seal::{Context, KeeperPublicKey, PlainSecret};
 use serde_json::{Value, json};
 use xtask::paths::Profile;
-use xtask::stack::{Stack, StackOptions, TestKey};
+use xtask::stack::{RequestLimits, Stack, StackOptions, TestKey};
 
 use crate::http::{Answer, Client};
 
@@ -99,12 +99,25 @@ impl House {
     /// # Panics
     /// When a program does not come up.
     pub fn stepping_at(exchange: Exchange, log: &'static str) -> Self {
+        Self::at(exchange, log, RequestLimits::Enforced)
+    }
+
+    /// The same, played by an exchange that may be asked more in a minute than it allows people.
+    ///
+    /// # Panics
+    /// When a program does not come up.
+    pub fn unlimited_at(exchange: Exchange) -> Self {
+        Self::at(exchange, "info", RequestLimits::Off)
+    }
+
+    fn at(exchange: Exchange, log: &'static str, limits: RequestLimits) -> Self {
         let candles = crate::market::wave_file().expect("the temporary folder is writable");
         let options = StackOptions {
             candles: Some(candles.to_path_buf()),
             speed: 0.0,
             seed: 11,
             venues: vec![exchange.as_str().to_owned()],
+            limits,
             port: 0,
             folder: None,
             log,
@@ -198,6 +211,11 @@ impl House {
         self.owner.put(&format!("/api/v1/keys/{id}/instruments"), &json!({ "symbols": [symbol] })).ok();
         self.owner.patch(&format!("/api/v1/keys/{id}"), &json!({ "active": true })).ok();
         id
+    }
+
+    /// The exchange whose keys are added.
+    pub const fn exchange(&self) -> Exchange {
+        self.exchange
     }
 
     /// A key that the fake exchange knows.

@@ -23,7 +23,7 @@ mod rig;
 mod uplink;
 
 use compare::Difference;
-use data::Case;
+use data::{Case, Span};
 use replay::Pace;
 
 /// Every decision and every trade is the same, to the last digit, when the venue waits for the bot's orders between the
@@ -58,11 +58,15 @@ const EVERY: [(&str, usize, usize); 8] = [
     ("flow-confirmation", 100, 10),
 ];
 
-/// Minutes long: 43,531 candles after the history, and 1,135 of another market with the funding that was paid, one by one
-/// through processes, sockets and files.
+/// Those that always play the whole month: one that follows a trend, one that turns against it and has limits.
+const WHOLE: [&str; 2] = ["trend-follower", "mean-reversion"];
+
+/// Minutes long: 43,531 candles after the history (20,160 when only a part is played), and 1,135 of another market with
+/// the funding that was paid, one by one through processes, sockets and files.
 async fn recordings(id: &str) {
     let (_, month, days) = *EVERY.iter().find(|(listed, ..)| *listed == id).unwrap();
-    for case in [data::days(id, days), data::month(id, month)].into_iter().flatten() {
+    let span = if WHOLE.contains(&id) { Span::Whole } else { Span::Part };
+    for case in [data::days(id, days), data::month(id, month, span)].into_iter().flatten() {
         same(case).await;
     }
 }

@@ -34,7 +34,7 @@ use std::time::Instant;
 use market::{VENUES, VenueKind};
 
 /// Runs per venue when nobody says how many.
-const USUAL_RUNS: u64 = 40;
+const USUAL_RUNS: u64 = 5;
 /// Every so many seeds are played twice, and both must leave the same trace.
 const TWICE_EVERY: u64 = 8;
 

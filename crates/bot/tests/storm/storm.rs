@@ -282,7 +282,9 @@ impl Run {
         if self.weather.server_away == now {
             self.world.server.set_open(true);
         }
-        for trouble in 0..12 {
+        // Only one venue has keys for its streams that end.
+        let troubles = if self.kind.exchange == Exchange::Binance { 13 } else { 12 };
+        for trouble in 0..troubles {
             if self.random.chance(self.weather.sudden) {
                 self.begin(trouble).await?;
             }
@@ -319,7 +321,7 @@ impl Run {
                 self.weather.dead = until;
             }
             8 => {
-                let depth = ["0.005", "0.011", "1"][usize::try_from(self.below(3)).unwrap()];
+                let depth = self.kind.depths()[usize::try_from(self.below(3)).unwrap()];
                 self.control("fills", &json!({ "depth": depth, "slippage_bps": "2" }));
             }
             9 => {
@@ -335,11 +337,12 @@ impl Run {
                 let symbol = self.symbol();
                 self.control("funding", &json!({ "symbol": symbol, "rate": format!("{rate:.4}") }));
             }
-            _ => {
+            11 => {
                 let price = 47_000 + self.below(6_000);
                 let symbol = self.symbol();
                 self.control("price", &json!({ "symbol": symbol, "price": price.to_string() }));
             }
+            _ => self.control("expire", &Value::Null),
         }
         Ok(())
     }
@@ -402,7 +405,7 @@ impl Run {
     }
 
     pub(crate) fn judge(&self) -> judge::Books {
-        judge::Books::open(&self.venue, &self.server, self.kind.money.0, self.kind.money.1)
+        judge::Books::open(self.kind, &self.venue, &self.server)
     }
 
     fn tally(&self) -> Result<Tally, String> {

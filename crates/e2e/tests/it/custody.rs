@@ -180,7 +180,7 @@ fn assert_nowhere_through_a_trade(house: &mut House, key: &str, secret: &str) ->
     assert!(house.log_of_bot(&bot).contains("DEBUG"), "the bot logs everything");
     assert_planted_files_are_found(house, &bot.id, secret);
     // The exchange does know the secret: it is found there.
-    assert!(!scan::files(&house.folder().join("venue.toml"), &needle).unwrap().is_empty());
+    assert!(!scan::files(&house.folder().join("keyhold-fake-venue.toml"), &needle).unwrap().is_empty());
     if may_read_memory() {
         let venue = scan::process(house.stack.pid("keyhold-fake-venue").unwrap(), &needle).unwrap();
         assert!(venue.finds.iter().any(|find| find.place.starts_with("memory")), "{venue:?}");

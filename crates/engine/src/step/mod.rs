@@ -41,18 +41,12 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
         _ => inner.scratch.rest = None,
     }
     match event {
-        Event::Warmup(candle) => {
-            candle::warm_up(plan, inner, candle);
-            return;
-        }
+        Event::Warmup(candle) => return candle::warm_up(plan, inner, candle),
         Event::BotFacts(facts) => {
             inner.bot = *facts;
             return;
         }
-        Event::CandleClosed { candle, at } => {
-            apply_told_candle(plan, state, (candle, *at), out);
-            return;
-        }
+        Event::CandleClosed { candle, at } => return apply_told_candle(plan, state, (candle, *at), out),
         Event::Filled(fill) => {
             inner.advance(fill.at);
             fills::filled(plan, inner, fill, out);
@@ -73,10 +67,7 @@ pub(crate) fn apply(plan: &Plan, state: &mut State, event: &Event, out: &mut Vec
             inner.advance(*at);
             inner.funding_rate = plan.funding_per_8h(*rate);
         }
-        Event::Market(facts) => {
-            market(plan, inner, facts);
-            return;
-        }
+        Event::Market(facts) => return market(plan, inner, facts),
         Event::FundingPaid { amount, at } => {
             inner.advance(*at);
             account::funded(plan, inner, amount, out);

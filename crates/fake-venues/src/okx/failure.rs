@@ -107,6 +107,8 @@ pub(crate) fn gateway(status: u16) -> Answer {
     match status {
         429 => Failure::too_many().answer(),
         503 => Failure::maintenance().answer(),
+        // A forbidden country.
+        451 => Answer::text(403, "This service is not available in your country or region."),
         _ => Answer::text(status, "Service Unavailable"),
     }
 }

@@ -269,9 +269,12 @@ impl<D: Dialer, V: Dialect> Rest<D, V> {
             Host::KeyCheck => &self.key_check,
         };
         // The turn on the connection may come long after the turn under the limits.
-        let still_allowed = || match self.limiter.is_closed(&costs, way.urgency, Instant::now()) {
-            true => Err(NotSentCause::RateLimit),
-            false => prepare(),
+        let still_allowed = || {
+            if self.limiter.is_closed(&costs, way.urgency, Instant::now()) {
+                Err(NotSentCause::RateLimit)
+            } else {
+                prepare()
+            }
         };
         let answer = client.send(way.lane, &still_allowed).await.map_err(|error| match error {
             HttpError::NotSent(cause) => VenueError::not_sent(RETRY_AFTER, cause),
