@@ -24,7 +24,7 @@ const URGENT: u32 = 5;
 /// A request that was not taken is sent again at most so often.
 const MOST_TRIES: u32 = 5_000;
 /// What a person would call lost; far beyond what ten windows of any venue take.
-const GIVEN_UP: Duration = Duration::from_mins(60);
+const GIVEN_UP: Duration = Duration::from_hours(1);
 
 /// How a request went that was repeated until it was taken.
 #[derive(Debug, Clone, Copy)]

@@ -132,7 +132,7 @@ pub(crate) async fn a_close_amid_a_reconnection_is_told_at_once(row: &'static Ro
         closed(&mut events, BEFORE).await;
         bench
             .step_with(CUT_STEP * u32::try_from(cut).unwrap(), |bench| {
-                drop(bench.control("cut", &Value::Null))
+                drop(bench.control("cut", &Value::Null));
             })
             .await;
         let origin = closed(&mut events, AMID).await;
