@@ -4,8 +4,7 @@
 //! A case that a runner does not know fails there; one that it passes over in silence fails here.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use keyhold_domain::Exchange;

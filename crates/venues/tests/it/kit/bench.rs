@@ -230,7 +230,7 @@ impl Bench {
         let rest = Duration::from_millis(u64::try_from(MINUTE_MS - since).unwrap());
         tokio::time::sleep(rest / 2).await;
         self.twin.play(Part::Path);
-        tokio::time::sleep((rest / 2).checked_sub(ahead).expect("it happens in the second half")).await;
+        tokio::time::sleep(rest.saturating_sub(rest / 2 + ahead)).await;
         happens(self);
         tokio::time::sleep(ahead).await;
         self.twin.play(Part::Close);

@@ -80,8 +80,10 @@ pub(crate) async fn make(subject: &Subject, call: Call) -> Outcome {
         }
         // Some venues do not tell a time with their prices.
         Call::Ticker => {
-            let told = venue.ticker(symbol).await;
-            told.map(|it| format!("{:?}", keyhold_venues::port::Ticker { at: minute(0), ..it }))
+            say(Box::pin(async {
+                venue.ticker(symbol).await.map(|it| keyhold_venues::port::Ticker { at: minute(0), ..it })
+            }))
+            .await
         }
         Call::Key => say(venue.inspect_key()).await,
         Call::Account => {
@@ -160,8 +162,8 @@ pub(crate) async fn make_with(
                 is_done = true;
                 mutate::without(&body, place)
             }
-            Fate::Replaced(which, bytes) if *which == number => bytes.clone(),
             Fate::Padded => mutate::with_unknown_fields(&body),
+            Fate::Replaced(which, bytes) if *which == number => bytes.clone(),
             Fate::Without(..) | Fate::Replaced(..) | Fate::Kept => body,
         }
     });
