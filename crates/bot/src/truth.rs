@@ -69,7 +69,8 @@ pub async fn ask<D: Dialer>(venue: &AnyVenue<D>, inquiry: &Inquiry) -> Result<Tr
     }
 }
 
-/// One pass over the lists. Resting orders first: an order that is filled in between shows up in the fills.
+/// One pass over the lists. Resting orders first: an order that is filled in between shows up in the fills. The position
+/// last: whatever the fills tell is in it already, and what happened after them makes it disagree, so that it is asked again.
 async fn read<D: Dialer>(
     venue: &AnyVenue<D>,
     inquiry: &Inquiry,
@@ -77,7 +78,6 @@ async fn read<D: Dialer>(
 ) -> Result<Truth, VenueError> {
     let symbol = inquiry.symbol;
     let open_orders = venue.open_orders(Some(symbol)).await?;
-    let position = venue.positions().await?.into_iter().find(|position| position.symbol == symbol);
     let mut fills = Vec::new();
     for (id, _) in inquiry.orders.iter().filter(|(id, _)| !never_arrived.contains(id)) {
         if let Some(report) = venue.order(symbol, *id).await? {
@@ -93,6 +93,7 @@ async fn read<D: Dialer>(
         }
     }
     fills.sort_by_key(|fill| fill.at);
+    let position = venue.positions().await?.into_iter().find(|position| position.symbol == symbol);
     Ok(Truth { never_arrived: never_arrived.to_vec(), fills, funding: Vec::new(), position, open_orders })
 }
 

@@ -89,7 +89,12 @@ pub(crate) fn play(venue: &'static VenueKind, seed: u64, aloud: bool) -> Result<
         let run = Run::new(venue, seed);
         let clock = run.world.clock;
         let _log = aloud.then(|| crate::world::show_log(clock));
-        run.play().await
+        let server = run.server.clone();
+        let result = run.play().await;
+        if aloud {
+            server.show_reports();
+        }
+        result
     })
 }
 
