@@ -318,7 +318,6 @@ fn what_only_the_server_sees(house: &mut House, exchange: Exchange) {
 
 /// The table as the documentation shows it.
 fn rendered() -> String {
-    use std::fmt::Write as _;
     let cell = |seen: &Seen| match seen {
         Fails(code) => format!("`{code}`"),
         Warns(code) => format!("`{code}`, a warning"),
