@@ -282,7 +282,9 @@ fn fingerprint_key(text: &str) -> [u8; 32] {
     bytes.try_into().expect("32 bytes")
 }
 
-struct KernelEntropy;
+/// Randomness of the kernel, as a command-line client would use it.
+#[derive(Debug)]
+pub struct KernelEntropy;
 
 impl keyhold_seal::EntropySource for KernelEntropy {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), keyhold_seal::EntropyUnavailable> {
