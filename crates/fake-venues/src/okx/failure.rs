@@ -51,7 +51,7 @@ impl Failure {
     }
 
     pub(crate) fn late() -> Self {
-        Self::new(51_511, "expTime has passed")
+        Self::new(51_149, "Order timed out. Please try again later.")
     }
 
     pub(crate) fn address(peer: std::net::IpAddr) -> Self {

@@ -7,7 +7,7 @@ use keyhold_domain::{ContractType, ShortText, Timestamp};
 
 use super::convert::{self};
 use super::convert_market::product_of;
-use super::memory::{Memory, Outcomes};
+use super::memory::{KnownFees, Memory, Outcomes};
 use super::render::{ACCOUNT_FEEDS, AccountSubscription};
 use super::rest::KrakenDialect;
 use super::stream::{self, HEARTBEAT_FRAME};
@@ -28,6 +28,7 @@ pub fn start<D: Dialer>(venue: &Kraken<D>) -> EventStream<AccountEvent> {
         market: venue.market.clone(),
         signer: Arc::clone(&venue.signer),
         outcomes: Arc::clone(&venue.outcomes),
+        fees: Arc::clone(&venue.fees),
     })
 }
 
@@ -35,6 +36,7 @@ struct Private<D> {
     market: KrakenMarket<D>,
     signer: Arc<dyn Signer>,
     outcomes: Arc<Outcomes>,
+    fees: Arc<KnownFees>,
 }
 
 impl<D: Dialer> PrivateStream<D> for Private<D> {
@@ -71,7 +73,14 @@ impl<D: Dialer> PrivateStream<D> for Private<D> {
         let mut events: Vec<AccountEvent> =
             self.outcomes.take().into_iter().map(AccountEvent::OrderUpdate).collect();
         match events_of(self.market.rest.dialect.product, memory, text, now) {
-            Ok(told) => events.extend(told),
+            Ok(told) => {
+                for event in &told {
+                    if let AccountEvent::Fill(fill) = event {
+                        self.fees.note(fill.fill_id, fill.fee);
+                    }
+                }
+                events.extend(told);
+            }
             Err(error) => events.push(AccountEvent::Undecodable(error)),
         }
         Ok(events)
