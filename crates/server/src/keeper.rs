@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use keyhold_domain::{BotId, KeyId, WorkspaceId};
 use keyhold_protocol::keeper::{
-    Answer, AskError, Client, Import, PublicKey, Refusal, Request, Shred, Status, Ticket, TicketRequest,
+    Answer, AskError, Client, Describe, Import, PublicKey, RecordVersion, Refusal, Request, Shred, Status,
+    Ticket, TicketRequest,
 };
 use keyhold_seal::{Context, SealedDataKey, WrappedDataKey};
 use tokio::net::UnixStream;
@@ -108,6 +109,20 @@ impl Keeper {
         match self.ask(&Request::Ticket(request)).await? {
             Answer::Ticket { ticket } => Ok(ticket),
             _ => Err(KeeperError::Confused),
+        }
+    }
+
+    /// Every version of a key that it ever took over, oldest first. Empty for a key it does not know.
+    pub(crate) async fn describe(
+        &self,
+        workspace: WorkspaceId,
+        key: KeyId,
+    ) -> Result<Vec<RecordVersion>, KeeperError> {
+        match self.ask(&Request::Describe(Describe { workspace, key })).await {
+            Ok(Answer::Described { versions }) => Ok(versions),
+            Err(KeeperError::Refused(Refusal::UnknownRecord)) => Ok(Vec::new()),
+            Ok(_) => Err(KeeperError::Confused),
+            Err(error) => Err(error),
         }
     }
 

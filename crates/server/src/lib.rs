@@ -11,6 +11,7 @@ pub mod candles;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod custody;
 mod doctor;
 mod egress;
 mod guide;

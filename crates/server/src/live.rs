@@ -76,6 +76,11 @@ impl Live {
         let _listeners = channel.sender.send(event);
     }
 
+    /// Forgets everything that was told in a workspace, because it is gone.
+    pub(crate) fn forget(&self, workspace: WorkspaceId) {
+        self.channels().remove(&workspace);
+    }
+
     /// Ends the streams of a session at once.
     pub(crate) fn end_session(&self, session: SessionId) {
         let _listeners = self.ended.send(session);
@@ -139,5 +144,10 @@ mod tests {
         }
         assert!(!live.subscribe(workspace, None).reset);
         assert!(live.subscribe(WorkspaceId::from_u128(2), None).missed.is_empty(), "others hear nothing");
+        live.forget(workspace);
+        assert!(
+            live.subscribe(workspace, Some("b-599")).missed.is_empty(),
+            "nothing is left of a closed workspace"
+        );
     }
 }

@@ -28,19 +28,19 @@ statements! {
     FIND_FINGERPRINT = "SELECT id FROM api_keys WHERE exchange = $1 AND environment = $2 AND fingerprint = $3";
     ADD_KEY = "INSERT INTO api_keys (workspace_id, id, label, exchange, environment, contract_type, site, hint, \
          fingerprint, active, verification, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11)";
-    REPLACE_KEY = "UPDATE api_keys SET label = $1, hint = $2, fingerprint = $3, verification = $4 \
+    REPLACE_KEY = "UPDATE api_keys SET label = $1, hint = $2, fingerprint = $3, verification = $4, leaked_at = NULL \
          WHERE workspace_id = $5 AND id = $6";
     PUT_RECORD = "INSERT INTO key_records (workspace_id, key_id, version, envelope, wrapped_data_key, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (workspace_id, key_id) DO UPDATE SET \
          version = excluded.version, envelope = excluded.envelope, wrapped_data_key = excluded.wrapped_data_key, \
          created_at = excluded.created_at";
     LIST_KEYS = "SELECT k.id, k.label, k.exchange, k.environment, k.contract_type, k.site, k.hint, k.fingerprint, \
-         k.active, k.verification, k.created_at, r.version, b.id AS bot_id, b.label AS bot_label FROM api_keys k \
+         k.active, k.verification, k.created_at, k.leaked_at, r.version, b.id AS bot_id, b.label AS bot_label FROM api_keys k \
          JOIN key_records r ON r.workspace_id = k.workspace_id AND r.key_id = k.id \
          LEFT JOIN bots b ON b.workspace_id = k.workspace_id AND b.key_id = k.id \
          WHERE k.workspace_id = $1 ORDER BY k.created_at, k.id";
     FIND_KEY = "SELECT k.id, k.label, k.exchange, k.environment, k.contract_type, k.site, k.hint, k.fingerprint, \
-         k.active, k.verification, k.created_at, r.version, b.id AS bot_id, b.label AS bot_label FROM api_keys k \
+         k.active, k.verification, k.created_at, k.leaked_at, r.version, b.id AS bot_id, b.label AS bot_label FROM api_keys k \
          JOIN key_records r ON r.workspace_id = k.workspace_id AND r.key_id = k.id \
          LEFT JOIN bots b ON b.workspace_id = k.workspace_id AND b.key_id = k.id \
          WHERE k.workspace_id = $1 AND k.id = $2";
@@ -49,7 +49,8 @@ statements! {
     ADD_KEY_INSTRUMENT = "INSERT INTO key_instruments (workspace_id, key_id, symbol, slot) VALUES ($1, $2, $3, $4)";
     FIND_RECORD = "SELECT version, envelope, wrapped_data_key FROM key_records WHERE workspace_id = $1 AND key_id = $2";
     RENAME_KEY = "UPDATE api_keys SET label = $1 WHERE workspace_id = $2 AND id = $3";
-    SET_ACTIVE = "UPDATE api_keys SET active = $1 WHERE workspace_id = $2 AND id = $3";
+    SET_ACTIVE = "UPDATE api_keys SET active = CASE WHEN leaked_at IS NULL THEN $1 ELSE 0 END \
+         WHERE workspace_id = $2 AND id = $3";
     BUMP_BOT_OF_KEY = "UPDATE bots SET generation = generation + 1 WHERE workspace_id = $1 AND key_id = $2";
     SET_VERIFICATION = "UPDATE api_keys SET verification = $1 WHERE workspace_id = $2 AND id = $3";
     IS_ASSIGNED = "SELECT id FROM bots WHERE workspace_id = $1 AND key_id = $2";
@@ -187,6 +188,8 @@ pub struct ApiKey {
     pub verification: Verification,
     /// When it was added.
     pub created_at: Timestamp,
+    /// When it was reported as known to somebody else: never switched on again, gone when its bot lets go of it.
+    pub leaked_at: Option<Timestamp>,
     /// The record's version.
     pub version: u32,
     /// The one bot that uses it, with its label.
@@ -234,6 +237,7 @@ fn api_key(row: &Row) -> Result<ApiKey, StoreError> {
         active: row.int("active")? == 1,
         verification: row.document("verification")?,
         created_at: row.time("created_at")?,
+        leaked_at: row.optional_time("leaked_at")?,
         version: row.small("version")?,
         bot,
         instruments: Vec::new(),

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_trade_results.sql"),
     include_str!("../migrations/0003_jobs.sql"),
     include_str!("../migrations/0004_key_sites.sql"),
+    include_str!("../migrations/0005_custody.sql"),
 ];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";

@@ -5,8 +5,8 @@ use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
 use crate::database::{Database, Statement};
 use crate::{
-    accounts, backtests, bots, commands, figures, history, ingest, jobs, keys, migrate, passkeys, sessions,
-    store, system, templates,
+    accounts, backtests, bots, closing, commands, custody, figures, history, ingest, jobs, keys, migrate,
+    passkeys, sessions, store, system, templates,
 };
 
 fn all() -> Vec<Statement> {
@@ -14,7 +14,9 @@ fn all() -> Vec<Statement> {
         accounts::ALL,
         backtests::ALL,
         bots::ALL,
+        closing::ALL,
         commands::ALL,
+        custody::ALL,
         figures::ALL,
         history::ALL,
         ingest::ALL,

@@ -10,15 +10,15 @@ use keyhold_domain::{
     ContractType, Environment, Exchange, InstallId, KeyId, Site, Symbol, Timestamp, WorkspaceId,
 };
 use keyhold_seal::{Context, Envelope, KeyFingerprint, SealedDataKey};
-use keyhold_store::{
-    ApiKey, DeleteRefusal, KeyIntent, NewApiKey, PutKeyRefusal, Verification, VerificationState,
-};
+use keyhold_store::{ApiKey, KeyIntent, NewApiKey, PutKeyRefusal, Verification, VerificationState};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::documents::{Named, label};
 use crate::api::reference::{check_offered, check_site};
 use crate::app::{App, Shared};
+use crate::custody::health::{Health, health};
+use crate::custody::leaks;
 use crate::guide::advice::{Advice, advice};
 use crate::http::auth::{Fresh, Session};
 use crate::http::ids::PathId;
@@ -64,6 +64,12 @@ pub(crate) struct KeyView {
     #[schema(value_type = i64)]
     created_at: Timestamp,
     record_version: u32,
+    /// When it was reported as leaked: it stays off, and is destroyed when its bot lets go of it.
+    #[schema(value_type = Option<i64>, required)]
+    leaked_at: Option<Timestamp>,
+    /// Null before the first test.
+    #[schema(required)]
+    health: Option<Health>,
     egress_addresses: Vec<String>,
     /// What to do about the newest test, in the words of the key's exchange.
     advice: Vec<Advice>,
@@ -75,6 +81,8 @@ pub(crate) fn view(app: &App, key: ApiKey) -> KeyView {
         .map(|fingerprint| random::hex(&fingerprint.as_bytes()[..4]))
         .unwrap_or_default();
     KeyView {
+        health: health(&key, app.clock.now()),
+        leaked_at: key.leaked_at,
         id: key.id,
         label: key.label,
         exchange: key.exchange,
@@ -378,8 +386,12 @@ pub(crate) async fn change(
     answer(&app, &session, id).await
 }
 
-/// A key is switched on only after a good test, and never when it is known to be able to withdraw.
+/// A key is switched on only after a good test, and never when it has leaked or is known to be able to withdraw.
 fn check_may_be_active(key: &ApiKey) -> Result<(), Problem> {
+    if key.leaked_at.is_some() {
+        return Err(Problem::conflict("KEY_LEAKED", "This key was reported as leaked.")
+            .next("Make a new key at the exchange, and replace this one by it."));
+    }
     let withdraw = key.verification.facts.as_ref().map(|facts| facts.withdraw);
     if withdraw == Some(keyhold_domain::Known::Yes) {
         let detail = "This key may withdraw. Keyhold does not use such keys.";
@@ -440,22 +452,6 @@ pub(crate) async fn delete(
     Fresh(session): Fresh,
     PathId(id): PathId<kind::Key>,
 ) -> Result<StatusCode, Problem> {
-    let _turn = app.key_changes.lock().await;
-    let store = &session.workspace;
-    let refused = |refusal| match refusal {
-        DeleteRefusal::Assigned => Problem::conflict("KEY_ASSIGNED", "A bot uses this key.")
-            .next("Take the key away from the bot first."),
-        DeleteRefusal::Store(error) => error.into(),
-    };
-    store.begin_key_deletion(id).await.map_err(refused)?;
-    app.keeper.shred(store.id(), id, None).await?;
-    match store.delete_key(id).await {
-        // Without its slot the ciphertext opens nowhere; the log is emptied with the next change.
-        Err(DeleteRefusal::Store(keyhold_store::StoreError::CheckpointBusy)) => {
-            tracing::warn!(key = %id, "the write-ahead log could not be emptied at once after a deletion");
-        }
-        done => done.map_err(refused)?,
-    }
-    app.live.publish(store.id(), "key", &serde_json::json!({ "id": id, "deleted": true }));
+    leaks::destroy(&app, &session.workspace, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

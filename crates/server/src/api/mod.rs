@@ -12,7 +12,9 @@ pub(crate) mod bots;
 pub(crate) mod candle_view;
 pub(crate) mod candles;
 pub(crate) mod claim;
+pub(crate) mod closing;
 pub(crate) mod commands;
+pub(crate) mod custody;
 pub(crate) mod documents;
 pub(crate) mod health;
 pub(crate) mod jobs;
@@ -56,6 +58,7 @@ fn accounts() -> OpenApiRouter<Shared> {
         .routes(routes!(claim::passkey_begin))
         .routes(routes!(claim::passkey_finish))
         .routes(routes!(me::get_me))
+        .routes(routes!(closing::close))
         .routes(routes!(sessions::register))
         .routes(routes!(sessions::sign_in, sessions::sign_out))
         .routes(routes!(sessions::passkey_begin))
@@ -82,6 +85,8 @@ fn keys_and_templates() -> OpenApiRouter<Shared> {
         .routes(routes!(keys::get, keys::put, keys::change, keys::delete))
         .routes(routes!(keys::test))
         .routes(routes!(keys::instruments))
+        .routes(routes!(custody::custody))
+        .routes(routes!(custody::leaked))
         .routes(routes!(templates::list, templates::create))
         .routes(routes!(templates::check))
         .routes(routes!(templates::get, templates::save, templates::delete))

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use super::{Supervisor, locked};
 use crate::api::keys;
 use crate::app::{App, Shared};
+use crate::custody::drift;
 use crate::http::problem::Problem;
 use crate::random;
 
@@ -244,6 +245,11 @@ async fn conclude(
         },
     };
     let found = Verification { checked_at: Some(now), ..found };
+    let known = test.store.key(test.key).await?;
+    let grown = match (&known.verification.facts, &found.facts) {
+        (Some(before), Some(after)) => drift::drift(before, after),
+        (None, _) | (_, None) => Vec::new(),
+    };
     let switch = if found.state == VerificationState::Ok && before != VerificationState::Ok {
         // A key that has just proved itself is ready to be assigned; its owner may switch it off.
         KeySwitch::On
@@ -253,6 +259,7 @@ async fn conclude(
         KeySwitch::Leave
     };
     test.store.set_verification(test.key, &found, switch).await?;
+    drift::act(app, &test.store, &known, &grown, now).await?;
     app.uplinks.changed(test.store.id());
     let key = test.store.key(test.key).await?;
     app.live.publish(test.store.id(), "key", &keys::view(app, key));

@@ -31,6 +31,8 @@ pub(crate) struct Supervisor {
     /// The status last told, so that changes are told once.
     told: Mutex<BTreeMap<BotId, BotStatus>>,
     tests: Mutex<BTreeMap<DeploymentId, Arc<KeyTest>>>,
+    /// Leaked keys are looked for from here on.
+    sweep_after: Mutex<Timestamp>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -47,6 +49,7 @@ impl Supervisor {
             stopping: Mutex::default(),
             told: Mutex::default(),
             tests: Mutex::default(),
+            sweep_after: Mutex::new(Timestamp::EPOCH),
         }
     }
 

@@ -15,12 +15,16 @@ use super::locked;
 use super::stopping::{Hearing, Patience, patience};
 use crate::api::bot_view;
 use crate::app::App;
+use crate::custody::leaks::{self, Swept};
 use crate::random;
 
 /// No heartbeat for this long after a deploy means it failed.
 const DEPLOY_LIMIT_MS: i64 = 180_000;
 /// A process that ran this long before it died starts with a fresh count of restarts.
 const STEADY_MS: i64 = 300_000;
+
+/// Before a leaked key that could not be destroyed is tried again.
+const SWEEP_PAUSE_MS: i64 = 5_000;
 
 /// Compares and acts once.
 pub(super) async fn round(app: &Arc<App>) -> Result<(), StoreError> {
@@ -45,7 +49,19 @@ pub(super) async fn round(app: &Arc<App>) -> Result<(), StoreError> {
         apply(app, &runs, change, now).await?;
     }
     note_ends(app, &work, &observed, now).await?;
+    sweep_leaks(app, now).await?;
     tell_changes(app, &work).await;
+    Ok(())
+}
+
+/// Leaked keys that no bot uses any more are destroyed; one that resists is left alone for a while.
+async fn sweep_leaks(app: &App, now: Timestamp) -> Result<(), StoreError> {
+    if now < *locked(&app.supervisor.sweep_after) {
+        return Ok(());
+    }
+    if leaks::sweep(app, now).await? == Swept::Some {
+        *locked(&app.supervisor.sweep_after) = now.plus_ms(SWEEP_PAUSE_MS);
+    }
     Ok(())
 }
 

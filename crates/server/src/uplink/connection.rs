@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{DeploymentId, ReasonCode, Timestamp};
+use keyhold_domain::{BotId, DeploymentId, KeyId, ReasonCode, Timestamp};
 use keyhold_os::peer::{Peer, PeerError};
 use keyhold_protocol::frame::{self, Deadline, FrameError, FrameLimit, FrameRules};
 use keyhold_protocol::uplink::{
     Assignment, BotMessage, Isolation, Phase, Purpose, ServerMessage, UPLINK_VERSION,
 };
-use keyhold_store::{DeploymentRef, StoreError, WorkspaceStore};
+use keyhold_store::{DeploymentRef, NewOpening, OpeningPurpose, StoreError, WorkspaceStore};
 use subtle::ConstantTimeEq as _;
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -203,6 +203,9 @@ impl Talk<'_> {
                 let plain = without_ticket(&assignment);
                 if self.sent.as_ref() != Some(&plain) {
                     self.ticket_at = self.app.clock.now();
+                    if self.sent.as_ref().is_none_or(|sent| key_of(sent) != key_of(&plain)) {
+                        note_opening(self.app, &self.store, &assignment, Some(self.holder.bot)).await?;
+                    }
                     send(writer, &ServerMessage::Assignment(Box::new(assignment))).await?;
                     self.sent = Some(plain);
                 }
@@ -251,6 +254,32 @@ impl Talk<'_> {
     }
 }
 
+/// The record an assignment is about: a process that has it open opens it no second time.
+fn key_of(assignment: &Assignment) -> Option<(KeyId, u32)> {
+    assignment.account.as_ref().map(|account| (account.key.key, account.key.version))
+}
+
+/// Notes that a process is let at its key, before it is: what cannot be noted is not handed out.
+async fn note_opening(
+    app: &App,
+    store: &WorkspaceStore,
+    assignment: &Assignment,
+    bot: Option<BotId>,
+) -> Result<(), LineError> {
+    let Some(account) = &assignment.account else { return Ok(()) };
+    if account.key.ticket.is_none() {
+        return Ok(());
+    }
+    let opening = NewOpening {
+        key: account.key.key,
+        version: account.key.version,
+        purpose: if bot.is_some() { OpeningPurpose::Run } else { OpeningPurpose::Test },
+        bot,
+        at: app.clock.now(),
+    };
+    Ok(store.add_opening(&opening).await?)
+}
+
 fn log_problem(problem: &Problem, run: &DeploymentRef) {
     tracing::error!(bot = %run.bot, code = problem.code, "no assignment could be made");
 }
@@ -275,7 +304,10 @@ async fn talk_to_test(
     send(&mut writer, &ServerMessage::Welcome { acknowledged: 0 }).await?;
     let holder = Holder { bot: test.bot, uid };
     match assignment::of_test(app, &test.store, test.key, holder).await {
-        Ok(assignment) => send(&mut writer, &ServerMessage::Assignment(Box::new(assignment))).await?,
+        Ok(assignment) => {
+            note_opening(app, &test.store, &assignment, None).await?;
+            send(&mut writer, &ServerMessage::Assignment(Box::new(assignment))).await?;
+        }
         Err(_problem) => return Err(LineError::Refused("the key cannot be handed out")),
     }
     while let Some(message) = receive(&mut reader).await? {

@@ -2,11 +2,12 @@
 
 use keyhold_domain::{CommandId, KeyFacts, Known, Timestamp};
 use keyhold_protocol::uplink::{CommandOutcome, KeyCheck, Phase, Report, Severity};
-use keyhold_store::{DeploymentRef, Ingested, NewEvent, StoreError, Stored, Wish, WorkspaceStore};
+use keyhold_store::{ApiKey, DeploymentRef, Ingested, NewEvent, StoreError, Stored, Wish, WorkspaceStore};
 use serde_json::json;
 
 use crate::api::{bot_view, commands, keys};
 use crate::app::App;
+use crate::custody::drift;
 use crate::random;
 use crate::supervisor::KeyTest;
 use crate::watch::tell::{self, News};
@@ -29,12 +30,16 @@ pub(super) async fn store(
     report: &Report,
 ) -> Result<Taken, StoreError> {
     let event = random::id();
+    let known = match report {
+        Report::KeyFacts(_) => key_of(run, store).await?.and_then(|key| key.verification.facts),
+        _ => None,
+    };
     match store.ingest(run, &Stored { number, at, report, event }).await? {
         Ingested::Duplicate { acknowledged } => Ok(Taken::Upto(acknowledged)),
         Ingested::Gap { acknowledged: _ } => Ok(Taken::Gap),
         Ingested::New => {
             if let Report::KeyFacts(facts) = report {
-                key_facts(app, run, store, facts).await?;
+                key_facts(app, run, store, known.as_ref(), facts).await?;
             }
             let news = News { bot: run.bot, at, report, event };
             if let Err(error) = tell::tell(&app.live, store, news).await {
@@ -49,13 +54,24 @@ pub(super) async fn store(
     }
 }
 
+async fn key_of(run: &DeploymentRef, store: &WorkspaceStore) -> Result<Option<ApiKey>, StoreError> {
+    match store.bot(run.bot).await?.key {
+        Some(key) => store.key(key.id).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 /// What a key may do has been read again.
 async fn key_facts(
     app: &App,
     run: &DeploymentRef,
     store: &WorkspaceStore,
+    known: Option<&KeyFacts>,
     facts: &KeyFacts,
 ) -> Result<(), StoreError> {
+    if let (Some(known), Some(key)) = (known, key_of(run, store).await?) {
+        drift::act(app, store, &key, &drift::drift(known, facts), app.clock.now()).await?;
+    }
     if facts.withdraw == Known::Yes {
         refuse_key(app, run, store).await?;
     }

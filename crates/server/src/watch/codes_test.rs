@@ -5,9 +5,13 @@ use keyhold_domain::ReasonCode;
 const REFERENCE: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/reason-codes.md"));
 /// Codes that only the server says.
-const OF_THE_SERVER: [&str; 6] = [
+const OF_THE_SERVER: [&str; 10] = [
     "BOT_STOPPED",
     "KEY_EXPIRING",
+    "KEY_NOT_LOOKED_AT",
+    "KEY_RIGHTS_GREW",
+    "KEY_LEAKED",
+    "KEY_DESTROYED",
     "BACKTEST_COMPLETED",
     "BACKTEST_FAILED",
     "CANDLES_FETCHED",

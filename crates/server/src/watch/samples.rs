@@ -67,6 +67,7 @@ pub(super) fn key() -> ApiKey {
             ..Verification::UNVERIFIED
         },
         created_at: NOW.plus_ms(-1_000_000),
+        leaked_at: None,
         version: 1,
         bot: Some((BOT, "BTC Trend".to_owned())),
         instruments: vec![symbol()],

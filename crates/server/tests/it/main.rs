@@ -12,6 +12,7 @@ mod bots;
 mod candle_fetches;
 mod candles;
 mod conform;
+mod custody;
 mod edge;
 mod exchanges;
 mod keys;

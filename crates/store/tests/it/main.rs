@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failing helper of a test is a failing test")]
 
 mod assignment;
+mod closing;
+mod custody;
 mod deletion;
 mod figures;
 mod jobs;

@@ -59,6 +59,42 @@ export class KeyActions {
     });
   }
 
+  /** Why a key cannot be switched now; null when it can. */
+  blocked(key: Key): string | null {
+    if (key.active) return null;
+    if (key.leaked_at !== null) return 'It was reported as leaked';
+    return key.verification.state === 'ok' ? null : 'Test the key first';
+  }
+
+  /** An emergency: one question, the answer takes effect at once. */
+  async leaked(key: Key): Promise<void> {
+    const sure = await confirm({
+      title: `Has ${key.label} leaked?`,
+      body: [
+        'It is switched off at once and never on again.',
+        key.assigned_bot
+          ? `${key.assigned_bot.label} enters nothing more, and goes on closing what it has. The key is destroyed here as soon as you take it away from that bot.`
+          : 'No bot uses it, so it is destroyed here at once.',
+        'Only the exchange can stop somebody else from using it: delete it there now.',
+      ],
+      confirm: 'It leaked',
+      tone: 'danger',
+      urgent: true,
+    });
+    if (!sure) return;
+    let page: string | null = null;
+    let left = true;
+    const done = await this.#run(key, `Reporting ${key.label} as leaked`, async () => {
+      const answer = await keys.leaked(key);
+      page = answer.exchange_page;
+      left = answer.key !== null;
+    });
+    if (!done) return;
+    if (page) globalThis.open(page, '_blank', 'noopener');
+    toast(left ? `${key.label} is off.` : `${key.label} is destroyed. Delete it at the exchange as well.`);
+    await go(left && key.assigned_bot ? `/bots/${key.assigned_bot.id}` : '/keys');
+  }
+
   async remove(key: Key): Promise<void> {
     const sure = await confirm({
       title: `Delete ${key.label}?`,
@@ -84,6 +120,12 @@ export class KeyActions {
       { text: 'Test now', run: () => void this.test(key), blocked: busy },
       { text: 'Choose markets', run: () => void go(`/keys/${key.id}`) },
       { text: 'Rename', run: () => (this.renaming = key) },
+      {
+        text: 'This key leaked',
+        run: () => void this.leaked(key),
+        danger: true,
+        blocked: key.leaked_at === null ? busy : 'It was reported already',
+      },
       {
         text: 'Delete',
         run: () => void this.remove(key),

@@ -69,6 +69,12 @@ export const keys = {
   activate: (id: string, active: boolean) => keepKey(send('patch', '/keys/{id}', { id }, { active })),
   instruments: (id: string, symbols: string[]) =>
     keepKey(send('put', '/keys/{id}/instruments', { id }, { symbols })),
+  leaked: async (key: Pick<Key, 'id'>) => {
+    const answer = await send('post', '/keys/{id}/leaked', { id: key.id }, {});
+    if (answer.key) keep('/keys', answer.key);
+    else drop('/keys', key.id);
+    return answer;
+  },
   remove: async (key: Pick<Key, 'id' | 'label'>) => {
     await remove('/keys/{id}', { id: key.id }, { action: `Delete API key ${key.label}` });
     drop('/keys', key.id);

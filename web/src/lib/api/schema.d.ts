@@ -2315,6 +2315,51 @@ export interface paths {
     };
     trace?: never;
   };
+  '/api/v1/keys/{id}/custody': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Where a key's secret is, and who was let at it. */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['CustodyView'];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['ProblemDocument'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/keys/{id}/instruments': {
     parameters: {
       query?: never;
@@ -2366,6 +2411,58 @@ export interface paths {
       };
     };
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/keys/{id}/leaked': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /**
+     * Reports a key as leaked: off at once, destroyed as soon as no bot needs it for its exits. An emergency: no fresh
+     *     proof of identity is asked for, because it only takes away.
+     */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path: {
+          id: string;
+        };
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['Empty'];
+        };
+      };
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['LeakedView'];
+          };
+        };
+        404: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['ProblemDocument'];
+          };
+        };
+      };
+    };
     delete?: never;
     options?: never;
     head?: never;
@@ -2454,6 +2551,59 @@ export interface paths {
     };
     put?: never;
     post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/me/close': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** Closes the account: destroys its keys and deletes everything of it, for good. */
+    post: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody: {
+        content: {
+          'application/json': components['schemas']['CloseBody'];
+        };
+      };
+      responses: {
+        204: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content?: never;
+        };
+        409: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['ProblemDocument'];
+          };
+        };
+        422: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['ProblemDocument'];
+          };
+        };
+      };
+    };
     delete?: never;
     options?: never;
     head?: never;
@@ -4233,6 +4383,11 @@ export interface components {
       code: string;
       email: string;
     };
+    /** @description The address, typed again: nobody closes an account by a slip. */
+    CloseBody: {
+      /** @description The account's address. */
+      email: string;
+    };
     /** @description How the scores of the enabled signals become a direction. */
     Combination:
       | {
@@ -4410,6 +4565,31 @@ export interface components {
     Credentials: {
       email: string;
       password: string;
+    };
+    /** @description The custody of one key. */
+    CustodyView: {
+      /** @description The installation's name in every envelope. */
+      install_id: string;
+      keeper: components['schemas']['KeeperSays'] | null;
+      /**
+       * Format: int64
+       * @description How many processes were let at it so far.
+       */
+      opened: number;
+      /** @description The newest of them, newest first; at most 50. */
+      openings: components['schemas']['OpeningView'][];
+      /** Format: int32 */
+      record_version: number;
+      /**
+       * Format: int64
+       * @description When the newest version was stored.
+       */
+      sealed_at: number;
+      /**
+       * Format: int32
+       * @description Length of the stored ciphertext, characters.
+       */
+      stored_size: number;
     };
     /** @description The daily loss limit. */
     DailyLoss: {
@@ -4746,6 +4926,27 @@ export interface components {
       certain: boolean;
       text: string;
     };
+    /** @description A key's health. */
+    Health: {
+      /** @description What it lost points for, the worst first. */
+      reasons: components['schemas']['HealthReason'][];
+      /**
+       * Format: int32
+       * @description 0 (not to be used) to 100 (nothing to better).
+       */
+      score: number;
+    };
+    /** @description Something a key loses points for. */
+    HealthReason: {
+      /** @description Documented in `docs/reference/reason-codes.md`. */
+      code: string;
+      /**
+       * Format: int32
+       * @description Points lost, 1 to 100.
+       */
+      points: number;
+      text: string;
+    };
     /** @description Trades entered in one hour of one weekday. */
     HeatCell: {
       /**
@@ -4875,6 +5076,17 @@ export interface components {
      * @enum {string}
      */
     JobState: 'queued' | 'running' | 'completed' | 'failed' | 'canceled';
+    /** @description The keeper's own words about a key. */
+    KeeperSays: {
+      /** @description Versions whose means of opening were destroyed. */
+      destroyed_versions: number;
+      /** @description Of the public key that browsers seal to. */
+      fingerprint: string;
+      /** @description Whether a process holds it now. */
+      in_use: boolean;
+      /** @description Whether the newest version can be opened. */
+      state: components['schemas']['KeptState'];
+    };
     /** @description The key to seal to. */
     KeeperView: {
       /** @description The id for people to compare with the one the keeper printed. */
@@ -4882,6 +5094,11 @@ export interface components {
       key_id: string;
       public_key: string;
     };
+    /**
+     * @description Whether a key can be opened.
+     * @enum {string}
+     */
+    KeptState: 'openable' | 'destroyed';
     /** @description One thing to do. */
     KeyAdvice: {
       /** @description False when nobody has checked at the exchange that its boxes are still called so. */
@@ -4984,11 +5201,17 @@ export interface components {
       exchange: components['schemas']['Exchange'];
       /** @description Eight hexadecimal digits that tell keys with the same hint apart. */
       fingerprint_tag: string;
+      health: components['schemas']['Health'] | null;
       /** @description First and last characters. */
       hint: string;
       id: string;
       instruments: string[];
       label: string;
+      /**
+       * Format: int64
+       * @description When it was reported as leaked: it stays off, and is destroyed when its bot lets go of it.
+       */
+      leaked_at: number | null;
       /** @description Always `perpetual`. */
       market_type: string;
       /** Format: int32 */
@@ -5032,6 +5255,12 @@ export interface components {
       pct: components['schemas']['DecimalOrNumber'];
       /** @description Share of the position to close, greater than 0 up to 1. */
       share: components['schemas']['DecimalOrNumber'];
+    };
+    /** @description What became of a leaked key. */
+    LeakedView: {
+      /** @description The page of the exchange where the key is to be deleted as well. */
+      exchange_page: string | null;
+      key: components['schemas']['KeyView'] | null;
     };
     /** @description The bot's hard guardrails. They block entries, never exits. An absent one does not limit. */
     Limits: {
@@ -5259,6 +5488,20 @@ export interface components {
       size: string;
       symbol: string;
       unrealized: string | null;
+    };
+    /** @description A process that was let at a key. */
+    OpeningView: {
+      /** Format: int64 */
+      at: number;
+      bot: components['schemas']['Named'] | null;
+      /**
+       * Format: int64
+       * @description The how-manieth, from 1.
+       */
+      number: number;
+      purpose: components['schemas']['Purpose'];
+      /** Format: int32 */
+      record_version: number;
     };
     /** @description What an order asked for. */
     OrderAsked: {
@@ -5743,6 +5986,11 @@ export interface components {
       /** @description Always `about:blank`: the code tells more. */
       type: string;
     };
+    /**
+     * @description What a process was let at a key for.
+     * @enum {string}
+     */
+    Purpose: 'run' | 'test';
     /** @description Why it does not trade. */
     Reason: {
       code: string;

@@ -99,6 +99,14 @@ class Session {
     this.#ended();
   }
 
+  /** Closes the account for good; afterwards nobody is signed in here. */
+  async close(email: string): Promise<void> {
+    await send('post', '/me/close', {}, { email }, { action: 'Close the account' });
+    this.#ended();
+    // After the last account the installation can be claimed again.
+    await this.load();
+  }
+
   async refreshMe(): Promise<void> {
     this.me = await read(address('/me'));
   }

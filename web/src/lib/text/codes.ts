@@ -101,6 +101,10 @@ const CODES: Record<string, CodeEntry> = {
     short: 'Transfers on',
     text: 'This key can move money between accounts of its owner. A bot does not need that: switch the right off at the exchange.',
   },
+  KEY_RIGHTS_GREW: { short: 'Rights grew' },
+  KEY_LEAKED: { short: 'Leaked' },
+  KEY_DESTROYED: { short: 'Destroyed' },
+  KEY_NOT_LOOKED_AT: { short: 'Not looked at' },
   KEY_ADDRESS_OPEN: {
     short: 'Any address',
     text: 'This key can be used from any address. Bind it to the address shown here, at the exchange.',

@@ -7,6 +7,8 @@ export interface Question {
   /** Verb and object: "Delete key". */
   confirm: string;
   tone?: 'plain' | 'danger';
+  /** An emergency: the focus starts on the act, which only takes risk away. */
+  urgent?: boolean;
   /** Level 2: this text must be typed. */
   type?: string;
 }
