@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! serve.rs   sockets, peers, lease liveness      ─▶ keeper.rs   what each verb does, in which order
-//!                                                     ├─ vault.rs    root key, slots.rs, records.rs: what can be opened
+//!                                                     ├─ vault.rs    what can be opened: ring/ (keys), slots.rs, records.rs
+//!                                                     ├─ providers/  who keeps the root key
 //!                                                     ├─ tickets.rs  who may ask      leases.rs  who holds what
 //!                                                     └─ audit.rs    nothing happens unrecorded
 //! ```
@@ -20,7 +21,9 @@ pub mod files;
 pub mod isolation;
 pub mod keeper;
 pub mod leases;
+pub mod providers;
 pub mod records;
+pub mod ring;
 pub mod serve;
 pub mod slots;
 pub mod tickets;

@@ -1,6 +1,7 @@
-//! What the keeper can open: root key, slots and records together, kept consistent through crashes.
+//! What the keeper can open: keys, slots and records together, kept consistent through crashes.
 //!
 //! Order of writing, and what a crash between two steps leaves:
+//! * a workspace's first import: its key (`ring/`) before all else. Without the rest it is a key that opens nothing.
 //! * import: slot, records, generation in the slot header. After the first step the slot is an orphan: the next start
 //!   overwrites it, and the caller, who got no answer, may import again.
 //! * shred: slot, records, generation. After the first step the record is gone for good; the next start completes the
@@ -14,12 +15,19 @@ use std::fs;
 
 use keyhold_domain::{InstallId, KeyId, WorkspaceId};
 use keyhold_protocol::keeper::{RecordState, Refusal};
-use keyhold_seal::{Context, EntropySource, KeeperPublicKey, LeaseAnswer, SealedDataKey, WrappedDataKey};
+use keyhold_seal::{
+    Context, EntropySource, KeeperPublicKey, LeaseAnswer, SealedDataKey, WrapFormat, WrappedDataKey,
+};
 use keyhold_unseal::RewrapError;
-use keyhold_unseal::rewrap::{self, KeeperSecretKey, Recipient, RootKey, SlotSecret, Wrapping};
+use keyhold_unseal::rewrap::{
+    self, KeeperSecretKey, MemberKey, Recipient, Shield, SlotSecret, Under, Wrapping,
+};
 
+use crate::entropy::SystemEntropy;
 use crate::files::{FilesError, StateDir, failed};
+use crate::providers::{FileProvider, Kind, ProviderError, ROOT_FILE};
 use crate::records::{self, Record, Records, RecordsError};
+use crate::ring::{KeysError, Locked, Ring};
 use crate::slots::{KEEPER_SLOT, MAX_SLOTS, Owner, SlotFile};
 
 const RECORDS_LABEL: &[u8] = b"keyhold/records/v1";
@@ -36,15 +44,18 @@ pub enum VaultError {
     /// The data key could not be re-wrapped.
     #[error(transparent)]
     Rewrap(#[from] RewrapError),
-    /// The record table is older than the slots: a copy was put back.
-    #[error(
-        "the record table (generation {records}) is older than the slots (generation {slots}): was a backup restored?"
-    )]
+    /// The keys.
+    #[error(transparent)]
+    Keys(KeysError),
+    /// A file is older than another says it should be: a copy was put back.
+    #[error("{file} is of generation {found}, and {expected} was reached: was a backup restored?")]
     RollbackSuspected {
-        /// Generation in `records.bin`.
-        records: u64,
-        /// Generation in `slots.bin`.
-        slots: u64,
+        /// Which file.
+        file: &'static str,
+        /// Its generation.
+        found: u64,
+        /// The generation that was reached.
+        expected: u64,
     },
     /// The slot of the keeper's own key pair is damaged.
     #[error("the keeper's own slot is damaged; `rotate-seal-key` draws a new one")]
@@ -63,23 +74,46 @@ pub enum VaultError {
     Full,
 }
 
-impl VaultError {
-    /// The code for the peer.
-    pub fn refusal(&self) -> Refusal {
-        match self {
-            Self::Files(_) | Self::Records(_) | Self::RollbackSuspected { .. } | Self::NoSeed => {
-                Refusal::StorageFailed
-            }
-            Self::Rewrap(RewrapError::Unopenable | RewrapError::BadPublicKey) => Refusal::Unopenable,
-            Self::Rewrap(RewrapError::Entropy | RewrapError::Memory(_)) | Self::Full => Refusal::Exhausted,
-            Self::AlreadyImported => Refusal::AlreadyImported,
-            Self::UnknownRecord => Refusal::UnknownRecord,
-            Self::Shredded => Refusal::Shredded,
+impl From<KeysError> for VaultError {
+    /// A file that cannot be used is that, whoever was using it.
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Files(error) | KeysError::Provider(ProviderError::Files(error)) => Self::Files(error),
+            KeysError::Rewrap(error) => Self::Rewrap(error),
+            other => Self::Keys(other),
         }
     }
 }
 
-/// What to do about a record table that is older than the slots.
+impl VaultError {
+    /// The code for the peer.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Files(_)
+            | Self::Records(_)
+            | Self::Keys(
+                KeysError::Files(_)
+                | KeysError::Ring(_)
+                | KeysError::Rewrap(_)
+                | KeysError::Provider(_)
+                | KeysError::WornOut
+                | KeysError::TooManyProviders
+                | KeysError::LastProvider
+                | KeysError::NoSuchProvider,
+            )
+            | Self::RollbackSuspected { .. }
+            | Self::NoSeed
+            | Self::Rewrap(RewrapError::Damaged) => Refusal::StorageFailed,
+            Self::Rewrap(RewrapError::Unopenable | RewrapError::BadPublicKey) => Refusal::Unopenable,
+            Self::Rewrap(RewrapError::Entropy | RewrapError::Memory(_)) | Self::Full => Refusal::Exhausted,
+            Self::AlreadyImported => Refusal::AlreadyImported,
+            Self::UnknownRecord => Refusal::UnknownRecord,
+            Self::Shredded | Self::Keys(KeysError::Destroyed) => Refusal::Shredded,
+        }
+    }
+}
+
+/// What to do about files that are older than others say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rollback {
     /// Do not start.
@@ -98,12 +132,11 @@ pub struct PreparedImport {
     pub wrapped: WrappedDataKey,
 }
 
-/// Root key, slots and records.
+/// Keys, slots and records.
 #[allow(missing_debug_implementations, reason = "holds keys")]
 pub struct Vault {
     dir: StateDir,
-    install: InstallId,
-    root: RootKey,
+    ring: Ring,
     seal_key: KeeperSecretKey,
     slots: SlotFile,
     records: Records,
@@ -111,7 +144,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// Makes root key, slots and an empty record table in a folder that has none.
+    /// Makes keys (under a file provider), slots and an empty record table in a folder that has none.
     ///
     /// # Errors
     /// [`VaultError`]; nothing that exists is overwritten.
@@ -120,15 +153,25 @@ impl Vault {
         install: InstallId,
         entropy: &mut impl EntropySource,
     ) -> Result<(), VaultError> {
-        dir.create_root_key(install, entropy)?;
-        let (install, root) = dir.root_key()?;
-        SlotFile::create(dir, install, entropy)?;
-        let table = Records::default().encode(install, authentication(&root, install))?;
+        dir.create_root_file(ROOT_FILE, install, entropy)?;
+        let mut provider = FileProvider::new(dir, ROOT_FILE);
+        let ring = Ring::create(dir, install, &mut provider, None, 0, entropy)?;
+        Self::furnish(dir, &ring, entropy)
+    }
+
+    /// Makes slots and an empty record table for new keys.
+    ///
+    /// # Errors
+    /// [`VaultError`]; nothing that exists is overwritten.
+    pub fn furnish(dir: &StateDir, ring: &Ring, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
+        SlotFile::create(dir, ring.install(), entropy)?;
+        let table =
+            Records::default().encode(ring.install(), authentication(ring.house(), ring.install()))?;
         dir.replace(records::FILE, &table)?;
         Ok(())
     }
 
-    /// Opens the vault and completes what a crash may have left half done.
+    /// Opens the keys with the file providers among those enrolled; see [`open_with`](Self::open_with).
     ///
     /// # Errors
     /// [`VaultError`].
@@ -137,25 +180,37 @@ impl Vault {
         rollback: Rollback,
         entropy: &mut impl EntropySource,
     ) -> Result<Self, VaultError> {
-        let (install, root) = dir.root_key()?;
-        let slots = SlotFile::open(dir, install)?;
-        let path = dir.file(records::FILE);
-        let table = fs::read(&path).map_err(failed("reading", &path))?;
-        let mut records = Records::decode(&table, install, authentication(&root, install))?;
-        if records.generation < slots.generation() {
-            let suspected =
-                VaultError::RollbackSuspected { records: records.generation, slots: slots.generation() };
-            match rollback {
-                Rollback::Refuse => return Err(suspected),
-                Rollback::Accept => {
-                    tracing::warn!(%suspected, "continuing on the operator's word");
-                    records.generation = slots.generation();
-                }
-            }
+        let ring = match Locked::read(dir)? {
+            Some(locked) => open_by_files(dir, locked, entropy)?,
+            None => upgrade(dir, entropy)?,
+        };
+        Self::open_with(dir, ring, rollback, entropy)
+    }
+
+    /// Opens the vault and completes what a crash may have left half done.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn open_with(
+        dir: &StateDir,
+        mut ring: Ring,
+        rollback: Rollback,
+        entropy: &mut impl EntropySource,
+    ) -> Result<Self, VaultError> {
+        let install = ring.install();
+        let mut slots = SlotFile::open(dir, install)?;
+        let mut records = read_records(dir, install, ring.house())?;
+        if let Some(reached) = older("records.bin", records.generation, slots.generation(), rollback)? {
+            records.generation = reached;
         }
-        let seal_key = Self::seal_key(&slots, install, &root)?;
-        let mut vault =
-            Self { dir: dir.clone(), install, root, seal_key, slots, records, free: BTreeSet::new() };
+        if let Some(reached) = older("keys.bin", ring.generation(), slots.keys_generation(), rollback)? {
+            ring.skip_to(reached)?;
+        }
+        if ring.generation() != slots.keys_generation() {
+            slots.set_keys_generation(ring.generation())?;
+        }
+        let seal_key = Self::seal_key(&slots, install, ring.house())?;
+        let mut vault = Self { dir: dir.clone(), ring, seal_key, slots, records, free: BTreeSet::new() };
         vault.reconcile(entropy)?;
         Ok(vault)
     }
@@ -190,7 +245,8 @@ impl Vault {
     /// Writes the table under the next generation, then the generation into the slot header.
     fn save(&mut self) -> Result<(), VaultError> {
         self.records.generation += 1;
-        let table = self.records.encode(self.install, authentication(&self.root, self.install))?;
+        let install = self.install();
+        let table = self.records.encode(install, authentication(self.ring.house(), install))?;
         self.dir.replace(records::FILE, &table)?;
         self.slots.set_generation(self.records.generation)?;
         Ok(())
@@ -201,32 +257,66 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn rotate_seal_key(dir: &StateDir, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
-        let (install, _root) = dir.root_key()?;
+        let install = match Locked::read(dir)? {
+            Some(locked) => locked.install(),
+            None => dir.root_file(ROOT_FILE)?.0,
+        };
         let slots = SlotFile::open(dir, install)?;
         let seed = slots.draw(entropy)?;
         Ok(slots.write(KEEPER_SLOT, Owner::KEEPER, &seed)?)
     }
 
-    /// The public key of a folder, without opening or changing anything else.
+    /// The public key of a folder with a file provider, without changing anything.
     ///
     /// # Errors
     /// [`VaultError`].
     pub fn peek(dir: &StateDir) -> Result<KeeperPublicKey, VaultError> {
-        let (install, root) = dir.root_key()?;
-        Self::seal_key(&SlotFile::open(dir, install)?, install, &root).map(|key| key.public().clone())
+        let entropy = &mut SystemEntropy;
+        if let Some(locked) = Locked::read(dir)? {
+            let ring = open_by_files(dir, locked, entropy)?;
+            let slots = SlotFile::open(dir, ring.install())?;
+            return Self::seal_key(&slots, ring.install(), ring.house()).map(|key| key.public().clone());
+        }
+        let (install, old) = dir.root_file(ROOT_FILE)?;
+        let house = MemberKey::new(&Shield::new(entropy)?, old)?;
+        Self::seal_key(&SlotFile::open(dir, install)?, install, &house).map(|key| key.public().clone())
     }
 
-    fn seal_key(slots: &SlotFile, install: InstallId, root: &RootKey) -> Result<KeeperSecretKey, VaultError> {
+    fn seal_key(
+        slots: &SlotFile,
+        install: InstallId,
+        house: &MemberKey,
+    ) -> Result<KeeperSecretKey, VaultError> {
         let (owner, seed) = slots.read(KEEPER_SLOT)?.ok_or(VaultError::NoSeed)?;
         if owner != Owner::KEEPER {
             return Err(VaultError::NoSeed);
         }
-        Ok(KeeperSecretKey::derive(root, install, &seed).map_err(FilesError::Memory)?)
+        Ok(KeeperSecretKey::derive(house, install, &seed)?)
     }
 
     /// The installation.
     pub fn install(&self) -> InstallId {
-        self.install
+        self.ring.install()
+    }
+
+    /// The keys.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Changes the keys, and notes their generation where an old copy of them would be noticed.
+    ///
+    /// # Errors
+    /// [`VaultError::Keys`]; [`VaultError::Files`] when only the note failed: the next start makes up for it.
+    pub fn change_keys<T>(
+        &mut self,
+        work: impl FnOnce(&mut Ring) -> Result<T, KeysError>,
+    ) -> Result<T, VaultError> {
+        let done = work(&mut self.ring);
+        if self.slots.keys_generation() < self.ring.generation() {
+            self.slots.set_keys_generation(self.ring.generation())?;
+        }
+        Ok(done?)
     }
 
     /// The key to seal to.
@@ -258,7 +348,8 @@ impl Vault {
         }
         let index = self.free_slot(entropy)?;
         let secret = self.slots.draw(entropy)?;
-        let wrapping = Wrapping { root: &self.root, slot: &secret, index };
+        let key = self.change_keys(|ring| ring.workspace_or_new(context.workspace, entropy))?;
+        let wrapping = Wrapping { under: Under::Workspace(&key), slot: &secret, index };
         let wrapped = rewrap::import(&self.seal_key, wrapping, context, sealed, entropy)?;
         let record = Record {
             workspace: context.workspace,
@@ -315,7 +406,7 @@ impl Vault {
     pub fn live(&self, context: &Context) -> Result<&Record, VaultError> {
         let owner = Owner { key: context.key, version: context.version };
         let record = self.records.entries.get(&owner).ok_or(VaultError::UnknownRecord)?;
-        if record.workspace != context.workspace || context.install != self.install {
+        if record.workspace != context.workspace || context.install != self.install() {
             return Err(VaultError::UnknownRecord);
         }
         match record.state {
@@ -343,7 +434,15 @@ impl Vault {
         if owner != (Owner { key: context.key, version: context.version }) {
             return Err(VaultError::Shredded);
         }
-        let wrapping = Wrapping { root: &self.root, slot: &secret, index };
+        let key;
+        let under = match wrapped.format() {
+            WrapFormat::House => Under::House(self.ring.house()),
+            WrapFormat::Workspace => {
+                key = self.ring.workspace(context.workspace)?.ok_or(RewrapError::Unopenable)?;
+                Under::Workspace(&key)
+            }
+        };
+        let wrapping = Wrapping { under, slot: &secret, index };
         Ok(rewrap::lease(wrapping, context, wrapped, to, entropy)?)
     }
 
@@ -388,10 +487,65 @@ impl Vault {
 }
 
 fn authentication(
-    root: &RootKey,
+    house: &MemberKey,
     install: InstallId,
 ) -> impl FnOnce(&[u8]) -> Result<[u8; 32], VaultError> + use<'_> {
-    move |bytes| {
-        root.authenticate(install, RECORDS_LABEL, bytes).map_err(|error| FilesError::Memory(error).into())
+    move |bytes| Ok(house.authenticate(install, RECORDS_LABEL, bytes)?)
+}
+
+fn read_records(dir: &StateDir, install: InstallId, house: &MemberKey) -> Result<Records, VaultError> {
+    let path = dir.file(records::FILE);
+    let table = fs::read(&path).map_err(failed("reading", &path))?;
+    Records::decode(&table, install, authentication(house, install))
+}
+
+/// The generation to go on from when a file is older than it should be and the operator accepts that.
+fn older(
+    file: &'static str,
+    found: u64,
+    expected: u64,
+    rollback: Rollback,
+) -> Result<Option<u64>, VaultError> {
+    if found >= expected {
+        return Ok(None);
     }
+    let suspected = VaultError::RollbackSuspected { file, found, expected };
+    match rollback {
+        Rollback::Refuse => Err(suspected),
+        Rollback::Accept => {
+            tracing::warn!(%suspected, "continuing on the operator's word");
+            Ok(Some(expected))
+        }
+    }
+}
+
+/// Opens the keys with the first file provider that can.
+fn open_by_files(
+    dir: &StateDir,
+    locked: Locked,
+    entropy: &mut impl EntropySource,
+) -> Result<Ring, VaultError> {
+    let names: Vec<String> =
+        locked.providers().iter().filter(|one| one.kind == Kind::File).map(|one| one.name.clone()).collect();
+    let mut last = KeysError::NoSuchProvider;
+    for name in names {
+        match locked.unwrap(&mut FileProvider::new(dir, &name)) {
+            Ok(root) => return Ok(locked.open(root, entropy)?),
+            Err(error) => last = error,
+        }
+    }
+    Err(last.into())
+}
+
+/// A folder from before there was a key file: its root key becomes the house key, under which all that was wrapped
+/// stays openable, and the file it is in becomes the first provider.
+fn upgrade(dir: &StateDir, entropy: &mut impl EntropySource) -> Result<Ring, VaultError> {
+    let (install, old) = dir.root_file(ROOT_FILE)?;
+    let house = MemberKey::new(&Shield::new(entropy)?, old)?;
+    // Only of a folder that really was used with this root key: a lost key file is not replaced by an empty one.
+    read_records(dir, install, &house)?;
+    let (_, old) = dir.root_file(ROOT_FILE)?;
+    tracing::info!("making the key file of a folder that had none");
+    let mut provider = FileProvider::new(dir, ROOT_FILE);
+    Ok(Ring::create(dir, install, &mut provider, Some(old), 0, entropy)?)
 }

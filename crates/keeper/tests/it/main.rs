@@ -7,6 +7,7 @@ mod crashes;
 mod files;
 mod fixture;
 mod full_disk;
+mod keys;
 mod memory;
 mod process;
 mod rules;

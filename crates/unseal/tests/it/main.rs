@@ -8,6 +8,7 @@ mod generator;
 
 mod chain;
 mod flips;
+mod hierarchy;
 mod swaps;
 mod types;
 mod vectors;
