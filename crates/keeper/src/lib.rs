@@ -13,6 +13,7 @@
 //! `keyhold_protocol::keeper`; cryptography is `keyhold_unseal::rewrap`; files are described in
 //! `docs/formats/envelope.md`.
 
+pub mod adopt;
 pub mod audit;
 pub mod cli;
 pub mod clock;
@@ -24,6 +25,7 @@ pub mod leases;
 pub mod providers;
 pub mod records;
 pub mod ring;
+pub mod sealing;
 pub mod serve;
 pub mod slots;
 pub mod tickets;

@@ -13,6 +13,8 @@ static HEAP: keyhold_os::allocator::ZeroizingAllocator = keyhold_os::allocator::
 const CANNOT_PROTECT: u8 = 78;
 
 fn main() -> ExitCode {
+    // Before the environment goes: where the service manager put its credentials. A path, nothing secret.
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(std::path::PathBuf::from);
     let hardened = isolation::harden();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
@@ -23,7 +25,7 @@ fn main() -> ExitCode {
         report(&error);
         return ExitCode::from(CANNOT_PROTECT);
     }
-    match cli::run(cli::Arguments::parse()) {
+    match cli::run(cli::Arguments::parse(), credentials.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);

@@ -46,6 +46,102 @@ pub enum Request {
     Shred(Shred),
     /// What the keeper knows of a key. Server only.
     Describe(Describe),
+    /// From now on only this bot may lease the key. Server only. Refused while another bot has it.
+    Assign(Assignment),
+    /// The bot gives the key back. Server only. Refused while leased, and while the bot last reported a position.
+    Unassign(Assignment),
+    /// The key may be leased again. Server only.
+    Activate(KeyRef),
+    /// No new lease and no assignment until it is activated. Server only.
+    Deactivate(KeyRef),
+    /// Any attempt to lease this key is an intrusion: the keeper seals itself. Server only; cannot be undone.
+    Canary(KeyRef),
+    /// The process that holds a lease says that it lives, and whether it has a position. On the lease's connection, or
+    /// on a new one of the same process after the keeper was restarted.
+    Renew(Renew),
+    /// The key was seen elsewhere: destroy it now, whoever uses it. Server only.
+    Leaked(KeyRef),
+    /// Destroy all keys of a workspace and the workspace's own key. Server only. Refused while any is leased.
+    ShredTenant(Tenant),
+    /// Open everything once and report. Server and operator.
+    VerifyStore,
+    /// Forget all keys until [`Request::Unseal`]. Operator only.
+    Seal,
+    /// Open the keys. Operator only.
+    Unseal(Unseal),
+    /// One step of moving to the next epoch; repeat until nothing remains. Operator only.
+    RotateKek,
+    /// A new root key, under the providers that are enrolled. Operator only.
+    RekeyRoot(RekeyRoot),
+}
+
+/// A key of a workspace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRef {
+    /// Owner of the key.
+    pub workspace: WorkspaceId,
+    /// The key.
+    pub key: KeyId,
+}
+
+/// Arguments of [`Request::Assign`] and [`Request::Unassign`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assignment {
+    /// Owner of bot and key.
+    pub workspace: WorkspaceId,
+    /// The key.
+    pub key: KeyId,
+    /// The bot.
+    pub bot: BotId,
+}
+
+/// Arguments of [`Request::Renew`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renew {
+    /// The lease.
+    pub lease: LeaseId,
+    /// Whether the bot has a position or orders; unchanged when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exposure: Option<Exposure>,
+}
+
+/// Whether a bot has something at the exchange that somebody must look after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exposure {
+    /// A position or an order.
+    Open,
+    /// Neither.
+    Flat,
+}
+
+/// Arguments of [`Request::ShredTenant`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+}
+
+/// Arguments of [`Request::Unseal`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unseal {
+    /// What was typed; absent when another provider opens the keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<Passphrase>,
+}
+
+/// Arguments of [`Request::RekeyRoot`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RekeyRoot {
+    /// Needed when a passphrase is enrolled, and must be that one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase: Option<Passphrase>,
 }
 
 /// Arguments of [`Request::Import`].
@@ -149,6 +245,19 @@ pub enum Answer {
         /// Every version ever imported, oldest first; at most 64, the newest.
         versions: Vec<RecordVersion>,
     },
+    /// To [`Request::Status`] by a keeper whose keys are not open.
+    Sealed(Sealed),
+    /// To [`Request::VerifyStore`].
+    Verified(StoreReport),
+    /// To [`Request::RotateKek`].
+    Rotated {
+        /// The epoch that is being moved to.
+        epoch: u32,
+        /// Keys still to be moved; the rotation is over at zero.
+        remaining: u32,
+    },
+    /// To every other request that was carried out.
+    Done,
     /// The request was not carried out.
     Refused {
         /// Why.
@@ -191,6 +300,54 @@ pub enum Refusal {
     Exhausted,
     /// The verb does not fit the connection: a second lease, or a release without a lease.
     WrongMoment,
+    /// The keys are not open: somebody has to unseal the keeper.
+    Sealed,
+    /// No provider opened the keys: wrong passphrase, or the provider is away. Deliberately not told apart.
+    UnsealFailed,
+    /// The key is assigned, to this or another bot.
+    KeyAssigned,
+    /// The key is not assigned to this bot.
+    NotAssigned,
+    /// The key was deactivated.
+    KeyInactive,
+    /// The bot last reported a position or an order.
+    PositionOpen,
+    /// A provider that would have to wrap the new root key is not at hand.
+    ProviderUnavailable,
+}
+
+/// State of a keeper whose keys are not open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    /// The installation it says to belong to; not proven while sealed.
+    pub install: InstallId,
+    /// Kinds of the providers that are enrolled.
+    pub providers: Vec<String>,
+    /// Leases of processes that still run.
+    pub leases: u32,
+    /// Milliseconds until the next attempt to unseal is looked at.
+    pub wait_ms: u64,
+}
+
+/// What [`Request::VerifyStore`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreReport {
+    /// Keys of workspaces, and the house key, that opened.
+    pub keys: u32,
+    /// Live records whose slot is whole and theirs.
+    pub live_records: u32,
+    /// Live records whose slot is not.
+    pub broken_records: u32,
+    /// Live records of workspaces whose key was destroyed.
+    pub orphaned_records: u32,
+    /// Epochs; more than one while a rotation is under way.
+    pub epochs: u32,
+    /// Changes of the record table so far.
+    pub generation: u64,
+    /// Changes of the key file so far.
+    pub keys_generation: u64,
 }
 
 /// State of the keeper.
@@ -217,6 +374,21 @@ pub struct Status {
     pub memory: String,
     /// Entries in the audit file.
     pub audit_entries: u64,
+    /// Ed25519 public key of the audit file's signatures, 64 hexadecimal digits.
+    #[serde(default)]
+    pub audit_key: String,
+    /// Epoch under which keys are wrapped.
+    #[serde(default)]
+    pub epoch: u32,
+    /// Epochs there are; more than one while a rotation is under way.
+    #[serde(default)]
+    pub epochs: u32,
+    /// Kinds of the providers that are enrolled.
+    #[serde(default)]
+    pub providers: Vec<String>,
+    /// How often leases were asked for faster than allowed, since the start.
+    #[serde(default)]
+    pub alarms: u32,
 }
 
 /// Whether a protection is whole.
@@ -275,6 +447,49 @@ pub enum Leased {
     Yes,
     /// None does.
     No,
+}
+
+/// A passphrase on its way to the keeper. Not printable; wiped when dropped.
+#[derive(Clone)]
+pub struct Passphrase(zeroize::Zeroizing<String>);
+
+impl Passphrase {
+    /// Takes it over.
+    pub fn new(text: String) -> Self {
+        Self(zeroize::Zeroizing::new(text))
+    }
+
+    /// Its bytes.
+    pub fn expose(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+impl PartialEq for Passphrase {
+    /// Only for tests of messages; nothing decides about a passphrase by comparing it.
+    fn eq(&self, other: &Self) -> bool {
+        *self.0 == *other.0
+    }
+}
+
+impl Eq for Passphrase {}
+
+impl std::fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passphrase(…)")
+    }
+}
+
+impl Serialize for Passphrase {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Passphrase {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
 }
 
 /// Marks the ids of leases.

@@ -64,7 +64,11 @@ impl Keeper {
             | Answer::Leased { .. }
             | Answer::Released
             | Answer::Shredded { .. }
-            | Answer::Described { .. }) => Ok(answer),
+            | Answer::Described { .. }
+            | Answer::Sealed(_)
+            | Answer::Verified(_)
+            | Answer::Rotated { .. }
+            | Answer::Done) => Ok(answer),
         }
     }
 

@@ -4,7 +4,9 @@
 //! enough to open; changing the provider is one re-wrap, and nothing below the root key notices. A provider knows
 //! nothing of epochs, workspaces and records.
 
+mod credential;
 mod file;
+mod passphrase;
 
 use keyhold_domain::InstallId;
 use keyhold_os::secret::{LockedBox, SecretError};
@@ -14,7 +16,9 @@ use keyhold_unseal::rewrap::{WRAPPED_KEY_BYTES, WrappedKey};
 
 use crate::files::FilesError;
 
+pub use credential::{CREDENTIAL, CredentialProvider};
 pub use file::{FileProvider, ROOT_FILE};
+pub use passphrase::{Cost, MAX_PASSPHRASE, MIN_PASSPHRASE, PassphraseProvider};
 
 /// Which provider an enrollment is of. Numbers are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

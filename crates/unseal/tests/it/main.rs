@@ -9,6 +9,7 @@ mod generator;
 mod chain;
 mod flips;
 mod hierarchy;
+mod shield;
 mod swaps;
 mod types;
 mod vectors;

@@ -10,25 +10,27 @@
 //! A record table older than the slot header says is a restored copy: refused as [`VaultError::RollbackSuspected`].
 //! Who may ask for what is not decided here; see `keeper.rs`.
 
+mod opening;
+
 use std::collections::BTreeSet;
-use std::fs;
 
 use keyhold_domain::{InstallId, KeyId, WorkspaceId};
-use keyhold_protocol::keeper::{RecordState, Refusal};
+use keyhold_protocol::keeper::{Exposure, RecordState, Refusal, StoreReport};
 use keyhold_seal::{
     Context, EntropySource, KeeperPublicKey, LeaseAnswer, SealedDataKey, WrapFormat, WrappedDataKey,
 };
 use keyhold_unseal::RewrapError;
 use keyhold_unseal::rewrap::{
-    self, KeeperSecretKey, MemberKey, Recipient, Shield, SlotSecret, Under, Wrapping,
+    self, KeeperSecretKey, Member, MemberKey, Recipient, SlotSecret, Under, Wrapping,
 };
 
-use crate::entropy::SystemEntropy;
-use crate::files::{FilesError, StateDir, failed};
-use crate::providers::{FileProvider, Kind, ProviderError, ROOT_FILE};
-use crate::records::{self, Record, Records, RecordsError};
-use crate::ring::{KeysError, Locked, Ring};
+use crate::files::{FilesError, StateDir};
+use crate::providers::ProviderError;
+use crate::records::{self, KeyEntry, Record, Records, RecordsError};
+use crate::ring::{KeysError, MemberEntry, Ring};
 use crate::slots::{KEEPER_SLOT, MAX_SLOTS, Owner, SlotFile};
+
+pub use opening::{open_by_files, upgrade};
 
 const RECORDS_LABEL: &[u8] = b"keyhold/records/v1";
 
@@ -48,7 +50,9 @@ pub enum VaultError {
     #[error(transparent)]
     Keys(KeysError),
     /// A file is older than another says it should be: a copy was put back.
-    #[error("{file} is of generation {found}, and {expected} was reached: was a backup restored?")]
+    #[error(
+        "{file} (generation {found}) is older than the slots or the audit file say ({expected}): was a backup restored?"
+    )]
     RollbackSuspected {
         /// Which file.
         file: &'static str,
@@ -141,80 +145,30 @@ pub struct Vault {
     slots: SlotFile,
     records: Records,
     free: BTreeSet<u32>,
+    accepted: Vec<Older>,
+}
+
+/// How far files had come according to somebody else (the audit file).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The record table.
+    pub records: u64,
+    /// The key file.
+    pub keys: u64,
+}
+
+/// A file that is used although it is older than it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Older {
+    /// Which.
+    pub file: &'static str,
+    /// Its generation.
+    pub found: u64,
+    /// The generation that was reached.
+    pub expected: u64,
 }
 
 impl Vault {
-    /// Makes keys (under a file provider), slots and an empty record table in a folder that has none.
-    ///
-    /// # Errors
-    /// [`VaultError`]; nothing that exists is overwritten.
-    pub fn create(
-        dir: &StateDir,
-        install: InstallId,
-        entropy: &mut impl EntropySource,
-    ) -> Result<(), VaultError> {
-        dir.create_root_file(ROOT_FILE, install, entropy)?;
-        let mut provider = FileProvider::new(dir, ROOT_FILE);
-        let ring = Ring::create(dir, install, &mut provider, None, 0, entropy)?;
-        Self::furnish(dir, &ring, entropy)
-    }
-
-    /// Makes slots and an empty record table for new keys.
-    ///
-    /// # Errors
-    /// [`VaultError`]; nothing that exists is overwritten.
-    pub fn furnish(dir: &StateDir, ring: &Ring, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
-        SlotFile::create(dir, ring.install(), entropy)?;
-        let table =
-            Records::default().encode(ring.install(), authentication(ring.house(), ring.install()))?;
-        dir.replace(records::FILE, &table)?;
-        Ok(())
-    }
-
-    /// Opens the keys with the file providers among those enrolled; see [`open_with`](Self::open_with).
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn open(
-        dir: &StateDir,
-        rollback: Rollback,
-        entropy: &mut impl EntropySource,
-    ) -> Result<Self, VaultError> {
-        let ring = match Locked::read(dir)? {
-            Some(locked) => open_by_files(dir, locked, entropy)?,
-            None => upgrade(dir, entropy)?,
-        };
-        Self::open_with(dir, ring, rollback, entropy)
-    }
-
-    /// Opens the vault and completes what a crash may have left half done.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn open_with(
-        dir: &StateDir,
-        mut ring: Ring,
-        rollback: Rollback,
-        entropy: &mut impl EntropySource,
-    ) -> Result<Self, VaultError> {
-        let install = ring.install();
-        let mut slots = SlotFile::open(dir, install)?;
-        let mut records = read_records(dir, install, ring.house())?;
-        if let Some(reached) = older("records.bin", records.generation, slots.generation(), rollback)? {
-            records.generation = reached;
-        }
-        if let Some(reached) = older("keys.bin", ring.generation(), slots.keys_generation(), rollback)? {
-            ring.skip_to(reached)?;
-        }
-        if ring.generation() != slots.keys_generation() {
-            slots.set_keys_generation(ring.generation())?;
-        }
-        let seal_key = Self::seal_key(&slots, install, ring.house())?;
-        let mut vault = Self { dir: dir.clone(), ring, seal_key, slots, records, free: BTreeSet::new() };
-        vault.reconcile(entropy)?;
-        Ok(vault)
-    }
-
     /// Makes slots and records agree; slots win.
     fn reconcile(&mut self, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
         let mut intact = BTreeSet::new();
@@ -246,52 +200,17 @@ impl Vault {
     fn save(&mut self) -> Result<(), VaultError> {
         self.records.generation += 1;
         let install = self.install();
-        let table = self.records.encode(install, authentication(self.ring.house(), install))?;
-        self.dir.replace(records::FILE, &table)?;
+        let written = self
+            .records
+            .encode(install, authentication(self.ring.house(), install))
+            .and_then(|table| Ok(self.dir.replace(records::FILE, &table)?));
+        if let Err(error) = written {
+            // Not reached, so nobody may write down that it was.
+            self.records.generation -= 1;
+            return Err(error);
+        }
         self.slots.set_generation(self.records.generation)?;
         Ok(())
-    }
-
-    /// Draws a new key pair for sealing. What was sealed to the old one and not imported yet can never be opened.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn rotate_seal_key(dir: &StateDir, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
-        let install = match Locked::read(dir)? {
-            Some(locked) => locked.install(),
-            None => dir.root_file(ROOT_FILE)?.0,
-        };
-        let slots = SlotFile::open(dir, install)?;
-        let seed = slots.draw(entropy)?;
-        Ok(slots.write(KEEPER_SLOT, Owner::KEEPER, &seed)?)
-    }
-
-    /// The public key of a folder with a file provider, without changing anything.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn peek(dir: &StateDir) -> Result<KeeperPublicKey, VaultError> {
-        let entropy = &mut SystemEntropy;
-        if let Some(locked) = Locked::read(dir)? {
-            let ring = open_by_files(dir, locked, entropy)?;
-            let slots = SlotFile::open(dir, ring.install())?;
-            return Self::seal_key(&slots, ring.install(), ring.house()).map(|key| key.public().clone());
-        }
-        let (install, old) = dir.root_file(ROOT_FILE)?;
-        let house = MemberKey::new(&Shield::new(entropy)?, old)?;
-        Self::seal_key(&SlotFile::open(dir, install)?, install, &house).map(|key| key.public().clone())
-    }
-
-    fn seal_key(
-        slots: &SlotFile,
-        install: InstallId,
-        house: &MemberKey,
-    ) -> Result<KeeperSecretKey, VaultError> {
-        let (owner, seed) = slots.read(KEEPER_SLOT)?.ok_or(VaultError::NoSeed)?;
-        if owner != Owner::KEEPER {
-            return Err(VaultError::NoSeed);
-        }
-        Ok(KeeperSecretKey::derive(house, install, &seed)?)
     }
 
     /// The installation.
@@ -322,6 +241,37 @@ impl Vault {
     /// The key to seal to.
     pub fn public_key(&self) -> &KeeperPublicKey {
         self.seal_key.public()
+    }
+
+    /// Files that are used although they are older than they should be, on the operator's word.
+    pub fn accepted(&self) -> &[Older] {
+        &self.accepted
+    }
+
+    /// How far the files are.
+    pub fn reached(&self) -> Reached {
+        Reached { records: self.records.generation, keys: self.ring.generation() }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    /// Writes down what may be done with a key.
+    ///
+    /// # Errors
+    /// [`VaultError::Files`]: it is as it was.
+    pub fn set_key(&mut self, key: KeyId, entry: KeyEntry) -> Result<(), VaultError> {
+        let before = self.records.keys.insert(key, entry);
+        let saved = self.save();
+        if saved.is_err() {
+            match before {
+                Some(before) => self.records.keys.insert(key, before),
+                None => self.records.keys.remove(&key),
+            };
+        }
+        saved
     }
 
     /// The record table.
@@ -446,6 +396,64 @@ impl Vault {
         Ok(rewrap::lease(wrapping, context, wrapped, to, entropy)?)
     }
 
+    /// Destroys every record of a workspace and its key. Returns how many slots were overwritten by this call.
+    ///
+    /// # Errors
+    /// [`VaultError::Files`] when a slot or the key file could not be overwritten; call again.
+    pub fn shred_workspace(
+        &mut self,
+        workspace: WorkspaceId,
+        entropy: &mut impl EntropySource,
+    ) -> Result<u32, VaultError> {
+        let of_it = |(owner, record): (&Owner, &Record)| (record.workspace == workspace).then_some(owner.key);
+        let keys: BTreeSet<KeyId> = self.records.entries.iter().filter_map(of_it).collect();
+        let mut destroyed = 0;
+        for key in keys {
+            destroyed += self.shred(workspace, key, None, entropy)?;
+        }
+        self.change_keys(|ring| ring.destroy(workspace))?;
+        if self.records.keys.values().any(|entry| entry.workspace == workspace && entry.bot.is_some()) {
+            for entry in self.records.keys.values_mut().filter(|entry| entry.workspace == workspace) {
+                (entry.bot, entry.exposure) = (None, Exposure::Flat);
+            }
+            self.save()?;
+        }
+        Ok(destroyed)
+    }
+
+    /// Opens every key and reads every live record's slot once.
+    ///
+    /// # Errors
+    /// [`VaultError`] when a key does not open or a file cannot be read.
+    pub fn verify(&self) -> Result<StoreReport, VaultError> {
+        let keys = self.ring.verify()?;
+        let (mut live, mut broken, mut orphaned) = (0, 0, 0);
+        for (owner, record) in &self.records.entries {
+            if record.state == RecordState::Shredded {
+                continue;
+            }
+            let slot = self.slots.read(record.slot)?;
+            let member = Member::Workspace(record.workspace);
+            match self.ring.body().members.get(&member) {
+                _ if slot.is_none_or(|(of, _)| of != *owner) => broken += 1,
+                // Without a key of its own, a workspace's records are from before there were any.
+                Some(MemberEntry::Live { .. }) | None => live += 1,
+                Some(MemberEntry::Destroyed) => orphaned += 1,
+            }
+        }
+        let epochs = u32::try_from(self.ring.epochs()).unwrap_or(u32::MAX);
+        let Reached { records: generation, keys: keys_generation } = self.reached();
+        Ok(StoreReport {
+            keys,
+            live_records: live,
+            broken_records: broken,
+            orphaned_records: orphaned,
+            epochs,
+            generation,
+            keys_generation,
+        })
+    }
+
     /// Destroys one version of a key, or all. Returns how many slots were overwritten by this call.
     ///
     /// The table is completed at the next start if it cannot be written now: a full disk does not stop a deletion.
@@ -486,66 +494,10 @@ impl Vault {
     }
 }
 
+/// Authenticates the record table.
 fn authentication(
     house: &MemberKey,
     install: InstallId,
 ) -> impl FnOnce(&[u8]) -> Result<[u8; 32], VaultError> + use<'_> {
     move |bytes| Ok(house.authenticate(install, RECORDS_LABEL, bytes)?)
-}
-
-fn read_records(dir: &StateDir, install: InstallId, house: &MemberKey) -> Result<Records, VaultError> {
-    let path = dir.file(records::FILE);
-    let table = fs::read(&path).map_err(failed("reading", &path))?;
-    Records::decode(&table, install, authentication(house, install))
-}
-
-/// The generation to go on from when a file is older than it should be and the operator accepts that.
-fn older(
-    file: &'static str,
-    found: u64,
-    expected: u64,
-    rollback: Rollback,
-) -> Result<Option<u64>, VaultError> {
-    if found >= expected {
-        return Ok(None);
-    }
-    let suspected = VaultError::RollbackSuspected { file, found, expected };
-    match rollback {
-        Rollback::Refuse => Err(suspected),
-        Rollback::Accept => {
-            tracing::warn!(%suspected, "continuing on the operator's word");
-            Ok(Some(expected))
-        }
-    }
-}
-
-/// Opens the keys with the first file provider that can.
-fn open_by_files(
-    dir: &StateDir,
-    locked: Locked,
-    entropy: &mut impl EntropySource,
-) -> Result<Ring, VaultError> {
-    let names: Vec<String> =
-        locked.providers().iter().filter(|one| one.kind == Kind::File).map(|one| one.name.clone()).collect();
-    let mut last = KeysError::NoSuchProvider;
-    for name in names {
-        match locked.unwrap(&mut FileProvider::new(dir, &name)) {
-            Ok(root) => return Ok(locked.open(root, entropy)?),
-            Err(error) => last = error,
-        }
-    }
-    Err(last.into())
-}
-
-/// A folder from before there was a key file: its root key becomes the house key, under which all that was wrapped
-/// stays openable, and the file it is in becomes the first provider.
-fn upgrade(dir: &StateDir, entropy: &mut impl EntropySource) -> Result<Ring, VaultError> {
-    let (install, old) = dir.root_file(ROOT_FILE)?;
-    let house = MemberKey::new(&Shield::new(entropy)?, old)?;
-    // Only of a folder that really was used with this root key: a lost key file is not replaced by an empty one.
-    read_records(dir, install, &house)?;
-    let (_, old) = dir.root_file(ROOT_FILE)?;
-    tracing::info!("making the key file of a folder that had none");
-    let mut provider = FileProvider::new(dir, ROOT_FILE);
-    Ok(Ring::create(dir, install, &mut provider, Some(old), 0, entropy)?)
 }
