@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::paths::Profile;
-use crate::stack::{MadeUpVenue, Stack, StackOptions, TestKey};
+use crate::stack::{MadeUpVenue, RequestLimits, Stack, StackOptions, TestKey};
 use crate::{TaskError, paths};
 
 /// How to run it.
@@ -47,6 +47,7 @@ pub fn run(options: &Options) -> Result<(), TaskError> {
         speed: options.speed,
         seed: options.seed,
         venues: options.venues.clone(),
+        limits: RequestLimits::Enforced,
         port: options.port,
         folder: None,
         log: "info",

@@ -29,6 +29,8 @@ pub struct StackOptions {
     /// The exchanges that are played, by the words of `keyhold-fake-venue --venue`; the first one's keys are the
     /// stack's own. None means Bybit.
     pub venues: Vec<String>,
+    /// Whether those enforce their request limits.
+    pub limits: RequestLimits,
     /// Port of the dashboard; 0 takes a free one.
     pub port: u16,
     /// Where the folder is made.
@@ -37,6 +39,15 @@ pub struct StackOptions {
     pub log: &'static str,
     /// Which build of the programs is started.
     pub profile: Profile,
+}
+
+/// What a played exchange does with requests that are too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestLimits {
+    /// It refuses them, as the real one.
+    Enforced,
+    /// It takes them, for tests that ask more in a minute than a person does.
+    Off,
 }
 
 /// Running programs. Ends them when dropped.
@@ -184,6 +195,9 @@ impl Stack {
         ]);
         if let Some(candles) = &options.candles {
             command.arg("--candles").arg(candles);
+        }
+        if options.limits == RequestLimits::Off {
+            command.arg("--no-rate-limits");
         }
         let mut output = self.spawn(name, command, Stdio::piped())?;
         let line = first_line(&mut output, name, |line| line.starts_with('{'))

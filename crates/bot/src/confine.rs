@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use keyhold_os::harden::{Descriptors, EarlyOptions, Environment, HardenError, harden_early};
 use keyhold_os::limits::Limits;
 use keyhold_os::sandbox::{
-    Accept, IsolationPolicy, NameResolution, Network, Profile, SandboxError, UnixConnect, enter,
+    Accept, IsolationPolicy, Jailed, NameResolution, Network, Profile, SandboxError, UnixConnect, enter,
 };
 use keyhold_os::secret::{MemoryProtection, SecretError, reserve};
 use keyhold_os::self_test;
@@ -49,6 +49,15 @@ pub fn harden() -> Result<(), HardenError> {
 
 /// Reserves secret memory, closes the sandbox and tells what is in force. Call it while there is one thread.
 pub fn confine(options: &Options) -> Result<Isolation, ConfineError> {
+    let (memory, jailed) = enter_walls(options)?;
+    let missing = missing(memory, &jailed);
+    let limitations: Vec<_> = jailed.limitations.iter().map(|one| one.as_str()).collect();
+    tracing::info!(memory = memory.as_str(), ?missing, ?limitations, "the sandbox is closed");
+    Ok(if missing.is_empty() { Isolation::Full } else { Isolation::Degraded { missing } })
+}
+
+/// The walls themselves.
+pub(crate) fn enter_walls(options: &Options) -> Result<(MemoryProtection, Jailed), ConfineError> {
     let memory = reserve(SECRET_BYTES)?;
     let policy = match options.isolation {
         IsolationOption::Required => IsolationPolicy::RequireFull,
@@ -57,8 +66,12 @@ pub fn confine(options: &Options) -> Result<Isolation, ConfineError> {
     if memory == MemoryProtection::Plain && policy == IsolationPolicy::RequireFull {
         return Err(ConfineError::MemoryNotLocked);
     }
-    let jailed = enter(&profile(options), policy)?;
-    let mut missing = match jailed.isolation {
+    Ok((memory, enter(&profile(options), policy)?))
+}
+
+/// What is missing, in words for status pages.
+pub(crate) fn missing(memory: MemoryProtection, jailed: &Jailed) -> Vec<String> {
+    let mut missing = match &jailed.isolation {
         self_test::Isolation::Full => Vec::new(),
         self_test::Isolation::Degraded(missing) => {
             missing.iter().map(|one| one.as_str().to_owned()).collect()
@@ -67,9 +80,7 @@ pub fn confine(options: &Options) -> Result<Isolation, ConfineError> {
     if memory == MemoryProtection::Plain {
         missing.push("locked_memory".to_owned());
     }
-    let limitations: Vec<_> = jailed.limitations.iter().map(|one| one.as_str()).collect();
-    tracing::info!(memory = memory.as_str(), ?missing, ?limitations, "the sandbox is closed");
-    Ok(if missing.is_empty() { Isolation::Full } else { Isolation::Degraded { missing } })
+    missing
 }
 
 /// What a bot needs, and nothing else.
@@ -115,6 +126,7 @@ mod tests {
         words.extend(more);
         match Cli::try_parse_from(words).unwrap().command {
             CliCommand::Run(options) | CliCommand::Verify(options) => options,
+            CliCommand::Check(_) => panic!("it was not asked for"),
         }
     }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use keyhold_domain::{BotId, DeploymentId};
 
+use crate::check::CheckOptions;
+
 /// Starting one bot process. Launched by the server; not for people.
 #[derive(Debug, clap::Parser)]
 #[command(name = "keyhold-bot", version)]
@@ -16,13 +18,15 @@ pub struct Cli {
     pub command: CliCommand,
 }
 
-/// The two things this program does.
+/// What this program does.
 #[derive(Debug, clap::Subcommand)]
 pub enum CliCommand {
     /// Trade until stopped.
     Run(Options),
     /// Test one key against its venue and end.
     Verify(Options),
+    /// Put up the walls around nothing, try what must fail, print what held as JSON and end.
+    Check(CheckOptions),
 }
 
 /// Options of both.

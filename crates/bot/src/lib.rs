@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`program`] (the order of a start), then [`run`] (the loop) and [`mind`] (the pure half).
 
+pub mod check;
 pub mod clock;
 pub mod confine;
 pub mod findings;

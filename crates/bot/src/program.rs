@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use keyhold_protocol::uplink::{BotMessage, Isolation, Purpose, UPLINK_VERSION};
 
+use crate::check::CheckOptions;
 use crate::launch::{Cli, CliCommand, LaunchToken, Options, TokenError};
 use crate::{confine, log};
 
@@ -31,6 +32,7 @@ pub fn start(cli: Cli) -> ExitCode {
     let (options, purpose) = match cli.command {
         CliCommand::Run(options) => (options, Purpose::Run),
         CliCommand::Verify(options) => (options, Purpose::Verify),
+        CliCommand::Check(options) => return check(options),
     };
     match prepare(&options) {
         Ok((hello, runtime)) => {
@@ -44,6 +46,20 @@ pub fn start(cli: Cli) -> ExitCode {
             }
         }
         Err(error) => refuse(&error),
+    }
+}
+
+/// Tells of the walls on standard output.
+fn check(options: CheckOptions) -> ExitCode {
+    use std::io::Write as _;
+    let walls = match crate::check::check(options) {
+        Ok(walls) => walls,
+        Err(error) => return refuse(&error),
+    };
+    let text = serde_json::to_string(&walls).expect("words and numbers");
+    match writeln!(std::io::stdout(), "{text}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_nobody_reads) => ExitCode::from(FAILED),
     }
 }
 

@@ -61,7 +61,7 @@ pub async fn ask<D: Dialer>(venue: &AnyVenue<D>, inquiry: &Inquiry) -> Result<Tr
     loop {
         let truth = read(venue, inquiry, &never_arrived).await?;
         if agrees(inquiry, &truth) || before.as_ref() == Some(&truth) || reading >= MOST_READINGS {
-            return Ok(truth);
+            return with_funding(venue, inquiry, truth).await;
         }
         before = Some(truth);
         reading += 1;
@@ -69,7 +69,8 @@ pub async fn ask<D: Dialer>(venue: &AnyVenue<D>, inquiry: &Inquiry) -> Result<Tr
     }
 }
 
-/// One pass over the lists. Resting orders first: an order that is filled in between shows up in the fills.
+/// One pass over the lists. Resting orders first: an order that is filled in between shows up in the fills. The position
+/// last: whatever the fills tell is in it already, and what happened after them makes it disagree, so that it is asked again.
 async fn read<D: Dialer>(
     venue: &AnyVenue<D>,
     inquiry: &Inquiry,
@@ -77,14 +78,12 @@ async fn read<D: Dialer>(
 ) -> Result<Truth, VenueError> {
     let symbol = inquiry.symbol;
     let open_orders = venue.open_orders(Some(symbol)).await?;
-    let position = venue.positions().await?.into_iter().find(|position| position.symbol == symbol);
     let mut fills = Vec::new();
     for (id, _) in inquiry.orders.iter().filter(|(id, _)| !never_arrived.contains(id)) {
         if let Some(report) = venue.order(symbol, *id).await? {
             fills.extend(report.fills);
         }
     }
-    let mut funding = Vec::new();
     if let Some(from) = inquiry.fills_from {
         let more = venue.fills_since(Some(symbol), from).await?;
         for fill in more {
@@ -92,14 +91,26 @@ async fn read<D: Dialer>(
                 fills.push(fill);
             }
         }
-        // Who holds nothing and waits for nothing pays nothing.
-        if !inquiry.held.is_zero() || !fills.is_empty() {
-            funding = venue.funding_since(Some(symbol), from).await?;
-            funding.sort_by_key(|payment| payment.at);
-        }
     }
     fills.sort_by_key(|fill| fill.at);
-    Ok(Truth { never_arrived: never_arrived.to_vec(), fills, funding, position, open_orders })
+    let position = venue.positions().await?.into_iter().find(|position| position.symbol == symbol);
+    Ok(Truth { never_arrived: never_arrived.to_vec(), fills, funding: Vec::new(), position, open_orders })
+}
+
+/// Adds funding to what was found. Asked for once: some venues give few answers about it (Kraken 33 in ten minutes), and
+/// it says nothing about what is held. Who holds nothing and waits for nothing pays nothing.
+async fn with_funding<D: Dialer>(
+    venue: &AnyVenue<D>,
+    inquiry: &Inquiry,
+    truth: Truth,
+) -> Result<Truth, VenueError> {
+    let Some(from) = inquiry.fills_from else { return Ok(truth) };
+    if inquiry.held.is_zero() && truth.fills.is_empty() {
+        return Ok(truth);
+    }
+    let mut funding = venue.funding_since(Some(inquiry.symbol), from).await?;
+    funding.sort_by_key(|payment| payment.at);
+    Ok(Truth { funding, ..truth })
 }
 
 /// Whether the venue shows what the bot believes, so that no second look is needed.

@@ -24,7 +24,7 @@ use keyhold_e2e::market::MINUTE_MS;
 use keyhold_e2e::trader::Trader;
 use serde_json::{Value, json};
 use xtask::paths::Profile;
-use xtask::stack::StackOptions;
+use xtask::stack::{RequestLimits, StackOptions};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +130,7 @@ impl Bench {
             speed: 0.0,
             seed: 11,
             venues: Vec::new(),
+            limits: RequestLimits::Enforced,
             port: 0,
             folder: None,
             log: "info",

@@ -10,7 +10,7 @@ use keyhold_domain::{ContractType, Environment, Exchange};
 use keyhold_seal::{Context, KeeperPublicKey, PlainSecret};
 use serde_json::{Value, json};
 use xtask::paths::Profile;
-use xtask::stack::{Stack, StackOptions, TestKey};
+use xtask::stack::{RequestLimits, Stack, StackOptions, TestKey};
 
 use crate::http::{Answer, Client};
 
@@ -99,12 +99,25 @@ impl House {
     /// # Panics
     /// When a program does not come up.
     pub fn stepping_at(exchange: Exchange, log: &'static str) -> Self {
+        Self::at(exchange, log, RequestLimits::Enforced)
+    }
+
+    /// The same, played by an exchange that may be asked more in a minute than it allows people.
+    ///
+    /// # Panics
+    /// When a program does not come up.
+    pub fn unlimited_at(exchange: Exchange) -> Self {
+        Self::at(exchange, "info", RequestLimits::Off)
+    }
+
+    fn at(exchange: Exchange, log: &'static str, limits: RequestLimits) -> Self {
         let candles = crate::market::wave_file().expect("the temporary folder is writable");
         let options = StackOptions {
             candles: Some(candles.to_path_buf()),
             speed: 0.0,
             seed: 11,
             venues: vec![exchange.as_str().to_owned()],
+            limits,
             port: 0,
             folder: None,
             log,
@@ -200,6 +213,11 @@ impl House {
         id
     }
 
+    /// The exchange whose keys are added.
+    pub const fn exchange(&self) -> Exchange {
+        self.exchange
+    }
+
     /// A key that the fake exchange knows.
     ///
     /// # Panics
@@ -264,7 +282,9 @@ fn fingerprint_key(text: &str) -> [u8; 32] {
     bytes.try_into().expect("32 bytes")
 }
 
-struct KernelEntropy;
+/// Randomness of the kernel, as a command-line client would use it.
+#[derive(Debug)]
+pub struct KernelEntropy;
 
 impl keyhold_seal::EntropySource for KernelEntropy {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), keyhold_seal::EntropyUnavailable> {

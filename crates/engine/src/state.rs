@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use keyhold_domain::money::decimal_text;
 use keyhold_domain::{
-    Asset, Balance, ClientOrderId, Decimal, Price, Quantity, ReasonCode, SignedQuantity, Timeframe,
+    Asset, Balance, ClientOrderId, Decimal, Fill, Price, Quantity, ReasonCode, SignedQuantity, Timeframe,
     Timestamp, TriggerSource,
 };
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,10 @@ pub(crate) struct Inner {
     pub(crate) doubt_at: Option<Timestamp>,
     /// The part of the venue's position that is not ours.
     pub(crate) foreign: SignedQuantity,
+    /// Foreign fills that were counted as not ours since the venue's truth was last known, the newest at most. One of them
+    /// may have closed a position of ours of which we had not heard yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) strange: Vec<Fill>,
     /// The venue has said that it liquidates; the next foreign fill is that.
     pub(crate) external: ReasonCode,
     pub(crate) last_fill_at: Option<Timestamp>,
@@ -252,6 +256,7 @@ impl State {
             asking: Some(Asking { client_id: None, retry: Retry::default() }),
             doubt_at: None,
             foreign: SignedQuantity::ZERO,
+            strange: Vec::new(),
             external: ReasonCode::ExitExternal,
             last_fill_at: None,
             realized: Decimal::ZERO,

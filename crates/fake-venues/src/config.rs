@@ -192,7 +192,8 @@ pub struct KeyConfig {
     /// May only read.
     #[serde(default)]
     pub read_only: bool,
-    /// Permission words by group, in the words of Bybit's key query. Other venues say them in their own: [`Right`].
+    /// Permission words by group, in the words of Bybit's key query. Other venues say them in their own: [`Right`]. The
+    /// word `NoAccess` of the group `General` keeps a key from reading, at venues whose keys can be so.
     #[serde(default = "trading")]
     pub permissions: BTreeMap<String, Vec<String>>,
     /// Addresses from which it may be used; empty or `*` means any.
@@ -211,6 +212,8 @@ fn trading() -> BTreeMap<String, Vec<String>> {
 /// What a key may do, in words of no venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Right {
+    /// See balances, positions and orders.
+    Read,
     /// Place, change and cancel orders.
     Order,
     /// Change positions: leverage, margin.
@@ -222,9 +225,10 @@ pub enum Right {
 }
 
 impl KeyConfig {
-    /// Whether the key has a right. Reading is never denied to a key.
+    /// Whether the key has a right.
     pub fn has(&self, right: Right) -> bool {
         let granted = match right {
+            Right::Read => return !self.may("General", "NoAccess"),
             Right::Order => self.may("ContractTrade", "Order"),
             Right::Position => self.may("ContractTrade", "Position"),
             Right::Withdraw => self.may("Wallet", "Withdraw"),
@@ -233,6 +237,13 @@ impl KeyConfig {
             }
         };
         granted && !self.read_only
+    }
+
+    /// Words of groups that stand for no [`Right`]: permissions as nobody has seen them before.
+    pub fn strange(&self) -> impl Iterator<Item = &str> {
+        let known = ["General", "ContractTrade", "Wallet"];
+        let groups = self.permissions.iter().filter(move |(group, _)| !known.contains(&group.as_str()));
+        groups.flat_map(|(_, words)| words).map(String::as_str)
     }
 
     /// Whether a permission word of a group is granted.

@@ -20,7 +20,7 @@ pub(crate) struct Scripted {
     pub(crate) path: String,
     /// What happens.
     pub(crate) fate: ScriptedFate,
-    /// HTTP status for `status`.
+    /// HTTP status for `status`. 451 stands for what the venue answers to a country that it does not serve.
     #[serde(default = "unavailable")]
     pub(crate) status: u16,
     /// How many requests it happens to.

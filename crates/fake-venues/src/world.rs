@@ -374,11 +374,24 @@ fn show_bankruptcies(feeds: &[Feed], events: &mut [ExchangeEvent]) {
         let feed = feeds.iter().find(|feed| feed.instrument.symbol == liquidation.symbol);
         let (Some(feed), true) = (feed, *filled == account) else { continue };
         let taken = liquidation.clearance.amount;
+        report.fill.venue_order_id = name_apart(report.fill.venue_order_id);
         if let Some(price) = bankruptcy(&feed.instrument, &report.fill, taken) {
             report.fill.price = price;
             report.realized -= taken;
         }
     }
+}
+
+/// The exchange inside numbers the orders of liquidations by themselves, and venues number all of their orders in one row:
+/// the first of the ten digits that count is set, which no order of an account ever reaches.
+fn name_apart(id: VenueOrderId) -> VenueOrderId {
+    const COUNTING: usize = 10;
+    let text = id.as_str();
+    let apart = text.len().checked_sub(COUNTING).and_then(|at| {
+        let (name, count) = text.split_at_checked(at)?;
+        VenueOrderId::new(&format!("{name}8{}", count.get(1..)?)).ok()
+    });
+    apart.unwrap_or(id)
 }
 
 /// The price at which a fill would have brought less by what the insurance fund has taken.
@@ -510,6 +523,10 @@ mod tests {
         world.move_price(symbol, "45000".parse().unwrap()).unwrap();
         let records = &world.records[&account];
         assert_eq!((records.fills.len(), records.liquidations.len()), (2, 1));
+        let numbers: Vec<_> =
+            records.fills.iter().map(|report| report.fill.venue_order_id.as_str()[26..].to_owned()).collect();
+        assert_ne!(numbers[0], numbers[1], "a venue numbers all of its orders in one row");
+        assert!(numbers[1].starts_with('8'));
         let told: Decimal = records.fills.iter().map(|report| report.realized - report.fill.fee.amount).sum();
         let wallet = world.exchange.balances(account).unwrap()[0].wallet;
         assert_eq!(told, wallet - Decimal::from(10_000));

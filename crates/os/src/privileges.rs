@@ -100,6 +100,11 @@ impl Identity {
     }
 }
 
+/// The user whose rights this process has.
+pub fn effective_user() -> u32 {
+    geteuid().as_raw()
+}
+
 /// Whether the process runs as root.
 pub fn is_root() -> bool {
     geteuid().is_root()

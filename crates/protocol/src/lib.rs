@@ -7,3 +7,4 @@ pub mod frame;
 pub mod keeper;
 pub mod pointer;
 pub mod uplink;
+pub mod walls;

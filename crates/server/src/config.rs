@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use keyhold_domain::Exchange;
-use keyhold_provision::local::IsolationPolicy;
+use keyhold_provision::local::{IsolationPolicy, LocalConfig};
 use serde::Deserialize;
 
 /// What stands before the server.
@@ -220,6 +220,20 @@ impl Config {
     /// The uplink socket.
     pub fn uplink(&self) -> PathBuf {
         self.run.join("uplink.sock")
+    }
+
+    /// Where and how bots are started.
+    pub fn local(&self) -> LocalConfig {
+        LocalConfig {
+            program: self.bot_program.clone(),
+            folder: self.run.clone(),
+            uplink: self.uplink(),
+            keeper: self.keeper.clone(),
+            simulated_ports: self.simulated_ports(),
+            isolation: self.isolation.into(),
+            first_uid: self.first_uid,
+            log: self.bot_log.clone(),
+        }
     }
 
     /// The paper venue that plays an exchange.

@@ -11,6 +11,8 @@ pub mod candles;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod doctor;
+mod egress;
 mod guide;
 mod http;
 mod jobs;

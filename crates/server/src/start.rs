@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use keyhold_domain::InstallId;
-use keyhold_provision::local::LocalConfig;
 use keyhold_provision::{Local, LocalError};
 use keyhold_store::{Store, StoreError, StoreOptions};
 use tokio::net::TcpListener;
@@ -115,7 +114,7 @@ pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartEr
 }
 
 /// Whether there is a database that knows its installation already.
-fn has_data(config: &Config) -> bool {
+pub(crate) fn has_data(config: &Config) -> bool {
     config.database_url.is_none() && config.data.join(keyhold_store::SQLITE_FILE).exists()
 }
 
@@ -129,16 +128,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         api::templates::put_system_templates(&workspace, clock.now()).await?;
     }
     let claim_code = crate::new_code(&store, clock.now()).await?;
-    let local = Local::open(LocalConfig {
-        program: config.bot_program.clone(),
-        folder: config.run.clone(),
-        uplink: config.uplink(),
-        keeper: config.keeper.clone(),
-        simulated_ports: config.simulated_ports(),
-        isolation: config.isolation.into(),
-        first_uid: config.first_uid,
-        log: config.bot_log.clone(),
-    })?;
+    let local = Local::open(config.local())?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let listen = |what: String| move |error| StartError::Listen(what, error);
     let socket = uplink::listen(&config.uplink()).map_err(listen(config.uplink().display().to_string()))?;

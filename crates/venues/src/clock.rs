@@ -87,6 +87,14 @@ impl VenueClock {
         self.measured_at_ms.load(Ordering::Relaxed) != NEVER
     }
 
+    /// Something happened that a wrong offset explains: it is measured again before it is used next.
+    pub fn doubt(&self) {
+        // An offset that was never measured stays so: nothing may be signed with it.
+        if self.is_measured() {
+            self.measured_at_ms.store(NEVER + 1, Ordering::Relaxed);
+        }
+    }
+
     /// Takes over a reading.
     pub fn set(&self, reading: ClockReading) {
         self.offset_ms.store(reading.offset_ms(), Ordering::Relaxed);
@@ -123,5 +131,18 @@ mod tests {
         assert!(clock.is_stale(Timestamp::from_ms(1_100 + OFFSET_LIFETIME_MS)));
         assert!(clock.is_stale(Timestamp::from_ms(0)), "our clock was set back");
         assert_eq!(clock.at(Timestamp::from_ms(2_000)), Timestamp::from_ms(6_000));
+    }
+
+    #[test]
+    fn a_doubted_offset_is_measured_again_and_serves_until_then() {
+        let clock = VenueClock::default();
+        clock.doubt();
+        assert!(!clock.is_measured(), "doubt measures nothing");
+        clock.set(reading(1_000, 5_050, 1_100));
+        clock.doubt();
+        assert!(clock.is_stale(Timestamp::from_ms(1_100)) && clock.is_measured());
+        assert_eq!(clock.offset_ms(), 4_000);
+        clock.set(reading(2_000, 2_000, 2_000));
+        assert!(!clock.is_stale(Timestamp::from_ms(2_100)));
     }
 }

@@ -1,4 +1,5 @@
-// A key of an exchange with a passphrase: its guide, what the form notices, what the test says, its markets.
+// A key of every exchange: its guide and fields, what the form notices, what the test says in that exchange's words, its
+// markets. OKX, whose keys have a passphrase, is looked at in every detail.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -6,8 +7,26 @@ import { openBrowser } from '../browser.mjs';
 import { eventually, startHouse } from '../house.mjs';
 import { claim, paste, settled } from '../person.mjs';
 
-test('an OKX paper key with its passphrase', { timeout: 240_000 }, async (t) => {
-  const house = await startHouse(t, { venues: ['bybit', 'okx'] });
+/** What the page says of a key that may only read: the boxes as each exchange names them. */
+const OTHERS = [
+  { exchange: 'bybit', name: 'Bybit', boxes: /tick Orders and Positions under Contract/, market: 'BTCUSDT' },
+  {
+    exchange: 'binance',
+    name: 'Binance',
+    boxes: /press Edit restrictions at this key and tick Enable Futures/,
+    market: 'BTCUSDT',
+  },
+  {
+    exchange: 'kraken_futures',
+    name: 'Kraken Futures',
+    boxes: /General API: Full access and Withdrawal API: No access/,
+    market: 'PF_XBTUSD',
+  },
+  { exchange: 'bitmex', name: 'BitMEX', boxes: /lacks the permission Order/, market: 'XBTUSD' },
+];
+
+test('a paper key of every exchange, with its passphrase at OKX', { timeout: 240_000 }, async (t) => {
+  const house = await startHouse(t, { venues: ['bybit', 'binance', 'kraken_futures', 'okx', 'bitmex'] });
   const person = await openBrowser(t, { url: house.url });
   const { page, step } = person;
   const { good, second, read_only: readOnly } = house.venues.okx.keys;
@@ -102,10 +121,39 @@ test('an OKX paper key with its passphrase', { timeout: 240_000 }, async (t) => 
     assert.equal(await page.getByRole('checkbox', { name: /^BTCUSDT/ }).count(), 0);
   });
 
+  for (const { exchange, name, boxes, market } of OTHERS) {
+    await step(
+      `${name}: its own fields, a missing right in its words, a sound key, its markets`,
+      async () => {
+        const { keys } = house.venues[exchange];
+        await page.goto(`/keys/new?exchange=${exchange}&environment=simulated`);
+        await page.getByRole('heading', { name: `2. Create the key at ${name}` }).waitFor();
+        const label = page.getByLabel('Label', { exact: true });
+        await label.fill(`${name} paper`);
+        assert.equal(await page.getByLabel('Passphrase', { exact: true }).count(), 0, 'only OKX has one');
+        await fill(person, keys.read_only);
+        await failedAt(person, 'permissions', boxes);
+        await label.fill(`${name} paper`);
+        await fill(person, keys.second);
+        await page.getByText('Key saved and verified.').waitFor();
+        await page.getByRole('checkbox', { name: new RegExp(`^${market}`) }).waitFor();
+      },
+    );
+  }
+
+  await step('all five stand in the list, each with its exchange', async () => {
+    await page.goto('/keys');
+    for (const name of ['OKX', ...OTHERS.map((other) => other.name)]) {
+      const row = page.getByRole('row').filter({ hasText: `${name} paper` });
+      await row.waitFor();
+      assert.match(await row.innerText(), /Verified/, name);
+    }
+  });
+
   person.quiet('the whole journey');
 });
 
-/** Pastes the three parts over whatever is there, and sends. */
+/** Pastes the parts over whatever is there, the passphrase where there is one, and sends. */
 async function fill(person, { key, secret, passphrase }) {
   const { page } = person;
   const apiKey = page.getByLabel('API key', { exact: true });
@@ -114,8 +162,11 @@ async function fill(person, { key, secret, passphrase }) {
   const replace = page.getByRole('button', { name: 'Replace' });
   while ((await replace.count()) > 0) await replace.first().click();
   await paste(person, page.getByLabel('API secret', { exact: true }), secret);
-  await paste(person, page.getByLabel('Passphrase', { exact: true }), passphrase);
-  await page.getByText(`${passphrase.length} characters received`).first().waitFor();
+  await page.getByText(`${secret.length} characters received`).first().waitFor();
+  if (passphrase) {
+    await paste(person, page.getByLabel('Passphrase', { exact: true }), passphrase);
+    await page.getByText(`${passphrase.length} characters received`).first().waitFor();
+  }
   await page.getByRole('button', { name: 'Seal and test key' }).click();
 }
 

@@ -80,7 +80,7 @@ pub(super) fn make_keys(exchange: &str) -> Result<Vec<TestKey>, TaskError> {
 }
 
 /// What the keys are for. Further ones go to the end, so that the accounts keep their numbers.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "good",
     "second",
     "read_only",
@@ -94,6 +94,7 @@ const NAMES: [&str; 13] = [
     "unknown_right",
     "hedge",
     "empty",
+    "no_read",
 ];
 
 /// A key in the shape that the exchange gives its own; see `crates/server/data/exchanges`.
@@ -127,6 +128,7 @@ pub(super) fn accounts_file(exchange: &str, keys: &[TestKey]) -> String {
             }
             "expired" => "expires_at_ms = 1\n",
             "open_address" => "",
+            "no_read" => "ips = [\"127.0.0.1\"]\npermissions = { General = [\"NoAccess\"] }\n",
             "transfer" => {
                 "ips = [\"127.0.0.1\"]\npermissions = { ContractTrade = [\"Order\", \"Position\"], Wallet = [\"AccountTransfer\"] }\n"
             }

@@ -204,9 +204,8 @@ impl Mind {
             match tracked.state {
                 OrderState::Working | OrderState::PartlyFilled => should.insert(id),
                 OrderState::InFlight | OrderState::Unknown | OrderState::Waiting => may.insert(id),
-                // Either way somebody still has to say what became of the cancel.
-                OrderState::Canceling if resting.contains(&id) => false,
-                OrderState::Canceling => should.insert(id),
+                // Whether it rests or not, somebody still has to say what became of a cancel: either way it is in dispute.
+                OrderState::Canceling => !resting.contains(&id) && should.insert(id),
                 OrderState::Filled | OrderState::Canceled | OrderState::Refused => false,
             };
         }

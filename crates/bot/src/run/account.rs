@@ -38,6 +38,7 @@ impl<O: Outside> Bot<O> {
             self.follow_account();
             return Ok(());
         };
+        tracing::trace!(?event, "news of the account");
         match event {
             AccountEvent::OrderUpdate(update) => {
                 self.hear_time(update.at);

@@ -101,6 +101,7 @@ mod tests {
         use KeyCheckStep::{Account, Address, Clock, Expiry, KeyKnown, Permissions, Reachable, Signature};
         let cases = [
             (RefusalCode::BadKey, KeyKnown, ReasonCode::KeyInvalid),
+            (RefusalCode::WrongEnvironment, KeyKnown, ReasonCode::KeyWrongEnvironment),
             (RefusalCode::BadSignature, Signature, ReasonCode::KeyBadSecret),
             (RefusalCode::BadPassphrase, KeyCheckStep::Passphrase, ReasonCode::KeyBadPassphrase),
             (RefusalCode::IpNotAllowed, Address, ReasonCode::KeyIpBlocked),

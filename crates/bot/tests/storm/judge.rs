@@ -7,7 +7,7 @@ use keyhold_fake_venues::FakeVenue;
 use keyhold_protocol::uplink::{OrderOutcome, OrderReport, Phase, Report, TradeReport};
 use serde_json::{Value, json};
 
-use crate::market::NOTIONAL;
+use crate::market::{NOTIONAL, VenueKind};
 use crate::server::TestServer;
 
 /// What the end must be.
@@ -21,6 +21,7 @@ pub(crate) enum Wanted {
 
 #[derive(Clone)]
 pub(crate) struct Books {
+    kind: &'static VenueKind,
     pub(crate) truth: Value,
     pub(crate) trades: Vec<TradeReport>,
     pub(crate) imbalance: Value,
@@ -41,7 +42,8 @@ pub(crate) fn name_of(order: &Value) -> Option<ClientOrderId> {
 }
 
 impl Books {
-    pub(crate) fn open(venue: &FakeVenue, server: &TestServer, settle: &str, deposit: &str) -> Self {
+    pub(crate) fn open(kind: &'static VenueKind, venue: &FakeVenue, server: &TestServer) -> Self {
+        let (settle, deposit) = kind.money;
         let account = json!({ "account": 1 });
         let truth = venue.control("truth", &account).unwrap();
         let tally = venue.control("tally", &account).unwrap();
@@ -57,6 +59,7 @@ impl Books {
             }
         }
         Self {
+            kind,
             truth,
             trades: trades.into_values().collect(),
             imbalance: venue.control("imbalance", &Value::Null).unwrap(),
@@ -136,7 +139,7 @@ impl Books {
         let told: Decimal = self.trades.iter().map(|trade| trade.net).sum();
         let made = self.wallet - self.deposit;
         // The engine rounds each trade's money; a venue's ledger does not.
-        let slack = Decimal::new(1, 6) * Decimal::from(1 + self.trades.len());
+        let slack = self.kind.slack() * Decimal::from(1 + self.trades.len());
         ((told - made).abs() > slack).then(|| {
             let parts: Vec<_> = self
                 .trades
@@ -198,7 +201,7 @@ impl Books {
         for fill in self.list("fills").iter().map(|fill| &fill["fill"]) {
             let quantity = decimal(&fill["quantity"]);
             held += if fill["side"] == "buy" { quantity } else { -quantity };
-            let worth = held.abs() * decimal(&fill["price"]);
+            let worth = self.kind.worth(held, decimal(&fill["price"]));
             if worth > Decimal::from(NOTIONAL) * Decimal::new(15, 1) {
                 return Some(format!("{held} was held after {fill}"));
             }

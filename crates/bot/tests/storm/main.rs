@@ -32,9 +32,10 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use market::{VENUES, VenueKind};
+use storm::Voice;
 
 /// Runs per venue when nobody says how many.
-const USUAL_RUNS: u64 = 40;
+const USUAL_RUNS: u64 = 5;
 /// Every so many seeds are played twice, and both must leave the same trace.
 const TWICE_EVERY: u64 = 8;
 
@@ -102,7 +103,8 @@ fn run_all(venue: &'static VenueKind, seeds: &[u64], wanted: &Wanted) -> Progres
                         progress.next - 1
                     };
                     let Some(seed) = seeds.get(index).copied() else { return };
-                    let result = one(venue, seed, wanted.seed.is_some());
+                    let voice = if wanted.seed.is_some() { Voice::Aloud } else { Voice::Quiet };
+                    let result = one(venue, seed, voice);
                     let mut progress = progress.lock().unwrap();
                     match result {
                         Ok(tally) => progress.tally.add(tally),
@@ -138,15 +140,15 @@ fn run_all(venue: &'static VenueKind, seeds: &[u64], wanted: &Wanted) -> Progres
 }
 
 /// One seed; some are played twice.
-fn one(venue: &'static VenueKind, seed: u64, aloud: bool) -> Result<storm::Tally, String> {
+fn one(venue: &'static VenueKind, seed: u64, voice: Voice) -> Result<storm::Tally, String> {
     let play = || {
-        std::panic::catch_unwind(|| storm::play(venue, seed, aloud)).unwrap_or_else(|cause| {
+        std::panic::catch_unwind(|| storm::play(venue, seed, voice)).unwrap_or_else(|cause| {
             let text = cause.downcast_ref::<String>().cloned();
             Err(text.or_else(|| cause.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default())
         })
     };
     let first = play()?;
-    if seed.is_multiple_of(TWICE_EVERY) && !aloud {
+    if seed.is_multiple_of(TWICE_EVERY) && voice == Voice::Quiet {
         let second = play()?;
         if first.trace != second.trace {
             return Err("the same seed left two different traces".to_owned());

@@ -23,6 +23,32 @@ pub(crate) struct VenueKind {
     pub(crate) passphrase: Option<&'static str>,
 }
 
+impl VenueKind {
+    /// What a quantity is worth in dollars: coins, or dollars themselves.
+    pub(crate) fn worth(&self, quantity: Decimal, price: Decimal) -> Decimal {
+        match self.contract {
+            ContractType::Linear => quantity.abs() * price,
+            ContractType::Inverse => quantity.abs(),
+        }
+    }
+
+    /// What fills at once in a thin market, a thick one at last. An entry is 0.02 coins or 1,000 dollars.
+    pub(crate) const fn depths(&self) -> [&'static str; 3] {
+        match self.contract {
+            ContractType::Linear => ["0.005", "0.011", "1"],
+            ContractType::Inverse => ["200", "500", "100000"],
+        }
+    }
+
+    /// What the money of one trade may differ by: a venue books every flow in eight places.
+    pub(crate) fn slack(&self) -> Decimal {
+        match self.contract {
+            ContractType::Linear => Decimal::new(1, 6),
+            ContractType::Inverse => Decimal::new(2, 7),
+        }
+    }
+}
+
 pub(crate) const VENUES: &[VenueKind] = &[
     VenueKind {
         name: "bybit",
@@ -62,6 +88,26 @@ pub(crate) const VENUES: &[VenueKind] = &[
         listing: "XBTUSDT=linear",
         money: ("USDT", "10000"),
         lot: "0.001",
+        secret: "made-up-secret-of-a-made-up-venue-5a1e",
+        passphrase: None,
+    },
+    VenueKind {
+        name: "binance-usdm",
+        exchange: Exchange::Binance,
+        contract: ContractType::Linear,
+        listing: "BTCUSDT=linear",
+        money: ("USDT", "10000"),
+        lot: "0.001",
+        secret: "made-up-secret-of-a-made-up-venue-5a1e",
+        passphrase: None,
+    },
+    VenueKind {
+        name: "binance-coinm",
+        exchange: Exchange::Binance,
+        contract: ContractType::Inverse,
+        listing: "BTCUSD_PERP=inverse",
+        money: ("BTC", "1"),
+        lot: "100",
         secret: "made-up-secret-of-a-made-up-venue-5a1e",
         passphrase: None,
     },

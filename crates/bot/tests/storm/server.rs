@@ -74,6 +74,18 @@ impl TestServer {
         self.lines.lock().unwrap().retain(|line| line.send(message.clone()).is_ok());
     }
 
+    /// Shows what the bot has told of its deeds, on standard error.
+    pub(crate) fn show_reports(&self) {
+        for report in &self.heard.lock().unwrap().reports {
+            if !matches!(
+                report,
+                Report::Decision(_) | Report::Account(_) | Report::Equity(_) | Report::KeyFacts(_)
+            ) {
+                eprintln!("{}", serde_json::to_string(report).unwrap());
+            }
+        }
+    }
+
     /// Answers whoever calls.
     pub(crate) async fn serve(self, mut callers: mpsc::UnboundedReceiver<DuplexStream>) {
         while let Some(stream) = callers.recv().await {

@@ -32,7 +32,7 @@ use crate::judge;
 use crate::keeper::TestKeeper;
 use crate::market::{self, VenueKind};
 use crate::server::TestServer;
-use crate::world::{Door, VirtualClock, Wire, World};
+use crate::world::{Door, Presence, VirtualClock, Wire, World};
 
 /// Candles of bad weather.
 const CANDLES: u64 = 40;
@@ -83,13 +83,27 @@ pub(crate) fn watch_panics() {
     }));
 }
 
+/// Whether a run tells what happens in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Voice {
+    /// Only how it ended.
+    Quiet,
+    /// Logs and reports as well.
+    Aloud,
+}
+
 /// Plays a seed. What went wrong, in words.
-pub(crate) fn play(venue: &'static VenueKind, seed: u64, aloud: bool) -> Result<Tally, String> {
+pub(crate) fn play(venue: &'static VenueKind, seed: u64, voice: Voice) -> Result<Tally, String> {
     on_virtual_time(async {
         let run = Run::new(venue, seed);
         let clock = run.world.clock;
-        let _log = aloud.then(|| crate::world::show_log(clock));
-        run.play().await
+        let _log = (voice == Voice::Aloud).then(|| crate::world::show_log(clock));
+        let server = run.server.clone();
+        let result = run.play().await;
+        if voice == Voice::Aloud {
+            server.show_reports();
+        }
+        result
     })
 }
 
@@ -213,11 +227,11 @@ impl Run {
             self.tick().await;
             self.change_weather().await?;
         }
-        self.clear_up().await;
+        self.clear_up();
         self.agree(judge::Wanted::Anything).await?;
         self.server.command(u128::from(self.random.next_u64()), Command::Flatten);
         self.agree(judge::Wanted::Flat).await?;
-        self.tally()
+        Ok(self.tally())
     }
 
     /// The next price, and a moment for what follows from it.
@@ -280,9 +294,11 @@ impl Run {
             self.control("clock", &json!({ "skew_ms": 0 }));
         }
         if self.weather.server_away == now {
-            self.world.server.set_open(true);
+            self.world.server.set(Presence::There);
         }
-        for trouble in 0..12 {
+        // Only one venue has keys for its streams that end.
+        let troubles = if self.kind.exchange == Exchange::Binance { 13 } else { 12 };
+        for trouble in 0..troubles {
             if self.random.chance(self.weather.sudden) {
                 self.begin(trouble).await?;
             }
@@ -309,7 +325,7 @@ impl Run {
                 self.weather.skewed = until + 8;
             }
             5 => {
-                self.world.server.set_open(false);
+                self.world.server.set(Presence::Away);
                 self.server.hang_up();
                 self.weather.server_away = until;
             }
@@ -319,7 +335,7 @@ impl Run {
                 self.weather.dead = until;
             }
             8 => {
-                let depth = ["0.005", "0.011", "1"][usize::try_from(self.below(3)).unwrap()];
+                let depth = self.kind.depths()[usize::try_from(self.below(3)).unwrap()];
                 self.control("fills", &json!({ "depth": depth, "slippage_bps": "2" }));
             }
             9 => {
@@ -335,11 +351,12 @@ impl Run {
                 let symbol = self.symbol();
                 self.control("funding", &json!({ "symbol": symbol, "rate": format!("{rate:.4}") }));
             }
-            _ => {
+            11 => {
                 let price = 47_000 + self.below(6_000);
                 let symbol = self.symbol();
                 self.control("price", &json!({ "symbol": symbol, "price": price.to_string() }));
             }
+            _ => self.control("expire", &Value::Null),
         }
         Ok(())
     }
@@ -350,14 +367,14 @@ impl Run {
     }
 
     /// The sky clears: every trouble ends.
-    async fn clear_up(&mut self) {
+    fn clear_up(&mut self) {
         self.control("calm", &Value::Null);
         self.control("up", &Value::Null);
         self.control("maintenance", &json!({ "on": false }));
         self.control("clock", &json!({ "skew_ms": 0 }));
         self.control("fills", &json!({ "depth": null, "slippage_bps": "0" }));
         // Sockets that froze in the storm end; a half-open one would only be noticed later.
-        self.world.server.set_open(true);
+        self.world.server.set(Presence::There);
         if self.bot.is_none() {
             self.start_bot();
         }
@@ -402,10 +419,10 @@ impl Run {
     }
 
     pub(crate) fn judge(&self) -> judge::Books {
-        judge::Books::open(&self.venue, &self.server, self.kind.money.0, self.kind.money.1)
+        judge::Books::open(self.kind, &self.venue, &self.server)
     }
 
-    fn tally(&self) -> Result<Tally, String> {
+    fn tally(&self) -> Tally {
         let books = self.judge();
         let mut hasher = DefaultHasher::new();
         books.truth.to_string().hash(&mut hasher);
@@ -416,7 +433,7 @@ impl Run {
             let list = &books.truth[name];
             list.as_array().map_or(list.as_u64(), |list| u64::try_from(list.len()).ok()).unwrap_or_default()
         };
-        Ok(Tally {
+        Tally {
             trace: hasher.finish(),
             kills: self.kills,
             orders: count("orders"),
@@ -424,7 +441,7 @@ impl Run {
             trades: u64::try_from(books.trades.len()).unwrap(),
             funding: count("funding_payments"),
             liquidations: count("liquidations"),
-        })
+        }
     }
 }
 

@@ -65,6 +65,15 @@ impl Dialer for Wire {
     }
 }
 
+/// Whether a program is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// It answers.
+    There,
+    /// Whoever dials is refused.
+    Away,
+}
+
 /// A program that can be dialed, or is away.
 #[derive(Debug, Clone)]
 pub(crate) struct Door {
@@ -79,8 +88,8 @@ impl Door {
         (Self { calls, open: Arc::new(AtomicBool::new(true)) }, callers)
     }
 
-    pub(crate) fn set_open(&self, open: bool) {
-        self.open.store(open, Ordering::SeqCst);
+    pub(crate) fn set(&self, presence: Presence) {
+        self.open.store(presence == Presence::There, Ordering::SeqCst);
     }
 
     fn knock(&self) -> io::Result<DuplexStream> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use keyhold_domain::{ContractType, Exchange};
-use keyhold_e2e::house::{House, Secret, eventually};
+use keyhold_e2e::house::{House, KernelEntropy, Secret, eventually};
 use keyhold_e2e::scan::{self, Needle, ProcessScan};
 use keyhold_e2e::trader::Trader;
 use serde_json::{Value, json};
@@ -46,6 +46,31 @@ fn programs(house: &House) -> Vec<(&'static str, u32, &'static str)> {
     ];
     programs.extend(house.stack.bots().into_iter().map(|pid| ("bot", pid, "/v5/order/create")));
     programs
+}
+
+#[test]
+fn equal_credentials_are_never_sealed_alike() {
+    use std::collections::BTreeSet;
+    const SEALED: usize = 10_000;
+    let keeper = keyhold_seal::KeeperPublicKey::from_bytes(&[9; 32]).unwrap();
+    let context = keyhold_seal::Context {
+        install: keyhold_domain::InstallId::from_u128(1),
+        workspace: keyhold_domain::WorkspaceId::from_u128(2),
+        key: keyhold_domain::KeyId::from_u128(3),
+        version: 1,
+        exchange: Exchange::Bybit,
+        environment: keyhold_domain::Environment::Simulated,
+        contract: ContractType::Linear,
+    };
+    let (mut nonces, mut ciphertexts, mut data_keys) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for _ in 0..SEALED {
+        let plain = keyhold_seal::PlainSecret::new("the-same-key", "the-same-secret", None).unwrap();
+        let sealed = keyhold_seal::seal(&keeper, &context, plain, &mut KernelEntropy).unwrap();
+        nonces.insert(sealed.envelope.nonce().to_vec());
+        ciphertexts.insert(sealed.envelope.ciphertext()[..32].to_vec());
+        data_keys.insert(sealed.data_key.to_text());
+    }
+    assert_eq!((nonces.len(), ciphertexts.len(), data_keys.len()), (SEALED, SEALED, SEALED));
 }
 
 /// Asserts that the secret is nowhere, in files and processes.
@@ -180,7 +205,7 @@ fn assert_nowhere_through_a_trade(house: &mut House, key: &str, secret: &str) ->
     assert!(house.log_of_bot(&bot).contains("DEBUG"), "the bot logs everything");
     assert_planted_files_are_found(house, &bot.id, secret);
     // The exchange does know the secret: it is found there.
-    assert!(!scan::files(&house.folder().join("venue.toml"), &needle).unwrap().is_empty());
+    assert!(!scan::files(&house.folder().join("keyhold-fake-venue.toml"), &needle).unwrap().is_empty());
     if may_read_memory() {
         let venue = scan::process(house.stack.pid("keyhold-fake-venue").unwrap(), &needle).unwrap();
         assert!(venue.finds.iter().any(|find| find.place.starts_with("memory")), "{venue:?}");

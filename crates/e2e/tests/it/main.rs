@@ -4,6 +4,7 @@
 
 mod bench;
 mod custody;
+mod doctor;
 mod exchanges;
 mod keys;
 mod outage;

@@ -13,6 +13,9 @@ use crate::plan::Plan;
 use crate::position::{EntryIntent, ExitCause, Holding, TradeEnd, slippage_bps};
 use crate::state::{Amount, Inner};
 
+/// Foreign fills remembered until the venue's truth is known.
+const MOST_STRANGE: usize = 16;
+
 /// A part of an order was done.
 pub(super) fn filled(plan: &Plan, inner: &mut Inner, fill: &Fill, out: &mut Vec<Action>) {
     if inner.book.is_known_fill(fill.fill_id) || fill.symbol != plan.instrument.symbol {
@@ -109,6 +112,7 @@ fn enter(
         holding.levels.divide(entered, plan.instrument.lot);
     }
     note_slippage(plan, (fill.side, holding.intent.price, fill.price), out);
+    ask_about_opposed(inner);
     Some(())
 }
 
@@ -189,6 +193,11 @@ fn foreign(plan: &Plan, inner: &mut Inner, fill: &Fill, out: &mut Vec<Action>) {
     if !closes_ours {
         let signed = keyhold_domain::SignedQuantity::of(fill.side, fill.quantity);
         inner.foreign = keyhold_domain::SignedQuantity::new(inner.foreign.get().saturating_add(signed.get()));
+        if inner.strange.len() >= MOST_STRANGE {
+            inner.strange.remove(0);
+        }
+        inner.strange.push(*fill);
+        ask_about_opposed(inner);
         return;
     }
     out.push(Action::Note(Note::Position(match inner.external {
@@ -197,6 +206,14 @@ fn foreign(plan: &Plan, inner: &mut Inner, fill: &Fill, out: &mut Vec<Action>) {
     })));
     if close_by_foreign(plan, inner, fill, out).is_none() {
         out.push(Action::Note(Note::Overflow));
+        inner.ask(None);
+    }
+}
+
+/// A venue knows one net position: ours and one against it are not both there. What was taken for foreign has closed a
+/// part of ours, and the venue is asked how much.
+fn ask_about_opposed(inner: &mut Inner) {
+    if inner.is_opposed() {
         inner.ask(None);
     }
 }

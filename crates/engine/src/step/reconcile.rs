@@ -97,7 +97,8 @@ fn orphan(plan: &Plan, inner: &Inner, order: &OpenOrder) -> Option<ClientOrderId
 fn position(plan: &Plan, inner: &mut Inner, truth: &Reconciliation, out: &mut Vec<Action>) {
     let venue = truth.position.map_or(Decimal::ZERO, |position| position.size.get());
     let ours = inner.holding.as_ref().map_or(Decimal::ZERO, |holding| holding.size.get());
-    if venue == ours.saturating_add(inner.foreign.get()) {
+    if venue == ours.saturating_add(inner.foreign.get()) && !inner.is_opposed() {
+        inner.strange.clear();
         return;
     }
     let same_side = SignedQuantity::new(venue).side() == SignedQuantity::new(ours).side();
@@ -116,6 +117,7 @@ fn position(plan: &Plan, inner: &mut Inner, truth: &Reconciliation, out: &mut Ve
     }
     let left = inner.holding.as_ref().map_or(Decimal::ZERO, |holding| holding.size.get());
     inner.foreign = SignedQuantity::new(venue.saturating_sub(left));
+    inner.strange.clear();
     if !inner.foreign.is_flat() {
         let reason = if left.is_zero() { ReasonCode::PositionExternal } else { ReasonCode::PositionMismatch };
         out.push(Action::Note(Note::Position(reason)));
@@ -133,12 +135,9 @@ fn close_missing(
     let mut left = missing;
     let mut parts = Vec::new();
     if let Some(holding) = &inner.holding {
-        let closes = |fill: &&Fill| {
-            fill.side != holding.side()
-                && fill.at >= holding.opened_at
-                && !inner.book.is_known_fill(fill.fill_id)
-        };
-        let mut closing: Vec<Fill> = foreign_fills(plan, truth).filter(closes).copied().collect();
+        let closes = |fill: &&Fill| fill.side != holding.side() && fill.at >= holding.opened_at;
+        let new = foreign_fills(plan, truth).filter(|fill| !inner.book.is_known_fill(fill.fill_id));
+        let mut closing: Vec<Fill> = new.chain(&inner.strange).filter(closes).copied().collect();
         closing.sort_by_key(|fill| fill.at);
         for fill in closing.iter().rev() {
             let Ok(part) = Quantity::new(left.min(fill.quantity.get())) else { break };
@@ -165,6 +164,15 @@ fn part_of(fill: &Fill, part: Quantity) -> Option<Fill> {
     }
     let share = fill.fee.amount.checked_mul(part.get())?.checked_div(fill.quantity.get())?;
     Some(Fill { quantity: part, fee: Money::new(share, fill.fee.asset), ..*fill })
+}
+
+impl Inner {
+    /// Whether what is taken for foreign lies against our position.
+    pub(super) fn is_opposed(&self) -> bool {
+        self.holding
+            .as_ref()
+            .is_some_and(|holding| self.foreign.side().is_some_and(|side| side != holding.side()))
+    }
 }
 
 /// Nobody tells at which price it was closed: the mark, else the last close, else the entry.

@@ -115,6 +115,7 @@ impl Play {
             ("unsent", [order]) => self.placed(order, Outcome::NotSent),
             ("canceled", [order]) => self.ended(order),
             ("reconcile", rest) => self.reconcile(rest),
+            ("overtake", [side, amount, "@", at]) => self.overtake(side, amount, at),
             ("say", [directive]) => {
                 let at = self.rig.second();
                 let directive = match *directive {
@@ -186,6 +187,14 @@ impl Play {
         });
         let resting = rest.iter().skip(1).map(|word| open_order(&self.rig.order(purpose(word)))).collect();
         self.rig.reconciled_by(position, resting, fills)
+    }
+
+    /// A fill of somebody else that happens after the next one of our entry and is heard before it.
+    fn overtake(&mut self, side: &str, amount: &str, at: &str) -> Vec<Action> {
+        let order = NewOrder { side: side.parse().unwrap(), ..self.rig.order(OrderPurpose::Entry) };
+        let fill = self.rig.make_fill(&order, amount, at);
+        let fill = Fill { client_id: None, at: fill.at.plus_ms(5_000), ..fill };
+        self.rig.take(&Event::Filled(fill))
     }
 
     fn foreign(&mut self, side: &str, amount: &str, at: &str) -> Fill {

@@ -19,12 +19,15 @@ pub(crate) fn key_facts(call: &mut Call<'_>) -> Result<Value, Failure> {
     let key = call.key()?;
     let bound = !key.ips.is_empty() && !key.ips.iter().any(|ip| ip == "*");
     let mut facts = json!({
-        "ipRestrict": bound, "createTime": 1_700_000_000_000_i64, "enableReading": true,
+        "ipRestrict": bound, "createTime": 1_700_000_000_000_i64, "enableReading": key.has(Right::Read),
         "enableWithdrawals": key.has(Right::Withdraw), "enableInternalTransfer": key.has(Right::Transfer),
         "permitsUniversalTransfer": false, "enableMargin": false, "enableFutures": key.has(Right::Order),
         "enableSpotAndMarginTrading": false, "enableVanillaOptions": false, "enablePortfolioMarginTrading": false,
         "enableFixApiTrade": false, "enableFixReadOnly": false,
     });
+    for word in key.strange() {
+        facts[format!("enable{word}")] = json!(true);
+    }
     if key.expires_at_ms > 0 {
         facts["tradingAuthorityExpirationTime"] = json!(key.expires_at_ms);
     }

@@ -18,7 +18,9 @@ pub(crate) enum Access {
     Public,
     /// A key's name, without a signature.
     Named,
-    /// Any valid key.
+    /// Any valid key, also one that may do nothing.
+    Known,
+    /// A key that may read.
     Read,
     /// A key that may trade futures.
     Trade,
@@ -81,7 +83,8 @@ pub(crate) fn authorize<'a>(
 fn permit(key: &KeyConfig, access: Access, peer: IpAddr, now: Timestamp) -> Result<(), Failure> {
     let expired = key.expires_at_ms > 0 && key.expires_at_ms <= now.ms();
     let granted = match access {
-        Access::Public | Access::Named | Access::Read => true,
+        Access::Public | Access::Named | Access::Known => true,
+        Access::Read => key.has(Right::Read),
         Access::Trade => key.has(Right::Order),
     };
     if key.allows(peer) && !expired && granted { Ok(()) } else { Err(Failure::rejected_key()) }

@@ -85,7 +85,7 @@ const ENDPOINTS: &[Endpoint] = &[
 /// Calls of the wallet's host.
 const WALLET: &[Endpoint] = &[
     Endpoint(Verb::Get, "/sapi/v1/system/status", Access::Public, 0, market::status),
-    Endpoint(Verb::Get, "/sapi/v1/account/apiRestrictions", Access::Read, 0, account::key_facts),
+    Endpoint(Verb::Get, "/sapi/v1/account/apiRestrictions", Access::Known, 0, account::key_facts),
     Endpoint(Verb::Get, "/sapi/v1/capital/config/getall", Access::Read, 0, account::nothing),
     Endpoint(Verb::Get, "/sapi/v1/margin/allPairs", Access::Read, 0, account::nothing),
 ];

@@ -87,6 +87,12 @@ pub(crate) fn gateway(status: u16) -> Answer {
             return Failure::with_status(408, -1007, text).answer();
         }
         403 => return Answer::text(403, "403 Forbidden"),
+        // A forbidden country; the number is no error of the exchange.
+        451 => {
+            let text =
+                "Service unavailable from a restricted location according to 'b. Eligibility' in the terms.";
+            return Failure::with_status(451, 0, text).answer();
+        }
         503 => {
             return Answer::text(503, "Unknown error, please check your request or try again later.");
         }

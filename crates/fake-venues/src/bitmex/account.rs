@@ -34,7 +34,7 @@ fn key_row(call: &Call<'_>, key: &KeyConfig) -> Value {
         }
     }
     // Words that a test adds, for example to see what a client makes of one that it does not know.
-    permissions.extend(key.permissions.get("BitMEX").into_iter().flatten().cloned());
+    permissions.extend(key.strange().map(str::to_owned));
     let cidrs: Vec<String> = key.ips.iter().map(|address| range(address)).collect();
     json!({
         "id": key.key, "nonce": 0, "name": "fake", "permissions": permissions,

@@ -114,6 +114,8 @@ pub(crate) fn gateway(status: u16) -> Answer {
     match status {
         503 => Failure::overloaded().answer(),
         429 => Failure::too_many(1).answer(),
+        // A forbidden country.
+        451 => Answer::text(403, "This service is not available in your jurisdiction."),
         _ => Answer::text(status, "<html><head><title>Error</title></head></html>"),
     }
 }

@@ -63,6 +63,11 @@ impl Failure {
 /// What the gateway says before a request reaches the exchange.
 pub(crate) fn gateway(status: u16) -> Answer {
     let text = match status {
+        // A forbidden country is refused before Bybit's own gateway, as a 403 with a page.
+        451 => {
+            let page = "The Amazon CloudFront distribution is configured to block access from your country.";
+            return Answer::text(403, page);
+        }
         403 => "403, access too frequent",
         429 => "System level frequency protection",
         _ => "Service Unavailable",

@@ -12,13 +12,22 @@ use crate::config::Right;
 
 pub(crate) fn key_facts(call: &mut Call<'_>) -> Result<Value, Failure> {
     let key = call.key()?;
-    let general = if key.has(Right::Order) { "full_access" } else { "read_only" };
+    let general = match (key.has(Right::Read), key.has(Right::Order)) {
+        (false, _) => "no_access",
+        (true, false) => "read_only",
+        (true, true) => "full_access",
+    };
     let moves = key.has(Right::Withdraw) || key.has(Right::Transfer);
+    let mut permissions =
+        json!({ "general": general, "withdrawal": if moves { "full_access" } else { "no_access" } });
+    for word in key.strange() {
+        permissions[word] = json!("full_access");
+    }
     let blocks: Vec<String> = key.ips.iter().filter(|ip| *ip != "*").map(|ip| format!("{ip}/32")).collect();
     Ok(json!({
         "apiKey": key.key, "accountUid": call.account.0.to_string(), "iiban": "AA08 N84G CPAR UN7A",
         "createdAt": "2024-01-01T00:00:00.000Z",
-        "permissions": { "general": general, "withdrawal": if moves { "full_access" } else { "no_access" } },
+        "permissions": permissions,
         "allowedCidrBlock": blocks.first(), "allowedCidrBlocks": blocks,
     }))
 }

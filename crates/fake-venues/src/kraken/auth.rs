@@ -21,7 +21,9 @@ use crate::protocol::Request;
 pub(crate) enum Access {
     /// Anybody.
     Public,
-    /// Any valid key.
+    /// Any valid key, also one that may do nothing.
+    Known,
+    /// A key that may read.
     Read,
     /// A key with full access.
     Full,
@@ -75,9 +77,10 @@ pub(crate) fn permit(key: &KeyConfig, access: Access, peer: IpAddr, now: Timesta
         return Err(Failure::authentication());
     }
     match access {
-        Access::Public | Access::Read => Ok(()),
-        Access::Full if key.has(Right::Order) => Ok(()),
-        Access::Full => Err(Failure::permission()),
+        Access::Public | Access::Known => Ok(()),
+        Access::Read if key.has(Right::Read) => Ok(()),
+        Access::Full if key.has(Right::Read) && key.has(Right::Order) => Ok(()),
+        Access::Read | Access::Full => Err(Failure::permission()),
     }
 }
 

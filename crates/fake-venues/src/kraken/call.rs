@@ -39,7 +39,7 @@ enum Pool {
 /// Verb, path, needed right, cost, handler. A path that ends with `/` takes what follows it.
 struct Endpoint(Verb, &'static str, Access, Pool, Handler);
 
-use Access::{Full, Public, Read};
+use Access::{Full, Known, Public, Read};
 use Pool::{Free, History, Trading};
 
 /// Every call. Costs: Kraken's rate-limit page.
@@ -53,7 +53,7 @@ const ENDPOINTS: &[Endpoint] = &[
     Endpoint(Verb::Get, "/derivatives/api/v4/historicalfundingrates", Public, Free, market::funding_rates),
     Endpoint(Verb::Get, "/api/charts/v1/", Public, Free, market::charts),
     Endpoint(Verb::Get, "/api/history/v3/market/", Public, Free, market::executions),
-    Endpoint(Verb::Get, "/api/auth/v1/api-keys/v3/check", Read, Free, account::key_facts),
+    Endpoint(Verb::Get, "/api/auth/v1/api-keys/v3/check", Known, Free, account::key_facts),
     Endpoint(Verb::Get, "/derivatives/api/v3/accounts", Read, Trading(2), account::accounts),
     Endpoint(Verb::Get, "/derivatives/api/v3/openpositions", Read, Trading(2), account::positions),
     Endpoint(Verb::Get, "/derivatives/api/v3/openorders", Read, Trading(2), trade::open_orders),
@@ -114,7 +114,7 @@ fn serve(state: &mut State, accounts: &[AccountConfig], request: &Request<'_>) -
     let Endpoint(_, path, access, pool, handler) = endpoint;
     let (account, key) = match access {
         Public => (AccountId(0), None),
-        Read | Full => {
+        Known | Read | Full => {
             let (account, key) = auth::check(state, accounts, request)?;
             auth::permit(key, *access, request.peer, request.wall)?;
             (account, Some(key))

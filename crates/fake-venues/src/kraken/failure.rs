@@ -77,6 +77,8 @@ pub(crate) fn gateway(status: u16) -> Answer {
     match status {
         429 => Answer::json(429, &json!({ "result": "error", "error": "apiLimitExceeded" })),
         503 => Answer::text(503, "Service Unavailable"),
+        // A forbidden country.
+        451 => Answer::text(403, "<html><body>This service is not available in your country.</body></html>"),
         status => Answer::text(status, "<html><body>gateway</body></html>"),
     }
 }

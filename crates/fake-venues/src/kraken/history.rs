@@ -1,6 +1,7 @@
 //! What has happened, over REST: fills, past orders, the account's log.
 
 use keyhold_domain::{OrderStatus, Timestamp};
+use keyhold_simulator::exchange::FundingPayment;
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -74,6 +75,19 @@ pub(crate) fn orders(call: &mut Call<'_>) -> Result<Value, Failure> {
     )
 }
 
+/// A booking of funding.
+pub(crate) fn funding_row(payment: &FundingPayment) -> Value {
+    json!({
+        "asset": code(payment.amount.asset).to_ascii_lowercase(),
+        "booking_uid": format!("f-{}-{}", payment.symbol, payment.at.ms()),
+        "contract": payment.symbol.as_str().to_ascii_lowercase(), "date": payment.at.to_string(),
+        "execution": "", "fee": null, "funding_rate": num(payment.rate.get()),
+        "info": "funding rate change", "margin_account": "flex", "mark_price": num(payment.mark.get()),
+        "realized_funding": num(payment.amount.amount), "realized_pnl": null, "trade_price": null,
+        "new_balance": 0, "old_balance": 0,
+    })
+}
+
 /// Bookings, newest first: trades with their fees, and funding.
 pub(crate) fn account_log(call: &mut Call<'_>) -> Result<Value, Failure> {
     let since = call.params.number::<i64>("since")?.unwrap_or(i64::MIN);
@@ -94,18 +108,7 @@ pub(crate) fn account_log(call: &mut Call<'_>) -> Result<Value, Failure> {
         });
         (fill.at, row)
     });
-    let funding = records.funding.iter().map(|payment| {
-        let row = json!({
-            "asset": code(payment.amount.asset).to_ascii_lowercase(),
-            "booking_uid": format!("f-{}-{}", payment.symbol, payment.at.ms()),
-            "contract": payment.symbol.as_str().to_ascii_lowercase(), "date": payment.at.to_string(),
-            "execution": "", "fee": null, "funding_rate": num(payment.rate.get()),
-            "info": "funding rate change", "margin_account": "flex", "mark_price": num(payment.mark.get()),
-            "realized_funding": num(payment.amount.amount), "realized_pnl": null, "trade_price": null,
-            "new_balance": 0, "old_balance": 0,
-        });
-        (payment.at, row)
-    });
+    let funding = records.funding.iter().map(|payment| (payment.at, funding_row(payment)));
     let mut rows: Vec<(Timestamp, Value)> = trades.chain(funding).collect();
     // Stable: bookings of one instant stay in their order.
     rows.sort_by_key(|(at, _)| *at);

@@ -18,8 +18,8 @@ use crate::trouble::Service;
 pub(crate) const CHANNEL: Channel = Channel("v1");
 
 const PUBLIC_FEEDS: [&str; 4] = ["ticker", "ticker_lite", "trade", "book"];
-const ACCOUNT_FEEDS: [&str; 5] =
-    ["open_orders", "open_orders_verbose", "fills", "open_positions", "balances"];
+const ACCOUNT_FEEDS: [&str; 6] =
+    ["open_orders", "open_orders_verbose", "fills", "open_positions", "balances", "account_log"];
 
 /// The most topics of one socket.
 const MAX_TOPICS: usize = 1_000;

@@ -9,6 +9,7 @@ use keyhold_domain::{Decimal, OrderKind, OrderStatus, Price, RefusalCode, Symbol
 use keyhold_simulator::exchange::{AccountId, ExchangeEvent, Order};
 use serde_json::{Value, json};
 
+use super::history;
 use super::instruments::code;
 use super::market::trade_id;
 use super::shapes::{self, num};
@@ -226,6 +227,12 @@ pub(crate) fn snapshot(state: &mut State, account: AccountId, feed: &str) -> Val
             json!({ "feed": "fills_snapshot", "account": name, "fills": rows })
         }
         "open_positions" => positions(state, account),
+        "account_log" => {
+            let records = state.core.world.records.get(&account);
+            let paid = records.into_iter().flat_map(|records| records.funding.iter().rev().take(100));
+            let rows: Vec<Value> = paid.map(history::funding_row).collect();
+            json!({ "feed": "account_log_snapshot", "logs": rows })
+        }
         _ => {
             let mut value = balances(state, account);
             value["feed"] = json!("balances_snapshot");
@@ -283,8 +290,13 @@ pub(crate) fn tell_event(state: &mut State, event: &ExchangeEvent) {
             let text = balances(state, account);
             tell(state, account, "balances", &text);
         }
-        // Funding is a booking, which Kraken streams in the account's log; a liquidation is told as a fill already.
-        ExchangeEvent::Funding(..) | ExchangeEvent::Liquidation(..) => {}
+        // Of the account's log only what no other feed tells.
+        ExchangeEvent::Funding(_, payment) => {
+            let text = json!({ "feed": "account_log", "new_entry": history::funding_row(payment) });
+            tell(state, account, "account_log", &text);
+        }
+        // Told as a fill already.
+        ExchangeEvent::Liquidation(..) => {}
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn config(call: &mut Call<'_>) -> Rows {
     let key = call.key()?;
     let rights = [("trade", Right::Order), ("withdraw", Right::Withdraw)];
     let words = rights.iter().filter(|(_, right)| key.has(*right)).map(|(word, _)| *word);
-    let permissions: Vec<&str> = std::iter::once("read_only").chain(words).collect();
+    let permissions: Vec<&str> = std::iter::once("read_only").chain(words).chain(key.strange()).collect();
     let mode = match call.state.core.world.exchange.position_mode(call.account)? {
         PositionMode::OneWay => "net_mode",
         PositionMode::Hedge => "long_short_mode",

@@ -51,7 +51,7 @@ impl Failure {
     }
 
     pub(crate) fn late() -> Self {
-        Self::new(51_511, "expTime has passed")
+        Self::new(51_149, "Order timed out. Please try again later.")
     }
 
     pub(crate) fn address(peer: std::net::IpAddr) -> Self {
@@ -107,6 +107,8 @@ pub(crate) fn gateway(status: u16) -> Answer {
     match status {
         429 => Failure::too_many().answer(),
         503 => Failure::maintenance().answer(),
+        // A forbidden country.
+        451 => Answer::text(403, "This service is not available in your country or region."),
         _ => Answer::text(status, "Service Unavailable"),
     }
 }

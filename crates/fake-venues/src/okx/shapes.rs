@@ -219,6 +219,29 @@ pub(crate) fn stop(
     }))
 }
 
+/// The order by which a position was liquidated, on the channel `orders`. Nobody has placed it.
+pub(crate) fn liquidation(
+    report: &FillReport,
+    instrument: &Instrument,
+    (mode, leverage): (MarginMode, Decimal),
+) -> Value {
+    let fill = &report.fill;
+    let (at, size) = (stamp(fill.at), contracts(instrument, fill.quantity.get()));
+    let fee = number(-fill.fee.amount);
+    json!({
+        "accFillSz": size, "algoClOrdId": "", "algoId": "", "attachAlgoClOrdId": "", "attachAlgoOrds": [],
+        "avgPx": fill.price, "cTime": at, "cancelSource": "", "cancelSourceReason": "",
+        "category": "full_liquidation", "ccy": instrument.settle, "clOrdId": "", "execType": liquidity(report),
+        "fee": fee, "feeCcy": instrument.settle, "fillFee": fee, "fillFeeCcy": fill.fee.asset,
+        "fillPx": fill.price, "fillSz": size, "fillTime": at, "instId": fill.symbol, "instType": "SWAP",
+        "lever": number(leverage), "ordId": name(&fill.venue_order_id), "ordType": "market",
+        "pnl": number(report.realized), "posSide": "net", "px": "", "rebate": "0", "rebateCcy": instrument.settle,
+        "reduceOnly": "true", "side": side(fill.side), "slOrdPx": "", "slTriggerPx": "", "slTriggerPxType": "",
+        "source": "", "state": "filled", "sz": size, "tag": "", "tdMode": margin_word(mode), "tgtCcy": "",
+        "tpOrdPx": "", "tpTriggerPx": "", "tpTriggerPxType": "", "tradeId": trade_number(report), "uTime": at,
+    })
+}
+
 /// A fill of the lists.
 pub(crate) fn fill(report: &FillReport, of: Option<&Order>, instrument: &Instrument) -> Value {
     let fill = &report.fill;

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use keyhold_domain::{Candle, Decimal, Price, Symbol};
-use keyhold_simulator::exchange::{AccountId, ExchangeEvent, FillReport, Order};
+use keyhold_domain::{Candle, Decimal, MarginMode, Price, Symbol};
+use keyhold_simulator::exchange::{AccountId, ExchangeEvent, FillCause, FillReport, Order};
 use serde_json::{Value, json};
 
 use super::market::{self, BARS, bar};
@@ -285,7 +285,11 @@ pub(crate) fn tell_event(state: &mut State, event: &ExchangeEvent) {
         ExchangeEvent::Fill(_, report) => {
             let records = state.core.world.records.get(&account);
             let order = records.and_then(|records| records.order_at(report));
-            if let Some(row) = order.and_then(|order| order_row(state, &order, Some(report))) {
+            let row = match order {
+                Some(order) => order_row(state, &order, Some(report)),
+                None => liquidation_row(state, account, report),
+            };
+            if let Some(row) = row {
                 tell(state, account, (PRIVATE, "orders"), &row);
             }
         }
@@ -305,21 +309,31 @@ pub(crate) fn tell_event(state: &mut State, event: &ExchangeEvent) {
     }
 }
 
-fn margin(state: &State, order: &Order) -> Option<(keyhold_domain::MarginMode, Decimal)> {
+fn margin(state: &State, account: AccountId, symbol: Symbol) -> Option<(MarginMode, Decimal)> {
     let exchange = &state.core.world.exchange;
-    let held = exchange.position_state(order.account, order.symbol).ok()?;
-    Some((exchange.margin_mode(order.account).ok()?, held.leverage))
+    let held = exchange.position_state(account, symbol).ok()?;
+    Some((exchange.margin_mode(account).ok()?, held.leverage))
+}
+
+fn liquidation_row(state: &State, account: AccountId, report: &FillReport) -> Option<Value> {
+    if report.cause != FillCause::Liquidation {
+        return None;
+    }
+    let symbol = report.fill.symbol;
+    let feed = state.core.world.feed(symbol)?;
+    Some(shapes::liquidation(report, &feed.instrument, margin(state, account, symbol)?))
 }
 
 fn order_row(state: &State, order: &Order, fill: Option<&FillReport>) -> Option<Value> {
     shapes::plain_name(order)?;
     let feed = state.core.world.feed(order.symbol)?;
-    Some(shapes::order(order, &feed.instrument, margin(state, order)?, fill))
+    let margin = margin(state, order.account, order.symbol)?;
+    Some(shapes::order(order, &feed.instrument, margin, fill))
 }
 
 fn stop_row(state: &State, order: &Order) -> Option<Value> {
     let feed = state.core.world.feed(order.symbol)?;
-    shapes::stop(order, &feed.instrument, margin(state, order)?)
+    shapes::stop(order, &feed.instrument, margin(state, order.account, order.symbol)?)
 }
 
 /// Sends a row to every subscription of the account that it fits.

@@ -132,7 +132,7 @@ pub(super) fn record_path(folder: &Path) -> PathBuf {
     folder.with_extension("json")
 }
 
-fn make_bot_folder(folder: &Path, uid: u32) -> Result<(), LocalError> {
+pub(super) fn make_bot_folder(folder: &Path, uid: u32) -> Result<(), LocalError> {
     let failed = |doing| LocalError::file(doing, folder);
     match fs::DirBuilder::new().mode(0o700).create(folder) {
         Ok(()) => {}

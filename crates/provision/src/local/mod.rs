@@ -4,6 +4,7 @@
 //! users can execute it wherever it was built and an upgrade on disk does not change a running installation. Bots
 //! outlive the server; the next server adopts them by process id and start time.
 
+mod inspect;
 mod launch;
 mod record;
 
@@ -19,6 +20,7 @@ use keyhold_os::privileges::PrivilegeError;
 use keyhold_os::spawn::SpawnError;
 
 use crate::plan::{Instance, InstanceState};
+pub use inspect::inspect;
 pub use launch::{Launch, Mode};
 use record::Record;
 
@@ -89,6 +91,9 @@ pub enum LocalError {
         /// Which.
         pid: u32,
     },
+    /// The program was asked what holds here and gave no answer; it said this.
+    #[error("keyhold-bot check gave no answer: {0}")]
+    NoAnswer(String),
     /// A process handle could not be used.
     #[error("watching process {pid}")]
     Watch {

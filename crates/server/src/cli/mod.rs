@@ -3,6 +3,7 @@
 //! Exit codes: 0 all is well, 1 it failed, 2 the command line is wrong, 3 a check has found something, 130 Ctrl-C.
 
 mod claim_code;
+mod doctor;
 mod openapi;
 mod options;
 mod serve;
@@ -30,6 +31,8 @@ enum Command {
     Serve(Box<serve::Serve>),
     /// Print a fresh one-time code for claiming a new installation.
     ClaimCode(Box<options::Options>),
+    /// Say of every protection whether it is in force on this machine. Exit code 3 when one is not.
+    Doctor(Box<doctor::Doctor>),
     /// Run a template over recorded candles.
     Backtest(Box<crate::backtest::Command>),
     /// Check, explain and write templates.
@@ -87,6 +90,7 @@ fn run(command: Command) -> Result<ExitCode, CliError> {
     match command {
         Command::Serve(command) => runtime()?.block_on(command.run())?,
         Command::ClaimCode(options) => runtime()?.block_on(claim_code::run(*options))?,
+        Command::Doctor(command) => return Ok(ended(runtime()?.block_on(doctor::run(*command))?)),
         Command::Backtest(command) => {
             return Ok(ended(crate::backtest::run(&command, &mut std::io::stdout().lock())?));
         }

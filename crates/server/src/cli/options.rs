@@ -52,7 +52,8 @@ pub(super) struct Options {
     /// A simulated venue, as exchange=rest,stream (for example bybit=http://127.0.0.1:7500,ws://127.0.0.1:7500).
     #[arg(long = "simulated")]
     simulated: Vec<String>,
-    /// An address from which bots reach exchanges, for allow-lists.
+    /// An address from which bots reach exchanges, for allow-lists. Without one, `serve` tells the machine's own if that
+    /// is a public one.
     #[arg(long = "egress-address")]
     egress_addresses: Vec<String>,
     /// What bots log, in the notation of tracing's filters.

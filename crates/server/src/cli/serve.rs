@@ -42,7 +42,10 @@ fn begin_logging(filter: &str, form: LogForm) {
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         begin_logging(&self.log, self.log_form);
-        let config = self.options.config()?;
+        let mut config = self.options.config()?;
+        if config.egress_addresses.is_empty() {
+            config.egress_addresses = crate::egress::of_this_machine();
+        }
         let origin = config.public_origin.clone();
         let running = crate::start(config, Clock::System).await?;
         print(&format!("Keyhold listens on http://{} and is reached at {origin}", running.address))?;

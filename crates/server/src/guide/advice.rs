@@ -43,9 +43,14 @@ pub(crate) fn advice(exchange: Exchange, environment: Environment, found: &Verif
     }
     if let Some(facts) = &found.facts {
         // The test tells the worst of each step; the rest of what is known deserves its remedy as well.
-        let transfer = facts.transfer == Known::Yes;
-        if transfer && !all.iter().any(|one| one.code == ReasonCode::KeyTransferEnabled) {
-            all.extend(remedy(guide, ReasonCode::KeyTransferEnabled, KeyCheckStep::Permissions, page));
+        let moves = [
+            (facts.withdraw, ReasonCode::KeyWithdrawalEnabled),
+            (facts.transfer, ReasonCode::KeyTransferEnabled),
+        ];
+        for (_, code) in moves.into_iter().filter(|(known, _)| *known == Known::Yes) {
+            if !all.iter().any(|one| one.code == code) {
+                all.extend(remedy(guide, code, KeyCheckStep::Permissions, page));
+            }
         }
         all.extend(untold(guide, facts, page));
     }
@@ -167,6 +172,14 @@ mod tests {
         let all = advice(Exchange::Bybit, Environment::Live, &tested(checks, Some(facts)));
         let codes: Vec<_> = all.iter().map(|one| one.code).collect();
         assert_eq!(codes, [ReasonCode::KeyWithdrawalEnabled, ReasonCode::KeyTransferEnabled]);
+    }
+
+    #[test]
+    fn a_right_to_withdraw_has_its_remedy_even_where_no_step_failed() {
+        let facts = KeyFacts { withdraw: Known::Yes, ..facts() };
+        let all = advice(Exchange::Bybit, Environment::Live, &tested(vec![], Some(facts)));
+        let codes: Vec<_> = all.iter().map(|one| one.code).collect();
+        assert_eq!(codes, [ReasonCode::KeyWithdrawalEnabled]);
     }
 
     #[test]

@@ -292,6 +292,29 @@ mod tests {
         }
     }
 
+    /// Answers that stand for several faults name each of them, and say where the address to allow is.
+    #[test]
+    fn an_answer_that_fits_several_faults_names_them() {
+        let remedy = |guide: &ExchangeGuide, code| guide.remedies[&code].text.clone();
+        for guide in all() {
+            let exchange = guide.exchange;
+            let unknown = remedy(guide, ReasonCode::KeyInvalid);
+            assert!(unknown.contains("first and last characters"), "{exchange}: {unknown}");
+            if guide.environments.contains(&Environment::Testnet) {
+                let test = ["testnet", "demo"].iter().any(|word| unknown.contains(word));
+                assert!(test, "{exchange} does not say that test keys are others: {unknown}");
+            }
+            for code in [ReasonCode::KeyIpBlocked, ReasonCode::KeyAddressOpen] {
+                let text = remedy(guide, code);
+                assert!(text.contains("the address shown here"), "{exchange}, {code}: {text}");
+            }
+            // One answer for an unknown key and for a foreign address.
+            if matches!(exchange, Exchange::Binance | Exchange::KrakenFutures) {
+                assert!(unknown.contains("the address shown here"), "{exchange}: {unknown}");
+            }
+        }
+    }
+
     #[test]
     fn the_facts_of_a_file_are_whole() {
         for guide in all() {

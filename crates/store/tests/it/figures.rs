@@ -90,6 +90,8 @@ async fn figures_agree_with_the_rows() {
                 (at(61), equity("102")),
                 (at(2), trade(1, "-1.50", at(2))),
                 (at(3), trade(2, "2", at(3))),
+                // Told again, with the funding that was heard of late.
+                (at(4), trade(2, "2.25", at(3))),
                 (at(1), decision(btc, at(1), ReasonCode::NoSignal)),
                 (at(2), decision(btc, at(2), ReasonCode::NoSignal)),
                 (at(3), decision(btc, at(3), ReasonCode::FilterBlocked)),
@@ -100,7 +102,7 @@ async fn figures_agree_with_the_rows() {
         let results = store.trade_results(Environment::Simulated, at(0)).await.unwrap();
         let nets: Vec<String> =
             results.iter().map(|result| format!("{} {}", result.net, result.asset)).collect();
-        assert_eq!(nets, ["2 USDT", "-1.5 USDT"], "newest first");
+        assert_eq!(nets, ["2.25 USDT", "-1.5 USDT"], "newest first, each once and as told last");
         let latest = store.latest_equity(Some(Environment::Simulated)).await.unwrap();
         assert_eq!(latest.iter().map(|point| point.at).collect::<Vec<_>>(), [at(61)]);
         assert_eq!(store.trade_results(Environment::Simulated, at(3)).await.unwrap().len(), 1);

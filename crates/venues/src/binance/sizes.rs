@@ -48,6 +48,9 @@ impl Sizes {
     pub fn of(&self, symbol: &str) -> Result<Decimal, WireError> {
         match self.product {
             ContractType::Linear => Ok(Decimal::ONE),
+            ContractType::Inverse if symbol.is_empty() => {
+                Err(WireError::Missing { what: "row", field: "symbol" })
+            }
             ContractType::Inverse => {
                 let symbol: Option<Symbol> = symbol.parse().ok();
                 let known = self.known.read().unwrap_or_else(PoisonError::into_inner);

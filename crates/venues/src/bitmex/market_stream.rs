@@ -20,7 +20,7 @@ use crate::common::market_feed::{self, CandleState, Harm, News, PublicStream, Re
 use crate::common::rest::Rest;
 use crate::error::WireError;
 use crate::event::{EventStream, MarketEvent};
-use crate::port::{MarketData, MarketSubscription};
+use crate::port::{MarketData, MarketSubscription, Offered};
 use crate::transport::Dialer;
 
 /// Starts the task.
@@ -56,6 +56,8 @@ impl<D> Public<D> {
 
 impl<D: Dialer> PublicStream<D> for Public<D> {
     type Dialect = BitmexDialect;
+
+    const FORMING: Offered = Offered::No;
 
     fn rest(&self) -> &Rest<D, BitmexDialect> {
         &self.market.rest

@@ -81,6 +81,7 @@ pub fn judge(endpoint: Endpoint, status: u16, body: &[u8]) -> Result<(), VenueEr
         (403, None) if message.is_empty() => by_page(body),
         (404, None) => Code::OrderNotFound,
         (429, None) => Code::RateLimited,
+        (451, None) => Code::RegionForbidden,
         (400, None) if failure.name.text() == "ValidationError" || !message.is_empty() => Code::InvalidOrder,
         (400..=499, None) => Code::Other,
         (503, _) if endpoint.verb == Verb::Get => Code::Maintenance,

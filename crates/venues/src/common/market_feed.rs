@@ -15,13 +15,14 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::flow::{Flow, Verdict};
+use super::forming::Forming;
 use super::link::{Ask, Ended, GOOD_SESSION, Heard, LinkNo, Links, Tick};
 use super::rest::{Dialect, Rest};
 use super::series::{Missing, Tracker};
 use crate::book::BookUpdate;
 use crate::error::{VenueError, WireError};
 use crate::event::{CandleOrigin, EventStream, MarketEvent};
-use crate::port::{CandleRange, MarketData, MarketSubscription, Offered, Ticker};
+use crate::port::{CandleRange, MarketData, MarketSubscription, Offered, Series, Ticker};
 use crate::tape::PublicTrade;
 use crate::transport::Dialer;
 
@@ -131,6 +132,9 @@ pub trait PublicStream<D: Dialer>: MarketData + Clone + 'static {
     /// Whether candles come on the stream. Where they do not, they are fetched when they have closed.
     const CANDLES: Offered = Offered::Yes;
 
+    /// Whether the stream tells candles while they form. Where it does not, they are made of the prices that are heard.
+    const FORMING: Offered = Offered::Yes;
+
     /// The calls.
     fn rest(&self) -> &Rest<D, Self::Dialect>;
 
@@ -155,11 +159,15 @@ pub trait PublicStream<D: Dialer>: MarketData + Clone + 'static {
     }
 }
 
-/// A candle that has not come on the stream so long after its close is fetched.
+/// A candle that has not come on the stream so long after its close is fetched. The first of a connection is not waited
+/// for so long: the venue may have told it a moment before it heard that we listen.
 const LATE_MS: i64 = 10_000;
+const FIRST_LATE_MS: i64 = 2_000;
 
-/// Where candles are fetched when they have closed: how long until one that was not there yet is asked for again.
+/// How long until a candle that was not there yet is asked for again; so many times, and then less often.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+const EAGER_ASKS: u32 = 10;
+const ASK_SELDOM: Duration = Duration::from_secs(10);
 
 /// Starts the task.
 pub fn start<D: Dialer, V: PublicStream<D>>(
@@ -179,11 +187,13 @@ pub fn start<D: Dialer, V: PublicStream<D>>(
         wants,
         trackers,
         tickers: BTreeMap::new(),
+        forming: Forming::default(),
         flow,
         events,
         requests: 0,
         told: Instant::now(),
         asked: None,
+        streamed: BTreeSet::new(),
         dialer: PhantomData,
     };
     EventStream::new(listener, tokio::spawn(feed.run()))
@@ -194,14 +204,18 @@ struct Feed<D, V> {
     wants: Vec<Want>,
     trackers: Vec<Tracker>,
     tickers: BTreeMap<Symbol, Ticker>,
+    /// Where the stream does not tell them.
+    forming: Forming,
     flow: Flow,
     events: mpsc::Sender<MarketEvent>,
     /// Numbers of requests used in this session.
     requests: u32,
-    /// When the flow's newest time was told, where candles are fetched.
+    /// When the flow's newest time was told.
     told: Instant,
-    /// When closed candles were asked for last, where they are fetched.
-    asked: Option<Instant>,
+    /// When closed candles that are still missing were asked for last, and how often.
+    asked: Option<(Instant, u32)>,
+    /// Which series have had a candle on this connection's stream.
+    streamed: BTreeSet<usize>,
     dialer: PhantomData<fn() -> D>,
 }
 
@@ -233,7 +247,10 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
     async fn listen(&mut self) -> Result<Infallible, Ended> {
         let mut links = self.venue.open().await?;
         self.tickers.clear();
+        self.forming.reset();
         self.flow.reset();
+        self.streamed.clear();
+        self.asked = None;
         self.subscribe(&mut links).await?;
         // Without the venue's clock ours must do; it only decides which candles count as closed.
         drop(self.venue.rest().ensure_venue_time().await);
@@ -245,12 +262,13 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
         loop {
             let due = self.until_fetch();
             tokio::select! {
+                // What has come already need not be fetched.
+                biased;
                 tick = links.next() => self.take(&mut links, tick?).await?,
                 () = tokio::time::sleep(due.unwrap_or(Duration::MAX)), if due.is_some() => {}
             }
-            if V::CANDLES == Offered::No && self.until_fetch() == Some(Duration::ZERO) {
+            if self.until_fetch() == Some(Duration::ZERO) {
                 self.fetch_overdue().await?;
-                self.asked = self.lacks_closed().then(Instant::now);
             }
         }
     }
@@ -265,9 +283,6 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
             Tick::Quiet => {
                 for symbol in self.flow.overdue(self.venue.rest().venue_now()) {
                     self.renew(links, symbol).await?;
-                }
-                if V::CANDLES == Offered::Yes {
-                    self.fetch_overdue().await?;
                 }
             }
         }
@@ -285,12 +300,17 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
         Ok(())
     }
 
-    /// The venue's time, by which candles close. Where they are fetched, it is what the stream has told and what has
-    /// passed since: a simulated venue lives in a time of its own.
+    /// The venue's time, by which candles close. A simulated venue lives in a time of its own: what the stream has told
+    /// and what has passed since. Where candles are fetched, it is the same at all.
     fn candle_now(&self) -> Timestamp {
-        match (V::CANDLES, self.flow.newest_time()) {
-            (Offered::No, Some(told)) => told.plus(self.told.elapsed()),
-            (Offered::Yes, _) | (Offered::No, None) => self.venue.rest().venue_now(),
+        let rest = self.venue.rest();
+        let (now, told) = (rest.venue_now(), self.flow.newest_time());
+        let is_simulated = rest.endpoints.environment() == Environment::Simulated;
+        match told {
+            Some(told) if V::CANDLES == Offered::No || is_simulated => told.plus(self.told.elapsed()),
+            // Our reading of the clock may be behind by the way that it took.
+            Some(told) => now.max(told),
+            None => now,
         }
     }
 
@@ -303,30 +323,26 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
         i64::try_from(rest.settings.candle_settling.as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Whether a candle that has closed and settled was not delivered yet.
-    fn lacks_closed(&self) -> bool {
-        let now = self.candle_now().plus_ms(-self.settling_ms());
-        let lacks =
-            |tracker: &Tracker| tracker.missing_before(tracker.series().timeframe.open_of(now)).is_some();
-        self.trackers.iter().any(lacks)
+    /// How long after its close the next candle of a series is fetched when it has not come by itself.
+    fn late_ms(&self, index: usize) -> i64 {
+        match V::CANDLES {
+            Offered::Yes if self.streamed.contains(&index) => LATE_MS,
+            Offered::Yes => self.settling_ms().max(FIRST_LATE_MS),
+            Offered::No => self.settling_ms(),
+        }
     }
 
-    /// How long until closed candles are to be fetched, where they do not come on the stream.
+    /// How long until closed candles are to be fetched.
     fn until_fetch(&self) -> Option<Duration> {
-        if V::CANDLES == Offered::Yes {
-            return None;
-        }
-        if self.lacks_closed() {
-            let again = self.asked.map(|asked| ASK_AGAIN.saturating_sub(asked.elapsed()));
-            return Some(again.unwrap_or(Duration::ZERO));
-        }
-        let now = self.candle_now().plus_ms(-self.settling_ms());
-        let wait_of = |tracker: &Tracker| {
-            let timeframe = tracker.series().timeframe;
-            let next = timeframe.open_of(now).plus_ms(timeframe.ms()).since_ms(now);
-            Duration::from_millis(u64::try_from(next).unwrap_or_default())
-        };
-        self.trackers.iter().map(wait_of).min()
+        let now = self.candle_now();
+        let due = |index: usize| self.trackers[index].due(self.late_ms(index));
+        let first = (0..self.trackers.len()).filter_map(due).min()?;
+        let wait = Duration::from_millis(u64::try_from(first.since_ms(now)).unwrap_or_default());
+        let again = self.asked.map_or(Duration::ZERO, |(asked, times)| {
+            let pause = if times < EAGER_ASKS { ASK_AGAIN } else { ASK_SELDOM };
+            pause.saturating_sub(asked.elapsed())
+        });
+        Some(wait.max(again))
     }
 
     async fn subscribe(&mut self, links: &mut Links<D>) -> Result<(), Ended> {
@@ -386,17 +402,18 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
         Ok(())
     }
 
+    /// Fetches what should have come by now.
     async fn fetch_overdue(&mut self) -> Result<(), Ended> {
         let now = self.candle_now();
-        let late_ms = match V::CANDLES {
-            Offered::Yes => LATE_MS,
-            Offered::No => self.settling_ms(),
-        };
         for index in 0..self.trackers.len() {
-            if let Some(missing) = self.trackers[index].overdue(now, late_ms) {
+            if let Some(missing) = self.trackers[index].overdue(now, self.late_ms(index)) {
                 self.fetch(index, missing).await?;
             }
         }
+        let is_missing = |index: usize| self.trackers[index].overdue(now, self.late_ms(index)).is_some();
+        let times = self.asked.map_or(0, |(_, times)| times);
+        self.asked =
+            (0..self.trackers.len()).any(is_missing).then(|| (Instant::now(), times.saturating_add(1)));
         Ok(())
     }
 
@@ -472,6 +489,7 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
                 if let Some(missing) = self.trackers[index].missing_before(candle.open_time) {
                     self.fetch(index, missing).await?;
                 }
+                self.streamed.insert(index);
                 self.deliver(index, candle, CandleOrigin::Stream).await
             }
         }
@@ -483,7 +501,19 @@ impl<D: Dialer, V: PublicStream<D>> Feed<D, V> {
             None => change,
         };
         self.tickers.insert(ticker.symbol, ticker);
-        self.offer(MarketEvent::Ticker(ticker))
+        self.offer(MarketEvent::Ticker(ticker))?;
+        if let (Offered::No, Some(last)) = (V::FORMING, change.last) {
+            for tracker in &self.trackers {
+                let Series { symbol, timeframe, .. } = *tracker.series();
+                if symbol != change.symbol {
+                    continue;
+                }
+                if let Some(candle) = self.forming.hear(symbol, timeframe, last, change.at) {
+                    self.offer(MarketEvent::CandleForming { symbol, timeframe, candle })?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Gives news that only matters now; drops it when the program is slow.

@@ -8,6 +8,7 @@ pub mod endpoint;
 pub mod field;
 pub mod fills;
 pub mod flow;
+pub mod forming;
 pub mod link;
 pub mod market_feed;
 pub mod resolve;

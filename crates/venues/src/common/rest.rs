@@ -200,6 +200,11 @@ impl<D: Dialer, V: Dialect> Rest<D, V> {
         };
         let way = Way { lane, urgency };
         let answer = self.once(endpoint, way, &|| self.signed(signer, intent)).await;
+        if let Err(VenueError::Unknown { cause: UnknownCause::ServerError, .. }) = &answer {
+            // A venue that gives up on a request because it came too late (OKX: 51149) may only seem to: our idea of its
+            // clock may be wrong.
+            self.venue_clock.doubt();
+        }
         if !self.was_late(&answer).await {
             return answer.map(|answer| answer.body);
         }

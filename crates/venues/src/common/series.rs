@@ -56,6 +56,11 @@ impl Tracker {
         self.missing_before(open)
     }
 
+    /// When the next candle is overdue, so long after its close. Of a series without a past nothing is awaited.
+    pub fn due(&self, late_ms: i64) -> Option<Timestamp> {
+        Some(self.last?.plus_ms(2 * self.series.timeframe.ms()).plus_ms(late_ms))
+    }
+
     /// Takes a closed candle: nothing when it is known, a gap before it when some are missing, and the candle.
     pub fn take(&mut self, candle: Candle, origin: CandleOrigin) -> Vec<MarketEvent> {
         let Series { symbol, timeframe, .. } = self.series;
@@ -135,5 +140,6 @@ mod tests {
         // Candle 11 closes when 12 opens; ten seconds later it is overdue.
         assert_eq!(tracker.overdue(Timestamp::from_ms(12 * STEP + 9_999), 10_000), None);
         assert!(tracker.overdue(Timestamp::from_ms(12 * STEP + 10_000), 10_000).is_some());
+        assert_eq!(tracker.due(10_000), Some(Timestamp::from_ms(12 * STEP + 10_000)));
     }
 }

@@ -147,9 +147,12 @@ impl<D: Dialer> Kraken<D> {
                 if at < from || !self.is_ours(row.symbol.text()) {
                     continue;
                 }
-                let told = !row.fee.is_empty();
+                let mut told = !row.fee.is_empty();
                 let none = (!told).then(|| unknown_fee(row.symbol.text())).transpose().map_err(wrong)?;
-                let fill = convert::fill(row, none).map_err(wrong)?;
+                let mut fill = convert::fill(row, none).map_err(wrong)?;
+                if let (false, Some(fee)) = (told, self.fees.of(fill.fill_id)) {
+                    (told, fill.fee) = (true, fee);
+                }
                 if wanted(&fill) && fills.insert(fill.fill_id, fill).is_none() {
                     told_in_turn.push(fill.fill_id);
                     without_fee.extend((!told).then_some(fill.fill_id));
@@ -191,6 +194,7 @@ impl<D: Dialer> Kraken<D> {
         for id in lacking {
             let missing = WireError::Missing { what: "account's log", field: "fee" };
             let fee = booked.get(id).ok_or_else(|| unreadable(endpoints::ACCOUNT_LOG, missing))?;
+            self.fees.note(*id, *fee);
             if let Some(fill) = fills.get_mut(id) {
                 fill.fee = *fee;
             }

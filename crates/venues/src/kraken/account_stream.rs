@@ -7,11 +7,11 @@ use keyhold_domain::{ContractType, ShortText, Timestamp};
 
 use super::convert::{self};
 use super::convert_market::product_of;
-use super::memory::{Memory, Outcomes};
+use super::memory::{KnownFees, Memory, Outcomes};
 use super::render::{ACCOUNT_FEEDS, AccountSubscription};
 use super::rest::KrakenDialect;
 use super::stream::{self, HEARTBEAT_FRAME};
-use super::wire::{self, FeedFills, FeedOrders, FeedPositions, Field};
+use super::wire::{self, FeedBooking, FeedFills, FeedOrders, FeedPositions, Field};
 use super::wire_market::FeedBalances;
 use super::{Kraken, KrakenMarket};
 use crate::common::account_feed::{self, PrivateStream};
@@ -28,6 +28,7 @@ pub fn start<D: Dialer>(venue: &Kraken<D>) -> EventStream<AccountEvent> {
         market: venue.market.clone(),
         signer: Arc::clone(&venue.signer),
         outcomes: Arc::clone(&venue.outcomes),
+        fees: Arc::clone(&venue.fees),
     })
 }
 
@@ -35,6 +36,7 @@ struct Private<D> {
     market: KrakenMarket<D>,
     signer: Arc<dyn Signer>,
     outcomes: Arc<Outcomes>,
+    fees: Arc<KnownFees>,
 }
 
 impl<D: Dialer> PrivateStream<D> for Private<D> {
@@ -71,7 +73,14 @@ impl<D: Dialer> PrivateStream<D> for Private<D> {
         let mut events: Vec<AccountEvent> =
             self.outcomes.take().into_iter().map(AccountEvent::OrderUpdate).collect();
         match events_of(self.market.rest.dialect.product, memory, text, now) {
-            Ok(told) => events.extend(told),
+            Ok(told) => {
+                for event in &told {
+                    if let AccountEvent::Fill(fill) = event {
+                        self.fees.note(fill.fill_id, fill.fee);
+                    }
+                }
+                events.extend(told);
+            }
             Err(error) => events.push(AccountEvent::Undecodable(error)),
         }
         Ok(events)
@@ -136,6 +145,8 @@ pub fn events_of(
         "fills" => fills(memory, text, is_ours),
         "open_positions" => positions(memory, text, is_ours),
         "balances" | "balances_snapshot" => balances(product, text),
+        // Its snapshot is the past, which is asked for.
+        "account_log" => booking(text, is_ours),
         _ => Ok(vec![]),
     }
 }
@@ -202,6 +213,17 @@ fn positions(
     let read = rows.iter().filter(|row| is_ours(&row.symbol)).map(convert::feed_position);
     let told = memory.positions(read.collect::<Result<Vec<_>, _>>()?);
     Ok(told.into_iter().map(AccountEvent::Position).collect())
+}
+
+/// Of the log only funding is news; trades are told as fills. Documented are rows without their contract, and where a
+/// wallet serves many contracts such a row does not tell what was paid for: that funding is asked for.
+fn booking(text: &str, is_ours: impl Fn(&Field<'_>) -> bool) -> Result<Vec<AccountEvent>, WireError> {
+    let news: FeedBooking<'_> = wire::json("booking message", text.as_bytes())?;
+    let row = news.entry.ok_or(WireError::Missing { what: "booking message", field: "new_entry" })?;
+    if !is_ours(&row.contract) {
+        return Ok(vec![]);
+    }
+    Ok(convert::funding_payment(&row)?.map(AccountEvent::Funding).into_iter().collect())
 }
 
 fn balances(product: ContractType, text: &str) -> Result<Vec<AccountEvent>, WireError> {

@@ -27,6 +27,7 @@ impl<D: Dialer> PublicStream<D> for KrakenMarket<D> {
     type Dialect = KrakenDialect;
 
     const CANDLES: Offered = Offered::No;
+    const FORMING: Offered = Offered::No;
 
     fn rest(&self) -> &Rest<D, KrakenDialect> {
         &self.rest

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use keyhold_domain::fill::FillId;
 use keyhold_domain::{
-    Decimal, Fill, OpenOrder, OrderStatus, OrderUpdate, Position, SignedQuantity, Symbol, Timestamp,
+    Decimal, Fill, Money, OpenOrder, OrderStatus, OrderUpdate, Position, SignedQuantity, Symbol, Timestamp,
     VenueOrderId,
 };
 
@@ -39,6 +39,33 @@ impl Outcomes {
     /// Takes all of them.
     pub fn take(&self) -> Vec<OrderUpdate> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect()
+    }
+}
+
+/// Fees of fills, which do not change and cost much to ask for: three of the hundred questions that ten minutes allow.
+#[derive(Debug, Default)]
+pub struct KnownFees {
+    known: Mutex<(BTreeMap<FillId, Money>, VecDeque<FillId>)>,
+}
+
+impl KnownFees {
+    /// Remembers a fee; the oldest are forgotten.
+    pub fn note(&self, id: FillId, fee: Money) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (fees, sequence) = &mut *known;
+        if fees.insert(id, fee).is_none() {
+            sequence.push_back(id);
+        }
+        if sequence.len() > MOST_KEPT
+            && let Some(oldest) = sequence.pop_front()
+        {
+            fees.remove(&oldest);
+        }
+    }
+
+    /// A fee, when it is known.
+    pub fn of(&self, id: FillId) -> Option<Money> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).0.get(&id).copied()
     }
 }
 

@@ -35,7 +35,7 @@ use crate::rate_limit::RateLimiter;
 use crate::settings::VenueConfig;
 use crate::signer::Signer;
 use crate::transport::Dialer;
-use memory::Outcomes;
+use memory::{KnownFees, Outcomes};
 use rest::KrakenDialect;
 
 /// Kraken's public side.
@@ -77,6 +77,8 @@ pub struct Kraken<D> {
     signer: Arc<dyn Signer>,
     /// Ends of orders that were told in the answer to their sending; the account's stream tells them on.
     outcomes: Arc<Outcomes>,
+    /// Fees that the stream or the account's log has told.
+    fees: Arc<KnownFees>,
 }
 
 impl<D> std::fmt::Debug for Kraken<D> {
@@ -88,6 +90,6 @@ impl<D> std::fmt::Debug for Kraken<D> {
 impl<D: Dialer> Kraken<D> {
     /// Adds a key's rights to the public side.
     pub fn new(market: KrakenMarket<D>, signer: Arc<dyn Signer>) -> Self {
-        Self { market, signer, outcomes: Arc::default() }
+        Self { market, signer, outcomes: Arc::default(), fees: Arc::default() }
     }
 }

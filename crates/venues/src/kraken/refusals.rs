@@ -127,13 +127,13 @@ pub fn refusal_of_event(word: &str) -> Option<RefusalCode> {
 /// Says what an answer means for a call. `Ok`: it was done, and the body holds its result.
 pub fn judge(endpoint: Endpoint, status: u16, body: &[u8]) -> Result<(), VenueError> {
     let Ok(head) = wire::json::<WireHead<'_>>("answer", body) else {
-        return Err(by_status(endpoint, status));
+        return Err(by_status(endpoint, status, body));
     };
     if let Some(word) = error_word(&head) {
         return Err(meaning_of(endpoint, status, word));
     }
     if !(200..300).contains(&status) {
-        return Err(by_status(endpoint, status));
+        return Err(by_status(endpoint, status, body));
     }
     let succeeded = head.result.text() == "success";
     let told = match envelope(endpoint) {
@@ -200,7 +200,7 @@ fn meaning_of(endpoint: Endpoint, status: u16, word: &str) -> VenueError {
     let known = ERRORS.iter().find(|(known, _)| known.eq_ignore_ascii_case(plain));
     let meaning = known.map_or(Refused(Code::Other), |(_, meaning)| *meaning);
     if known.is_none() && status >= 500 {
-        return by_status(endpoint, status);
+        return by_status(endpoint, status, b"");
     }
     let refused = |code| VenueError::refused(code, plain, word);
     match (meaning, endpoint.verb) {
@@ -229,9 +229,14 @@ pub fn stream_refusal(message: &Field<'_>) -> VenueError {
 }
 
 /// Answers without a word of Kraken's: they come from gateways before it.
-fn by_status(endpoint: Endpoint, status: u16) -> VenueError {
+fn by_status(endpoint: Endpoint, status: u16, body: &[u8]) -> VenueError {
+    let text = String::from_utf8_lossy(&body[..body.len().min(2_048)]).to_ascii_lowercase();
     let code = match status {
         401 => Code::BadKey,
+        403 if ["country", "region", "location", "jurisdiction"].iter().any(|word| text.contains(word)) => {
+            Code::RegionForbidden
+        }
+        451 => Code::RegionForbidden,
         429 => Code::RateLimited,
         // A gateway that gave up waiting may have passed the request on.
         408 => return VenueError::unknown(endpoint.doing, UnknownCause::ServerError),
@@ -251,6 +256,14 @@ mod tests {
         let error = judge(endpoint, status, body.as_bytes()).unwrap_err();
         assert_eq!(error.refusal().is_none(), matches!(error, VenueError::Unknown { .. }));
         error.refusal()
+    }
+
+    #[test]
+    fn a_forbidden_country_is_told_apart_from_other_pages_of_gateways() {
+        let page = "<html>not available in your country";
+        assert_eq!(code_of(endpoints::ACCOUNTS, 403, page), Some(Code::RegionForbidden));
+        assert_eq!(code_of(endpoints::ACCOUNTS, 451, ""), Some(Code::RegionForbidden));
+        assert_eq!(code_of(endpoints::ACCOUNTS, 403, "<html>Forbidden"), Some(Code::Other));
     }
 
     #[test]

@@ -28,7 +28,8 @@ const PAST_ORDERS_MS: i64 = 86_400_000;
 
 /// Feeds of the account, in the order in which they are subscribed. The orders' feed also tells of post-only orders
 /// that were not taken.
-pub const ACCOUNT_FEEDS: [&str; 4] = ["fills", "open_orders_verbose", "open_positions", "balances"];
+pub const ACCOUNT_FEEDS: [&str; 5] =
+    ["fills", "open_orders_verbose", "open_positions", "balances", "account_log"];
 
 /// What the endpoints' paths begin with and the signed path does not.
 const UNSIGNED_PREFIX: &str = "/derivatives";

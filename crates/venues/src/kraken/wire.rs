@@ -271,6 +271,11 @@ holder! {
     WireLog list = "logs": Vec<WireBooking<'a>>
 }
 
+holder! {
+    /// News of the feed `account_log`.
+    FeedBooking entry = "new_entry": WireBooking<'a>
+}
+
 record! {
     /// A position of `openpositions`; `maxFixedLeverage` stands there when margin is isolated.
     WirePosition {

@@ -288,6 +288,7 @@ fn by_status(endpoint: Endpoint, status: u16, body: &[u8]) -> VenueError {
         403 if holds(&["country", "region", "location"]) => Code::RegionForbidden,
         403 if holds(&["frequent", "rate limit", "too many"]) => Code::IpBanned,
         429 => Code::RateLimited,
+        451 => Code::RegionForbidden,
         // A gateway that gave up waiting may have passed the request on.
         408 => return VenueError::unknown(endpoint.doing, UnknownCause::ServerError),
         400..=499 => Code::Other,

@@ -4,7 +4,7 @@
 //! A case that a runner does not know fails there; one that it passes over in silence fails here.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use keyhold_domain::Exchange;
@@ -180,23 +180,23 @@ fn every_recorded_case_is_run_or_named() {
         format!("{:14} {:9} {:>5} {:>12} {:>8}\n", "venue", "kind", "run", "not offered", "suspect");
     let mut all = Count::default();
     for exchange in Exchange::ALL.iter().copied() {
-        runners(exchange).iter().for_each(|run| run());
+        for run in runners(exchange) {
+            run();
+        }
         for kind in Kind::ALL {
             for name in names(exchange, kind) {
                 let told = TOLD.lock().unwrap_or_else(PoisonError::into_inner).get(&(*name, kind)).copied();
                 let count = told.unwrap_or_else(|| panic!("{name}: nobody ran its cases of the kind {kind}"));
                 assert_eq!(count.sum(), recorded(name, kind), "{name} {kind}: {count:?}");
-                table += &format!(
-                    "{name:14} {kind:9} {:5} {:12} {:8}\n",
-                    count.run, count.not_offered, count.suspect
-                );
+                let Count { run, not_offered, suspect } = count;
+                writeln!(table, "{name:14} {kind:9} {run:5} {not_offered:12} {suspect:8}").unwrap();
                 all.run += count.run;
                 all.not_offered += count.not_offered;
                 all.suspect += count.suspect;
             }
         }
     }
-    table += &format!("{:24} {:5} {:12} {:8}", "all", all.run, all.not_offered, all.suspect);
+    write!(table, "{:24} {:5} {:12} {:8}", "all", all.run, all.not_offered, all.suspect).unwrap();
     println!("{table}");
     assert!(all.run >= 750, "only {} cases were run", all.run);
 }

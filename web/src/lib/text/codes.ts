@@ -63,7 +63,7 @@ const CODES: Record<string, CodeEntry> = {
   // Keys
   KEY_INVALID: {
     short: 'Key unknown',
-    text: 'The exchange does not know this key. It may be mistyped, deleted, or belong to another environment. Compare its first and last characters.',
+    text: 'The exchange does not know this key. It may be mistyped, deleted, or belong to another environment. Compare its first and last characters. If a password manager may have filled it in, paste it again in a private window.',
   },
   KEY_EXPIRED: {
     short: 'Key expired',
@@ -71,11 +71,11 @@ const CODES: Record<string, CodeEntry> = {
   },
   KEY_BAD_SECRET: {
     short: 'Secret refused',
-    text: 'The exchange refused the signature, so the secret is not the one of this key. Secrets are case-sensitive: copy and paste it again.',
+    text: 'The exchange refused the signature, so the secret is not the one of this key. Secrets are case-sensitive: copy and paste it again. If a password manager may have filled it in, use a private window.',
   },
   KEY_BAD_PASSPHRASE: {
     short: 'Passphrase refused',
-    text: 'The passphrase is the one you chose when creating the key. It cannot be recovered, only replaced with a new key.',
+    text: 'The passphrase is the one you chose when creating the key. It cannot be recovered, only replaced with a new key. If a password manager may have filled it in, paste it again in a private window.',
   },
   KEY_NO_TRADE_PERMISSION: {
     short: 'No trading right',

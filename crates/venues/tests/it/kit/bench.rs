@@ -221,11 +221,18 @@ impl Bench {
     /// The rest of a minute passes, and the market plays it as time does: what happens inside the candle before its
     /// close, and the close before the next one opens.
     pub(crate) async fn step(&self) {
+        self.step_with(Duration::ZERO, |_| ()).await;
+    }
+
+    /// The same, and something happens so long before the close.
+    pub(crate) async fn step_with(&self, ahead: Duration, happens: impl FnOnce(&Self)) {
         let since = self.clock.now().since_ms(minute(0)).rem_euclid(MINUTE_MS);
         let rest = Duration::from_millis(u64::try_from(MINUTE_MS - since).unwrap());
         tokio::time::sleep(rest / 2).await;
         self.twin.play(Part::Path);
-        tokio::time::sleep(rest - rest / 2).await;
+        tokio::time::sleep(rest.saturating_sub(rest / 2 + ahead)).await;
+        happens(self);
+        tokio::time::sleep(ahead).await;
         self.twin.play(Part::Close);
         tokio::time::sleep(Duration::from_millis(50)).await;
         self.twin.play(Part::Open);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{NewOrder, OrderKind, OrderPurpose, RefusalCode, Side, TimeInForce};
+use keyhold_domain::{ContractType, NewOrder, OrderKind, OrderPurpose, RefusalCode, Side, TimeInForce};
 use keyhold_fake_venues::config::RateLimits;
 use keyhold_venues::signer::{CancelOrder, OrderRef};
 use keyhold_venues::{AnyVenue, MarketData as _, TradingVenue as _, VenueError};
@@ -24,7 +24,7 @@ const URGENT: u32 = 5;
 /// A request that was not taken is sent again at most so often.
 const MOST_TRIES: u32 = 5_000;
 /// What a person would call lost; far beyond what ten windows of any venue take.
-const GIVEN_UP: Duration = Duration::from_mins(60);
+const GIVEN_UP: Duration = Duration::from_hours(1);
 
 /// How a request went that was repeated until it was taken.
 #[derive(Debug, Clone, Copy)]
@@ -47,7 +47,6 @@ where
             Err(VenueError::NotSent { retry_after, .. }) => retry_after,
             Err(VenueError::Refused { code: RefusalCode::RateLimited, .. }) => {
                 too_many += 1;
-                eprintln!("DEBUG {what} {:?}", began.elapsed());
                 Duration::from_millis(500)
             }
             Err(error) => panic!("{what}: {error}"),
@@ -82,8 +81,13 @@ async fn prepare(bench: &Bench) -> Arc<AnyVenue<Wire>> {
     venue
 }
 
+/// A purchase that waits. Thousands of them must not need more margin than there is.
 fn far_away(bench: &Bench, number: u32) -> NewOrder {
-    bench.entry(number, Side::Buy, limit("40000", TimeInForce::Gtc), bench.row.lot)
+    let price = match bench.row.product {
+        ContractType::Linear => "20000",
+        ContractType::Inverse => "40000",
+    };
+    bench.entry(number, Side::Buy, limit(price, TimeInForce::Gtc), bench.row.lot)
 }
 
 /// Spawns a program's entries.

@@ -12,7 +12,10 @@ pub(crate) mod rows;
 mod spoil;
 pub(crate) mod trade;
 mod trouble;
+mod unasked;
 pub(crate) mod wire;
+
+use std::pin::Pin;
 
 use keyhold_domain::Exchange;
 
@@ -23,11 +26,18 @@ fn row(exchange: Exchange, product: usize) -> &'static Row {
     &rows::rows_of(exchange)[product]
 }
 
+/// A runtime of its own whose time passes when everybody waits. One for all tests: a runtime is compiled for each kind of
+/// future, and there are hundreds of tests.
+fn on_virtual_time(test: Pin<Box<dyn Future<Output = ()>>>) {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    built.unwrap().block_on(test);
+}
+
 macro_rules! tests {
     ($exchange:expr, $product:expr; $($file:ident::$test:ident),+ $(,)?) => {
-        $(#[tokio::test(start_paused = true)]
-        async fn $test() {
-            Box::pin(crate::kit::$file::$test(crate::kit::row($exchange, $product))).await;
+        $(#[test]
+        fn $test() {
+            crate::kit::on_virtual_time(Box::pin(crate::kit::$file::$test(crate::kit::row($exchange, $product))));
         })+
     };
 }
@@ -40,6 +50,9 @@ macro_rules! suite {
                 keyhold_domain::Exchange::$exchange, $product;
                 market::the_market_is_read,
                 market::candles_are_heard_without_gaps,
+                market::candles_form,
+                market::a_close_amid_a_reconnection_is_told_at_once,
+                market::a_missed_close_is_asked_for_again,
                 keys::keys_are_told_apart,
                 trade::orders_rest_and_end,
                 trade::a_stop_ends_a_position,
@@ -51,6 +64,10 @@ macro_rules! suite {
                 trouble::a_wrong_clock_is_read_again,
                 trouble::messages_twice_and_out_of_order,
                 trouble::the_account_is_heard_again,
+                market::a_silent_market_is_heard_again,
+                market::lost_messages_leave_no_gap,
+                unasked::funding_is_told,
+                unasked::a_liquidation_is_told,
                 burst::ten_times_the_allowance,
             }
         })+

@@ -25,6 +25,8 @@ pub(crate) enum Lack {
     MovedStops,
     /// The leverage, told with a position.
     LeverageOfPositions,
+    /// Funding on the stream of the account; it is asked for.
+    StreamedFunding,
     /// A stream of the account that is opened with a signature; the key's name is enough.
     SignedStreams,
 }
@@ -91,8 +93,8 @@ const fn row(exchange: Exchange, name: &'static str, listing: &'static str, plac
     }
 }
 
-const fn inverse(row: Row) -> Row {
-    Row { product: ContractType::Inverse, settle: "BTC", size: "1000", half: "500", lot: "100", ..row }
+const fn inverse(row: &Row) -> Row {
+    Row { product: ContractType::Inverse, settle: "BTC", size: "1000", half: "500", lot: "100", ..*row }
 }
 
 const BYBIT: &[Row] = &[
@@ -100,7 +102,7 @@ const BYBIT: &[Row] = &[
         crossing: Crossing::Ends,
         ..row(Exchange::Bybit, "Bybit linear", "BTCUSDT=linear", "/v5/order/create")
     },
-    inverse(Row {
+    inverse(&Row {
         crossing: Crossing::Ends,
         ..row(Exchange::Bybit, "Bybit inverse", "BTCUSD=inverse", "/v5/order/create")
     }),
@@ -114,7 +116,7 @@ const BINANCE: &[Row] = &[
         burst: Burst { allowance: 300 },
         ..row(Exchange::Binance, "Binance USD-M", "BTCUSDT=linear", "/fapi/v1/order")
     },
-    inverse(Row {
+    inverse(&Row {
         lacks: &[Lack::MovedStops, Lack::SignedStreams],
         wrong_key: keys::binance_refusals,
         burst: Burst { allowance: 300 },
@@ -132,7 +134,7 @@ const KRAKEN: &[Row] = &[
         burst: Burst { allowance: 50 },
         ..row(Exchange::KrakenFutures, "Kraken linear", "PF_XBTUSD=linear", "/derivatives/api/v3/sendorder")
     },
-    inverse(Row {
+    inverse(&Row {
         dollars: "USD",
         lacks: &[Lack::EndingByMoney, Lack::StreamedCandles],
         wrong_key: keys::one_refusal,
@@ -145,11 +147,13 @@ const KRAKEN: &[Row] = &[
 const OKX: &[Row] = &[
     Row {
         crossing: Crossing::Ends,
+        lacks: &[Lack::StreamedFunding],
         burst: Burst { allowance: 60 },
         ..row(Exchange::Okx, "OKX linear", "BTC-USDT-SWAP=linear", "/api/v5/trade/order")
     },
-    inverse(Row {
+    inverse(&Row {
         crossing: Crossing::Ends,
+        lacks: &[Lack::StreamedFunding],
         burst: Burst { allowance: 60 },
         ..row(Exchange::Okx, "OKX inverse", "BTC-USD-SWAP=inverse", "/api/v5/trade/order")
     }),
@@ -161,7 +165,7 @@ const BITMEX: &[Row] = &[
         crossing: Crossing::Ends,
         ..row(Exchange::Bitmex, "BitMEX linear", "XBTUSDT=linear", "/api/v1/order")
     },
-    inverse(Row {
+    inverse(&Row {
         crossing: Crossing::Ends,
         ..row(Exchange::Bitmex, "BitMEX inverse", "XBTUSD=inverse", "/api/v1/order")
     }),

@@ -50,7 +50,7 @@ pub(crate) fn every_recorded_topic_is_among_ours() {
         [live.public_ws(), live.market_ws(), live.private_ws()].map(keyhold_venues::hosts::Base::prefix);
     let (mut frames, mut topics, mut logins) = (0, 0, 0);
     for step in file["steps"].as_array().unwrap() {
-        for frame in step["frames"].as_array().unwrap().iter() {
+        for frame in step["frames"].as_array().unwrap() {
             let text = frame[1].as_str().unwrap();
             frames += 1;
             if frame[0] == "CONNECT" {

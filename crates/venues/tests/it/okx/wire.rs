@@ -95,12 +95,14 @@ fn read(name: &str, text: &[u8]) -> Option<usize> {
             count(&wire::rows("mark", text).unwrap(), |row| convert_market::mark(row, now))
         }
         "http_get_instruments_swap" => instruments(text),
-        "http_get_orders_algo_pending_attached_oco" | "http_get_orders_algo_pending_close_fraction" => {
-            stops(text)
-        }
-        "ws_orders_algo" => stops(text),
-        "http_get_orders_history" | "http_get_orders_pending" => orders(text),
-        "ws_orders" | "ws_orders_liquidation" | "ws_orders_optimal_limit_ioc" => orders(text),
+        "http_get_orders_algo_pending_attached_oco"
+        | "http_get_orders_algo_pending_close_fraction"
+        | "ws_orders_algo" => stops(text),
+        "http_get_orders_history"
+        | "http_get_orders_pending"
+        | "ws_orders"
+        | "ws_orders_liquidation"
+        | "ws_orders_optimal_limit_ioc" => orders(text),
         "http_get_positions" => {
             count(&wire::rows("positions", text).unwrap(), |row| convert::position(row, &sizes()))
         }

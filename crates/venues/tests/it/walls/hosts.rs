@@ -69,16 +69,22 @@ const TEST: &[&str] = &[
 /// Hosts where a header of each request chooses between the live and the demo system.
 const CHOSEN_BY_HEADER: &[&str] = &["www.okx.com", "eea.okx.com", "us.okx.com"];
 
+/// That header: OKX's.
+const DEMO: &str = "x-simulated-trading";
+
 /// Why a connection must not be made in an environment, if so.
 fn fault(environment: Environment, host: &str, heads: &[Head]) -> Option<&'static str> {
     let is_live = LIVE.iter().any(|(_, hosts)| hosts.contains(&host));
     let is_exchange =
         ["bybit", "bytick", "binance", "kraken", "okx", "bitmex"].iter().any(|name| host.contains(name));
     match environment {
+        Environment::Live if heads.iter().any(|head| head.header(DEMO).is_some()) => {
+            Some("a live request with the word that chooses the demo")
+        }
         Environment::Live => (!is_live).then_some("not a live host"),
         Environment::Simulated => is_exchange.then_some("a host of an exchange"),
         Environment::Testnet if CHOSEN_BY_HEADER.contains(&host) => {
-            let is_demo = |head: &Head| head.header("x-simulated-trading") == Some("1") && !head.upgrades();
+            let is_demo = |head: &Head| head.header(DEMO) == Some("1") && !head.upgrades();
             (!heads.iter().all(is_demo)).then_some("a shared host without the word that chooses the demo")
         }
         Environment::Testnet => (is_live || !TEST.contains(&host)).then_some("not a test host"),
@@ -288,10 +294,11 @@ fn a_live_host_in_the_wrong_place_is_found() {
     }
     assert!(fault(Environment::Live, "api-testnet.bybit.com", &[]).is_some());
     assert!(fault(Environment::Testnet, "api.bybit.example", &[]).is_some());
-    let demo = [("x-simulated-trading", "1")];
+    let demo = [(DEMO, "1")];
+    assert!(fault(Environment::Live, "www.okx.com", &[head(&[]), head(&demo)]).is_some());
     assert_eq!(fault(Environment::Testnet, "www.okx.com", &[head(&demo)]), None);
     assert!(fault(Environment::Testnet, "www.okx.com", &[head(&demo), head(&[])]).is_some());
-    assert!(fault(Environment::Testnet, "www.okx.com", &[head(&[("x-simulated-trading", "0")])]).is_some());
+    assert!(fault(Environment::Testnet, "www.okx.com", &[head(&[(DEMO, "0")])]).is_some());
     assert!(strange(Exchange::Okx, &[head(&[])]).is_empty());
     assert!(!strange(Exchange::Bybit, &[head(&[])]).is_empty(), "a path of another exchange");
     assert!(!is_below("/v5/user/query-api", "/v5/user/query-api/x"));

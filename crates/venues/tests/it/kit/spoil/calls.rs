@@ -80,9 +80,9 @@ pub(crate) async fn make(subject: &Subject, call: Call) -> Outcome {
         }
         // Some venues do not tell a time with their prices.
         Call::Ticker => {
-            say(async {
+            say(Box::pin(async {
                 venue.ticker(symbol).await.map(|it| keyhold_venues::port::Ticker { at: minute(0), ..it })
-            })
+            }))
             .await
         }
         Call::Key => say(venue.inspect_key()).await,
@@ -162,15 +162,13 @@ pub(crate) async fn make_with(
                 is_done = true;
                 mutate::without(&body, place)
             }
-            Fate::Without(..) => body,
-            Fate::Kept => body,
             Fate::Padded => mutate::with_unknown_fields(&body),
             Fate::Replaced(which, bytes) if *which == number => bytes.clone(),
-            Fate::Replaced(..) => body,
+            Fate::Without(..) | Fate::Replaced(..) | Fate::Kept => body,
         }
     });
     let subject = Arc::clone(subject);
-    let calling = tokio::spawn(async move { make(&subject, call).await });
+    let calling = tokio::spawn(async move { Box::pin(make(&subject, call)).await });
     let limit = Duration::from_mins(30);
     let outcome = tokio::time::timeout(limit, calling).await.expect("the call did not end");
     tap.answers(|body| body);

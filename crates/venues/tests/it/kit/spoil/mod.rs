@@ -174,9 +174,7 @@ fn spoil(exchange: Exchange) {
 fn names_things(exchange: Exchange, call: Call) -> bool {
     match exchange {
         // Each permission of a key is a field.
-        Exchange::Binance => call == Call::Key,
-        Exchange::KrakenFutures => call == Call::Key,
-        Exchange::Bybit => call == Call::Key,
+        Exchange::Binance | Exchange::KrakenFutures | Exchange::Bybit => call == Call::Key,
         Exchange::Okx | Exchange::Bitmex => false,
     }
 }

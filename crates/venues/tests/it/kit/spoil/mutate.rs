@@ -27,6 +27,8 @@ pub(crate) fn with_unknown_fields(text: &[u8]) -> Vec<u8> {
     fn add(value: &mut Value) {
         match value {
             Value::Array(list) => list.iter_mut().for_each(add),
+            // It may be a list by names with nothing in it; what form its things would have is not known.
+            Value::Object(map) if map.is_empty() => {}
             Value::Object(map) => {
                 map.values_mut().for_each(add);
                 // Fields that are names of things have values of one form; an unknown thing has it, too.

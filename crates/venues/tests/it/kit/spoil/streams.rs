@@ -149,6 +149,5 @@ pub(crate) async fn spoil_some(
     act(bench, &mut ears, 10..16).await;
     tap.frames(|frame| frame);
     ears.are_well(bench, 1_000).await;
-    let count = *count.lock().unwrap();
-    count
+    *count.lock().unwrap()
 }
