@@ -22,6 +22,7 @@ pub mod files;
 pub mod isolation;
 pub mod keeper;
 pub mod leases;
+pub mod log;
 pub mod providers;
 pub mod records;
 pub mod ring;
