@@ -34,9 +34,9 @@ pub const BANNED: &[&str] = &["openssl", "openssl-sys", "native-tls", "ring"];
 pub const ONLY_BEHIND: &[(&str, &str)] = &[("chrono", "parquet")];
 
 /// `(package, most packages of others that it may link)`, macros that only run at build time not counted. A ratchet: lower it
-/// when something goes. The aim for the keeper is 60; the 20 above it are the time zones and decimals that `domain` brings
-/// (6), the log's filter and colors (9) and the command line (5), none of which sees a key.
-pub const BUDGETS: &[(&str, usize)] = &[("keyhold-keeper", 80)];
+/// when something goes. The aim for the keeper is 60. What would have to go are the time zones and decimals that `domain`
+/// brings (5), the command line (5) and the front of the log (3); none of them sees a key.
+pub const BUDGETS: &[(&str, usize)] = &[("keyhold-keeper", 71)];
 
 /// One sentence per breach; empty when all walls stand.
 pub fn violations() -> Result<Vec<String>, TaskError> {
