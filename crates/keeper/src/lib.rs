@@ -1,11 +1,11 @@
 //! The keeper: the program that holds the root key and hands data keys to proven bots, one at a time.
 //!
 //! ```text
-//! serve.rs   sockets, peers, lease liveness      ─▶ keeper.rs   what each verb does, in which order
-//!                                                     ├─ vault.rs    what can be opened: ring/ (keys), slots.rs, records.rs
-//!                                                     ├─ providers/  who keeps the root key
-//!                                                     ├─ tickets.rs  who may ask      leases.rs  who holds what
-//!                                                     └─ audit.rs    nothing happens unrecorded
+//! serve.rs   sockets, peers, lease liveness      ─▶ keeper/     what each verb does, in which order
+//!                                                     ├─ vault/      what can be opened: ring/ (keys), slots.rs, records.rs
+//!                                                     ├─ sealing.rs  whether it is open now      providers/  who keeps the root key
+//!                                                     ├─ tickets.rs  who may ask                 leases.rs   who holds what
+//!                                                     └─ audit/      nothing happens unrecorded
 //! ```
 //!
 //! It refuses to know exchanges, networks, databases and envelopes: no ciphertext of a credential ever reaches it, and
