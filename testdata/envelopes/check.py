@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks seal.json with a second implementation, written from docs/formats/envelope.md and RFC 9180.
+"""Checks seal.json and keys.json with a second implementation, written from docs/formats/envelope.md and RFC 9180.
 
 Primitives come from Python's `cryptography` (OpenSSL); HPKE is put together here and first checked against RFC 9180's
 own test vector. Exit status 0: every case opens along the whole chain. 77: `cryptography` is missing. 1: a mismatch.
@@ -99,8 +99,8 @@ def context_of(case):
 
 def check_keeper(case, context, install):
     keeper = case["keeper"]
-    root, seed = bytes.fromhex(keeper["root_key_hex"]), bytes.fromhex(keeper["seed_hex"])
-    private = derive_key_pair(hkdf(root + seed, install, b"keyhold/keeper-secret/v1"))
+    house, seed = bytes.fromhex(keeper["house_key_hex"]), bytes.fromhex(keeper["seed_hex"])
+    private = derive_key_pair(hkdf(house + seed, install, b"keyhold/keeper-secret/v1"))
     public = private.public_key().public_bytes_raw()
     same("keeper public key", public, unb64(case["keeper_public"]))
     key_id = hashlib.sha256(b"keyhold/keeper-key/v1" + public).digest()[:16]
@@ -109,13 +109,17 @@ def check_keeper(case, context, install):
     data_key = hpke_open(private, sealed[20:], b"keyhold/seal/v1" + install + key_id, context)
     same("data key", data_key, bytes.fromhex(case["entropy_hex"])[:32])
 
-    wrapped = unb64(keeper["wrapped_data_key"])
-    index = struct.pack(">I", keeper["slot_index"])
-    same("wrapped data key header", wrapped[:8], b"KHW1" + index)
-    slot = bytes.fromhex(keeper["slot_secret_hex"])
-    wrap_key = hkdf(root + slot, install, b"keyhold/wrap/v1" + context + index)
-    unwrapped = AESGCM(wrap_key).decrypt(wrapped[8:20], wrapped[20:], b"KHW1" + context + index)
-    same("unwrapped data key", unwrapped, data_key)
+    index, slot = struct.pack(">I", keeper["slot_index"]), bytes.fromhex(keeper["slot_secret_hex"])
+    formats = [
+        ("wrapped_data_key", b"KHW2", b"keyhold/wrap/v2", bytes.fromhex(keeper["workspace_key_hex"])),
+        ("wrapped_data_key_v1", b"KHW1", b"keyhold/wrap/v1", house),
+    ]
+    for field, magic, label, key in formats:
+        wrapped = unb64(keeper[field])
+        same("wrapped data key header", wrapped[:8], magic + index)
+        wrap_key = hkdf(key + slot, install, label + context + index)
+        unwrapped = AESGCM(wrap_key).decrypt(wrapped[8:20], wrapped[20:], magic + context + index)
+        same("unwrapped data key", unwrapped, data_key)
     return data_key
 
 
@@ -155,8 +159,36 @@ def check_fingerprint(case):
     same("fingerprint", hmac.new(key, message, hashlib.sha256).digest(), unb64(case["fingerprint"]))
 
 
+def unwrap_key(above, install, label, aad, wrapped):
+    return AESGCM(hkdf(above, install, label)).decrypt(wrapped[:12], wrapped[12:], aad)
+
+
+def check_hierarchy(file):
+    install, workspace = bytes.fromhex(file["install"]), bytes.fromhex(file["workspace"])
+    root, house = bytes.fromhex(file["root_key_hex"]), bytes.fromhex(file["house_key_hex"])
+    secret, parameters = bytes.fromhex(file["provider_secret_hex"]), bytes.fromhex(file["parameters_hex"])
+    for kind, extra, field in [(1, b"", "root_key_by_file_hex"), (2, parameters, "root_key_by_passphrase_hex")]:
+        label, aad = b"keyhold/provider/v1" + bytes([kind]), b"KHP1" + install + bytes([kind]) + extra
+        same(field, unwrap_key(secret, install, label, aad, bytes.fromhex(file[field])), root)
+    for case in file["epochs"]:
+        number = struct.pack(">I", case["epoch"])
+        wrapped = bytes.fromhex(case["wrapped_epoch_key_hex"])
+        key = unwrap_key(root, install, b"keyhold/epoch-wrap/v1" + number, b"KHK1" + install + number, wrapped)
+        same("epoch key", key, bytes.fromhex(case["epoch_key_hex"]))
+        label, aad = b"keyhold/member-wrap/v1" + number, b"KHT1" + install + number
+        wrapped = bytes.fromhex(case["wrapped_workspace_key_hex"])
+        opened = unwrap_key(key, install, label, aad + b"\2" + workspace, wrapped)
+        same("workspace key", opened, bytes.fromhex(file["workspace_key_hex"]))
+        wrapped = bytes.fromhex(case["wrapped_house_key_hex"])
+        same("house key", unwrap_key(key, install, label, aad + b"\1" + b"\0" * 16, wrapped), house)
+    same("audit seed", hkdf(house, install, b"keyhold/audit-sign/v1"), bytes.fromhex(file["audit_seed_hex"]))
+    tag = hmac.new(hkdf(root, install, b"keyhold/keys/v1"), b"content", hashlib.sha256).digest()
+    same("key file tag", tag, bytes.fromhex(file["keys_file_mac_hex"]))
+
+
 def main():
     check_rfc_9180()
+    check_hierarchy(json.loads((pathlib.Path(__file__).parent / "keys.json").read_text()))
     cases = json.loads((pathlib.Path(__file__).parent / "seal.json").read_text())["cases"]
     for case in cases:
         context, install = context_of(case), bytes.fromhex(case["install"])

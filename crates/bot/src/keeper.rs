@@ -104,7 +104,11 @@ pub async fn open<O: Outside>(
         | Answer::Ticket { .. }
         | Answer::Released
         | Answer::Shredded { .. }
-        | Answer::Described { .. } => Err(LeaseError::OtherAnswer),
+        | Answer::Described { .. }
+        | Answer::Sealed(_)
+        | Answer::Verified(_)
+        | Answer::Rotated { .. }
+        | Answer::Done => Err(LeaseError::OtherAnswer),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The keeper's folder: which files it has, who may read them, how they are replaced.
 //!
 //! ```text
-//! root.key     64 bytes, 0600: magic 8, install id 16, root key 32, check 8
-//! slots.bin    see slots.rs        records.bin   see records.rs
+//! root.key     64 bytes, 0600: magic 8, install id 16, the file provider's secret 32, check 8
+//! keys.bin     see ring/           slots.bin     see slots.rs        records.bin   see records.rs
 //! audit.jsonl  see audit.rs        lock          held while a keeper runs
 //! ```
 //!
@@ -17,7 +17,6 @@ use std::path::{Path, PathBuf};
 use keyhold_domain::InstallId;
 use keyhold_os::secret::{LockedBox, SecretError};
 use keyhold_seal::EntropySource;
-use keyhold_unseal::rewrap::RootKey;
 use sha2::{Digest as _, Sha256};
 
 const ROOT_MAGIC: &[u8; 8] = b"KHROOT01";
@@ -134,16 +133,17 @@ impl StateDir {
         }
     }
 
-    /// Draws a root key and writes it, once.
+    /// Draws the 32 bytes of a file provider and writes them, once.
     ///
     /// # Errors
-    /// [`FilesError::Exists`] when there is one: a root key is never overwritten.
-    pub fn create_root_key(
+    /// [`FilesError::Exists`] when there is such a file: it is never overwritten.
+    pub fn create_root_file(
         &self,
+        name: &str,
         install: InstallId,
         entropy: &mut impl EntropySource,
     ) -> Result<(), FilesError> {
-        let path = self.file("root.key");
+        let path = self.file(name);
         let mut content = LockedBox::<ROOT_BYTES>::zeroed()?;
         let bytes = content.expose_mut();
         bytes[..8].copy_from_slice(ROOT_MAGIC);
@@ -157,12 +157,12 @@ impl StateDir {
         self.sync()
     }
 
-    /// Reads the root key into locked memory.
+    /// Reads the 32 bytes of a file provider into locked memory.
     ///
     /// # Errors
     /// [`FilesError::Permissions`] when others could read it, [`FilesError::Format`] when it is damaged.
-    pub fn root_key(&self) -> Result<(InstallId, RootKey), FilesError> {
-        let path = self.file("root.key");
+    pub fn root_file(&self, name: &str) -> Result<(InstallId, LockedBox<32>), FilesError> {
+        let path = self.file(name);
         let mut file = OpenOptions::new()
             .read(true)
             .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
@@ -184,7 +184,7 @@ impl StateDir {
         let install = InstallId::from_bytes(bytes[8..24].try_into().expect("16 bytes"));
         let mut key = LockedBox::<32>::zeroed()?;
         key.expose_mut().copy_from_slice(&bytes[24..56]);
-        Ok((install, RootKey::new(key)))
+        Ok((install, key))
     }
 
     /// Replaces a file so that, after any crash, either the old or the new content is there.
@@ -203,6 +203,25 @@ impl StateDir {
         file.write_all(content).map_err(failed("writing", &next))?;
         file.sync_all().map_err(failed("syncing", &next))?;
         fs::rename(&next, &path).map_err(failed("replacing", &path))?;
+        self.sync()
+    }
+
+    /// Overwrites a file in place and removes it; no such file is fine.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`].
+    pub fn destroy(&self, name: &str) -> Result<(), FilesError> {
+        let path = self.file(name);
+        let file = match OpenOptions::new().write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed("opening", &path)(error)),
+        };
+        let length = file.metadata().map_err(failed("examining", &path))?.len();
+        let zeros = vec![0; usize::try_from(length).unwrap_or(0)];
+        (&file).write_all(&zeros).map_err(failed("overwriting", &path))?;
+        file.sync_all().map_err(failed("syncing", &path))?;
+        fs::remove_file(&path).map_err(failed("removing", &path))?;
         self.sync()
     }
 

@@ -18,7 +18,7 @@ use crate::slots;
 /// Open descriptors: three per connection and some to spare.
 const OPEN_FILES: u64 = 8192;
 /// Secret memory reserved before the sandbox closes, in bytes.
-const SECRET_BYTES: usize = 64 * 1024;
+const SECRET_BYTES: usize = 128 * 1024;
 
 /// Why the keeper cannot protect itself.
 #[derive(Debug, thiserror::Error)]

@@ -1,9 +1,9 @@
-//! Who holds which key now, and how often a bot may ask. In memory: a restarted keeper knows of no lease.
+//! Who holds which key now, and how often a bot may ask. In memory; a restarted keeper fills it from the audit file.
 //!
 //! A lease lives as long as its process. A closed connection alone does not end it, since the process may still hold
 //! the credential; the word of the process that it wiped it (`release`) or its end does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use keyhold_domain::{BotId, KeyId};
@@ -27,6 +27,8 @@ pub struct Lease {
     pub bot: BotId,
     /// The process.
     pub pid: u32,
+    /// What the kernel calls it, unique until the next boot; unknown on kernels before 6.9.
+    pub process: Option<u64>,
 }
 
 /// Why a lease is not possible now.
@@ -45,6 +47,8 @@ pub enum LeaseFault {
 pub struct Leases {
     held: BTreeMap<KeyId, Lease>,
     recent: VecDeque<(Duration, BotId)>,
+    /// Those of the keeper before this one, whose connections are gone.
+    adopted: BTreeSet<LeaseId>,
 }
 
 impl Leases {
@@ -71,10 +75,32 @@ impl Leases {
         Ok(())
     }
 
+    /// Takes over a lease that an earlier keeper gave. The newest of a key wins; it counts towards no rate.
+    pub fn adopt(&mut self, key: KeyId, lease: Lease) {
+        self.adopted.insert(lease.id);
+        self.held.insert(key, lease);
+    }
+
+    /// The lease of a key that a keeper before this one gave to this very process for this bot. It lost its connection
+    /// with that keeper and may take the lease anew; whoever has its number now is it, or it is gone.
+    pub fn own_of_before(&self, key: KeyId, bot: BotId, pid: u32) -> Option<Lease> {
+        let lease = self.held.get(&key)?;
+        let own = lease.bot == bot && lease.pid == pid && self.adopted.contains(&lease.id);
+        own.then_some(*lease)
+    }
+
+    /// All that are held.
+    pub fn held(&self) -> impl Iterator<Item = (KeyId, Lease)> {
+        self.held.iter().map(|(key, lease)| (*key, *lease))
+    }
+
     /// Ends a lease, if it is still the one held.
     pub fn end(&mut self, key: KeyId, id: LeaseId) -> Option<Lease> {
         match self.held.get(&key) {
-            Some(lease) if lease.id == id => self.held.remove(&key),
+            Some(lease) if lease.id == id => {
+                self.adopted.remove(&id);
+                self.held.remove(&key)
+            }
             Some(_) | None => None,
         }
     }

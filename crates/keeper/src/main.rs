@@ -1,10 +1,9 @@
 //! `keyhold-keeper`: starts protected, then does what `keyhold_keeper::cli` says.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use keyhold_keeper::{cli, isolation};
+use keyhold_keeper::{cli, isolation, log};
 
 #[global_allocator]
 static HEAP: keyhold_os::allocator::ZeroizingAllocator = keyhold_os::allocator::ZeroizingAllocator;
@@ -13,17 +12,15 @@ static HEAP: keyhold_os::allocator::ZeroizingAllocator = keyhold_os::allocator::
 const CANNOT_PROTECT: u8 = 78;
 
 fn main() -> ExitCode {
+    // Before the environment goes: where the service manager put its credentials. A path, nothing secret.
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(std::path::PathBuf::from);
     let hardened = isolation::harden();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+    log::start().expect("nothing before this line sets up a log");
     if let Err(error) = hardened {
         report(&error);
         return ExitCode::from(CANNOT_PROTECT);
     }
-    match cli::run(cli::Arguments::parse()) {
+    match cli::run(cli::Arguments::parse(), credentials.as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report(&error);

@@ -1,8 +1,9 @@
-//! Which record versions were ever imported, where their slots are, and which were destroyed.
+//! Which record versions were ever imported, where their slots are, which were destroyed, and what may be done with keys.
 //!
 //! ```text
-//! 0 magic "KHRECS01" 8 │ install 16 │ generation u64 │ count u32 │ zeros 4
-//! 40 entries of 56: workspace 16 │ key 16 │ version u32 │ slot u32 │ imported at u64 ms │ state u8 │ zeros 7
+//! 0 magic "KHRECS01" 8 │ install 16 │ generation u64 │ records u32 │ keys u32
+//! 40 records of 56: workspace 16 │ key 16 │ version u32 │ slot u32 │ imported at u64 ms │ state u8 │ zeros 7
+//! then keys of 56: workspace 16 │ key 16 │ bot 16 │ flags u8: 1 inactive, 2 exposed, 4 canary, 8 assigned │ zeros 7
 //! last 32: HMAC-SHA256 under a key derived from the root key            (integers big endian)
 //! ```
 //!
@@ -11,8 +12,8 @@
 
 use std::collections::BTreeMap;
 
-use keyhold_domain::{InstallId, KeyId, WorkspaceId};
-use keyhold_protocol::keeper::RecordState;
+use keyhold_domain::{BotId, InstallId, KeyId, WorkspaceId};
+use keyhold_protocol::keeper::{Exposure, RecordState};
 
 use crate::slots::Owner;
 
@@ -22,6 +23,10 @@ const ENTRY_BYTES: usize = 56;
 const MAC_BYTES: usize = 32;
 const LIVE: u8 = 1;
 const SHREDDED: u8 = 2;
+const INACTIVE: u8 = 1;
+const EXPOSED: u8 = 2;
+const CANARY: u8 = 4;
+const ASSIGNED: u8 = 8;
 
 /// The file's name.
 pub const FILE: &str = "records.bin";
@@ -39,6 +44,50 @@ pub struct Record {
     pub state: RecordState,
 }
 
+/// Whether a key may be leased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It may.
+    Active,
+    /// Not until it is activated.
+    Inactive,
+    /// Never: whoever tries gives himself away.
+    Canary,
+}
+
+/// What may be done with a key. A key without an entry is active and was never assigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyEntry {
+    /// Its owner.
+    pub workspace: WorkspaceId,
+    /// The only bot that may lease it.
+    pub bot: Option<BotId>,
+    /// Whether it may be leased.
+    pub usable: Use,
+    /// What the bot last reported.
+    pub exposure: Exposure,
+}
+
+impl KeyEntry {
+    /// A key of which nothing was said.
+    pub const fn new(workspace: WorkspaceId) -> Self {
+        Self { workspace, bot: None, usable: Use::Active, exposure: Exposure::Flat }
+    }
+
+    fn flags(&self) -> u8 {
+        let usable = match self.usable {
+            Use::Active => 0,
+            Use::Inactive => INACTIVE,
+            Use::Canary => CANARY,
+        };
+        let exposed = match self.exposure {
+            Exposure::Open => EXPOSED,
+            Exposure::Flat => 0,
+        };
+        usable | exposed | if self.bot.is_some() { ASSIGNED } else { 0 }
+    }
+}
+
 /// All record versions, and how often the table was changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
@@ -46,6 +95,8 @@ pub struct Records {
     pub generation: u64,
     /// By key and version.
     pub entries: BTreeMap<Owner, Record>,
+    /// By key; keys of which nothing was said have none.
+    pub keys: BTreeMap<KeyId, KeyEntry>,
 }
 
 /// The bytes are not a table of this installation.
@@ -57,6 +108,12 @@ impl Records {
     /// Whether any workspace but this one used the key id.
     pub fn belongs_to_another(&self, workspace: WorkspaceId, key: KeyId) -> bool {
         self.versions(key).any(|(_, record)| record.workspace != workspace)
+            || self.keys.get(&key).is_some_and(|entry| entry.workspace != workspace)
+    }
+
+    /// What may be done with a key.
+    pub fn key(&self, workspace: WorkspaceId, key: KeyId) -> KeyEntry {
+        self.keys.get(&key).copied().unwrap_or(KeyEntry::new(workspace))
     }
 
     /// All versions of a key, oldest first.
@@ -84,7 +141,8 @@ impl Records {
         bytes.extend_from_slice(&install.to_bytes());
         bytes.extend_from_slice(&self.generation.to_be_bytes());
         bytes.extend_from_slice(&count.to_be_bytes());
-        bytes.extend_from_slice(&[0; 4]);
+        let keys = u32::try_from(self.keys.len()).expect("fewer keys than records");
+        bytes.extend_from_slice(&keys.to_be_bytes());
         for (owner, record) in &self.entries {
             bytes.extend_from_slice(&record.workspace.to_bytes());
             bytes.extend_from_slice(&owner.key.to_bytes());
@@ -95,6 +153,13 @@ impl Records {
                 RecordState::Live => LIVE,
                 RecordState::Shredded => SHREDDED,
             });
+            bytes.extend_from_slice(&[0; 7]);
+        }
+        for (key, entry) in &self.keys {
+            bytes.extend_from_slice(&entry.workspace.to_bytes());
+            bytes.extend_from_slice(&key.to_bytes());
+            bytes.extend_from_slice(&entry.bot.map_or([0; 16], BotId::to_bytes));
+            bytes.push(entry.flags());
             bytes.extend_from_slice(&[0; 7]);
         }
         let tag = mac(&bytes)?;
@@ -118,13 +183,16 @@ impl Records {
             return Err(RecordsError.into());
         }
         let generation = u64::from_be_bytes(part(body, 24));
-        let count = u32::from_be_bytes(part(body, 32));
+        let records = u32::from_be_bytes(part(body, 32)) as usize * ENTRY_BYTES;
+        let keys = u32::from_be_bytes(part(body, 36)) as usize * ENTRY_BYTES;
         let table = &body[HEADER_BYTES..];
-        if table.len() != count as usize * ENTRY_BYTES {
+        if table.len() != records + keys {
             return Err(RecordsError.into());
         }
-        let entries = table.chunks_exact(ENTRY_BYTES).map(entry).collect::<Result<_, _>>()?;
-        Ok(Self { generation, entries })
+        let (records, keys) = table.split_at(records);
+        let entries = records.chunks_exact(ENTRY_BYTES).map(entry).collect::<Result<_, _>>()?;
+        let keys = keys.chunks_exact(ENTRY_BYTES).map(key_entry).collect::<Result<_, _>>()?;
+        Ok(Self { generation, entries, keys })
     }
 }
 
@@ -143,6 +211,20 @@ fn entry(bytes: &[u8]) -> Result<(Owner, Record), RecordsError> {
         state,
     };
     Ok((owner, record))
+}
+
+fn key_entry(bytes: &[u8]) -> Result<(KeyId, KeyEntry), RecordsError> {
+    let flags = bytes[48];
+    let usable = match flags & (INACTIVE | CANARY) {
+        0 => Use::Active,
+        INACTIVE => Use::Inactive,
+        CANARY => Use::Canary,
+        _ => return Err(RecordsError),
+    };
+    let exposure = if flags & EXPOSED == 0 { Exposure::Flat } else { Exposure::Open };
+    let bot = (flags & ASSIGNED != 0).then(|| BotId::from_bytes(part(bytes, 32)));
+    let entry = KeyEntry { workspace: WorkspaceId::from_bytes(part(bytes, 0)), bot, usable, exposure };
+    Ok((KeyId::from_bytes(part(bytes, 16)), entry))
 }
 
 /// `N` bytes at a fixed place of a fixed-size structure.

@@ -27,7 +27,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::files::{FilesError, failed};
-use crate::keeper::{After, Asker, Keeper, LeaseEnd, Server};
+use crate::keeper::{After, Asker, Keeper, LeaseEnd, Server, Survivor};
 
 /// Connections at once.
 const MAX_CONNECTIONS: usize = 1024;
@@ -35,6 +35,8 @@ const MAX_CONNECTIONS: usize = 1024;
 const MAX_PER_USER: usize = 64;
 /// How long a frame may take, and how long a stranger may stay silent.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often the keeper looks at what is due by the clock.
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Binds the socket, and makes its folder when there is none: only its maker lists it, everybody may pass through.
 /// Everybody may connect; what they may ask is decided by who they are.
@@ -81,10 +83,19 @@ pub async fn serve<E: EntropySource + 'static, C: Clock + 'static>(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shared =
         Rc::new(Shared { keeper: RefCell::new(keeper), clock, connected: RefCell::new(BTreeMap::new()) });
+    for survivor in shared.keeper.borrow_mut().take_survivors() {
+        let shared = Rc::clone(&shared);
+        tokio::task::spawn_local(async move { outlive(survivor, &shared).await });
+    }
+    let mut minutes = tokio::time::interval(MINUTE);
     tracing::info!("ready");
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            _ = minutes.tick() => {
+                shared.keeper.borrow_mut().tick(shared.clock.now());
+                continue;
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         };
@@ -102,6 +113,19 @@ pub async fn serve<E: EntropySource + 'static, C: Clock + 'static>(
     shared.keeper.borrow_mut().stop(shared.clock.now());
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits for the end of a process that got its lease from the keeper before this one.
+async fn outlive<E: EntropySource, C: Clock>(survivor: Survivor, shared: &Shared<E, C>) {
+    let ended = match watch(survivor.handle) {
+        Ok(process) => process.readable().await.map(|_ended| ()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        return tracing::error!(%error, "a lease cannot be watched and stays taken");
+    }
+    let (key, id) = (survivor.key, survivor.lease.id);
+    shared.keeper.borrow_mut().end_lease(key, id, LeaseEnd::ProcessEnded, shared.clock.now());
 }
 
 /// Identifies the peer, counts it, and talks to it until it goes.
@@ -238,7 +262,8 @@ impl Connection {
                 if self.peer.still_alive().is_err() {
                     return Answer::Refused { code: Refusal::NotAllowed, pointer: None };
                 }
-                let (answer, after) = keeper.answer(request, self.asker, now);
+                let process = self.peer.handle().identity(keeper.identities());
+                let (answer, after) = keeper.answer_process(request, self.asker, process, now);
                 match after {
                     After::HoldsLease(key, id) => self.lease = Some((key, id)),
                     After::Continue => {}

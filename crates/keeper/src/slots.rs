@@ -2,7 +2,7 @@
 //! unwrapped. Overwriting a slot in place is what deletion means here; it needs no free space.
 //!
 //! ```text
-//! 0 header 64: magic "KHSLOT01" 8 │ install 16 │ generation u64 │ zeros 32
+//! 0 header 64: magic "KHSLOT01" 8 │ install 16 │ generation u64 │ keys' generation u64 │ zeros 24
 //! then slots of 64: secret 32 │ key id 16 │ version u32 │ zeros 4 │ check 8        (integers big endian)
 //! ```
 //!
@@ -29,6 +29,7 @@ use crate::files::{FilesError, StateDir, failed, new_file};
 const MAGIC: &[u8; 8] = b"KHSLOT01";
 const SLOT_BYTES: usize = 64;
 const GENERATION_AT: u64 = 24;
+const KEYS_GENERATION_AT: u64 = 32;
 /// Slots the file grows by: one page of 4096 bytes.
 const GROWTH: u32 = 64;
 /// Most slots: 64 MiB of file.
@@ -48,6 +49,7 @@ pub struct SlotFile {
     path: PathBuf,
     slots: u32,
     generation: u64,
+    keys_generation: u64,
 }
 
 /// To which record version a slot belongs.
@@ -86,7 +88,7 @@ impl SlotFile {
         header[..8].copy_from_slice(MAGIC);
         header[8..24].copy_from_slice(&install.to_bytes());
         file.write_all_at(&header, 0).map_err(failed("writing", &path))?;
-        let mut slots = Self { file, path, slots: 0, generation: 0 };
+        let mut slots = Self { file, path, slots: 0, generation: 0, keys_generation: 0 };
         slots.grow(entropy)?;
         let seed = slots.draw(entropy)?;
         slots.write(KEEPER_SLOT, Owner::KEEPER, &seed)
@@ -110,9 +112,12 @@ impl SlotFile {
         // A crash while growing may leave part of a slot at the end; it is not counted and overwritten later.
         let slots = u32::try_from(bytes / SLOT_BYTES as u64).ok().and_then(|all| all.checked_sub(1));
         let generation = u64::from_be_bytes(header[24..32].try_into().expect("8 bytes"));
+        let keys_generation = u64::from_be_bytes(header[32..40].try_into().expect("8 bytes"));
         let sound = &header[..8] == MAGIC && header[8..24] == install.to_bytes();
         match slots {
-            Some(slots @ 1..=MAX_SLOTS) if sound => Ok(Self { file, path, slots, generation }),
+            Some(slots @ 1..=MAX_SLOTS) if sound => {
+                Ok(Self { file, path, slots, generation, keys_generation })
+            }
             Some(_) | None => Err(FilesError::Format { path }),
         }
     }
@@ -216,12 +221,29 @@ impl SlotFile {
     /// # Errors
     /// [`FilesError::Io`].
     pub fn set_generation(&mut self, generation: u64) -> Result<(), FilesError> {
-        self.file
-            .write_all_at(&generation.to_be_bytes(), GENERATION_AT)
-            .map_err(failed("writing", &self.path))?;
-        self.file.sync_data().map_err(failed("syncing", &self.path))?;
+        self.write_number(generation, GENERATION_AT)?;
         self.generation = generation;
         Ok(())
+    }
+
+    /// The generation of the key file: never less than that file's own, minus one.
+    pub fn keys_generation(&self) -> u64 {
+        self.keys_generation
+    }
+
+    /// Writes the key file's generation into the header, in place.
+    ///
+    /// # Errors
+    /// [`FilesError::Io`].
+    pub fn set_keys_generation(&mut self, generation: u64) -> Result<(), FilesError> {
+        self.write_number(generation, KEYS_GENERATION_AT)?;
+        self.keys_generation = generation;
+        Ok(())
+    }
+
+    fn write_number(&self, number: u64, at: u64) -> Result<(), FilesError> {
+        self.file.write_all_at(&number.to_be_bytes(), at).map_err(failed("writing", &self.path))?;
+        self.file.sync_data().map_err(failed("syncing", &self.path))
     }
 }
 

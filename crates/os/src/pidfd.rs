@@ -66,6 +66,15 @@ impl PidFd {
         Self(descriptor)
     }
 
+    /// What the kernel calls the process: unique until the next boot, also after the number was reused. `None` on kernels
+    /// before 6.9, where process descriptors had no inodes of their own; see [`identities_are_unique`].
+    pub fn identity(&self, unique: Identities) -> Option<u64> {
+        match unique {
+            Identities::Unique => rustix::fs::fstat(&self.0).ok().map(|facts| facts.st_ino),
+            Identities::Unknown => None,
+        }
+    }
+
     /// Waits at most `limit` (whole milliseconds) for the process to end. `Duration::ZERO` asks without waiting.
     ///
     /// # Errors
@@ -91,6 +100,29 @@ impl PidFd {
         rustix::process::pidfd_send_signal(&self.0, signal)
             .map_err(|errno| ProcessError::new("signaling", None, errno))
     }
+}
+
+/// Whether a process descriptor's inode tells processes apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identities {
+    /// It does: pidfs, Linux 6.9 and newer.
+    Unique,
+    /// It does not.
+    Unknown,
+}
+
+/// Asks the kernel. To be called before a sandbox in which file systems cannot be told apart.
+pub fn identities_are_unique() -> Identities {
+    /// `PID_FS_MAGIC`, linux/magic.h.
+    const PID_FS: u64 = 0x5049_4446;
+    let own = PidFd::open(std::process::id()).ok().and_then(|own| rustix::fs::fstatfs(&own.0).ok());
+    #[allow(
+        clippy::unnecessary_cast,
+        clippy::cast_sign_loss,
+        reason = "type and sign differ between platforms"
+    )]
+    let unique = own.is_some_and(|facts| facts.f_type as u64 == PID_FS);
+    if unique { Identities::Unique } else { Identities::Unknown }
 }
 
 impl AsFd for PidFd {

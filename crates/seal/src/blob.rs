@@ -106,11 +106,58 @@ fixed_blob! {
     SealedDataKey, b"KHS1", 100
 }
 
-fixed_blob! {
-    /// The data key, wrapped by the keeper under root key and shred slot; the server keeps it beside the envelope.
-    /// 68 bytes: magic `KHW1`, slot index u32 big endian, nonce 12, ciphertext and tag 48.
-    WrappedDataKey, b"KHW1", 68
+/// The data key, wrapped by the keeper under a workspace's key and a shred slot; the server keeps it beside the
+/// envelope. 68 bytes: magic, slot index u32 big endian, nonce 12, ciphertext and tag 48.
+///
+/// The magic says what the wrapping key was derived from; see [`WrapFormat`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappedDataKey([u8; Self::BYTES]);
+
+/// What a wrapped data key's wrapping key is derived from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WrapFormat {
+    /// `KHW1`: the house key and the slot. Written by keepers that had no keys per workspace; still opened.
+    House,
+    /// `KHW2`: the workspace's own key and the slot. The only one written.
+    Workspace,
 }
+
+impl WrapFormat {
+    /// First four bytes of a blob of this format.
+    pub const fn magic(self) -> [u8; 4] {
+        match self {
+            Self::House => *b"KHW1",
+            Self::Workspace => *b"KHW2",
+        }
+    }
+}
+
+impl WrappedDataKey {
+    /// Total length in bytes.
+    pub const BYTES: usize = 68;
+
+    /// Takes bytes that carry one of the two magics.
+    ///
+    /// # Errors
+    /// [`BlobError::Length`], [`BlobError::Format`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, BlobError> {
+        let bytes: [u8; Self::BYTES] = bytes.try_into().map_err(|_wrong_length| BlobError::Length)?;
+        let known = [WrapFormat::House, WrapFormat::Workspace].iter().any(|one| bytes[..4] == one.magic());
+        if known { Ok(Self(bytes)) } else { Err(BlobError::Format) }
+    }
+
+    /// All bytes, the magic included.
+    pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
+        &self.0
+    }
+
+    /// Which of the two formats it is.
+    pub fn format(&self) -> WrapFormat {
+        if self.0[..4] == WrapFormat::House.magic() { WrapFormat::House } else { WrapFormat::Workspace }
+    }
+}
+
+text_form!(WrappedDataKey, WrappedDataKey::BYTES);
 
 fixed_blob! {
     /// The data key, sealed (HPKE) by the keeper to the ephemeral key of one bot process. 84 bytes:

@@ -12,6 +12,12 @@ pub trait EntropySource {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyUnavailable>;
 }
 
+impl<T: EntropySource + ?Sized> EntropySource for &mut T {
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyUnavailable> {
+        (**self).fill(out)
+    }
+}
+
 /// The random source could not deliver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no random bytes are available")]

@@ -23,7 +23,7 @@ pub mod schedule;
 mod seal;
 mod secret;
 
-pub use blob::{BlobError, LeaseAnswer, SealedDataKey, WrappedDataKey};
+pub use blob::{BlobError, LeaseAnswer, SealedDataKey, WrapFormat, WrappedDataKey};
 pub use context::{CONTEXT_BYTES, Context, ContextError};
 pub use duplicate::{FINGERPRINT_KEY_BYTES, KeyFingerprint, fingerprint};
 pub use entropy::{EntropySource, EntropyUnavailable, FixedEntropy};

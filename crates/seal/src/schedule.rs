@@ -8,10 +8,11 @@ use keyhold_domain::{BotId, InstallId};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::blob::WrapFormat;
 use crate::context::{CONTEXT_BYTES, Context};
 use crate::keys::KeeperKeyId;
 
-/// Length of data keys, root keys and slot secrets in bytes.
+/// Length of every symmetric key and of slot secrets in bytes.
 pub const KEY_BYTES: usize = 32;
 /// Length of an AES-GCM nonce in bytes (96 bits).
 pub const NONCE_BYTES: usize = 12;
@@ -59,15 +60,20 @@ pub fn lease_info(install: InstallId, bot: BotId, lease: [u8; 16]) -> Vec<u8> {
     [&b"keyhold/lease/v1"[..], &install.to_bytes(), &bot.to_bytes(), &lease].concat()
 }
 
-/// HKDF `info` of the key that wraps a data key: `"keyhold/wrap/v1" || context 58 || slot u32 big endian`.
-pub fn wrap_info(context: &Context, slot: u32) -> Vec<u8> {
-    [&b"keyhold/wrap/v1"[..], &context.as_bytes(), &slot.to_be_bytes()].concat()
+/// HKDF `info` of the key that wraps a data key: `"keyhold/wrap/v1"` (house key) or `"keyhold/wrap/v2"` (a workspace's
+/// key), then `context 58 || slot u32 big endian`.
+pub fn wrap_info(format: WrapFormat, context: &Context, slot: u32) -> Vec<u8> {
+    let label: &[u8] = match format {
+        WrapFormat::House => b"keyhold/wrap/v1",
+        WrapFormat::Workspace => b"keyhold/wrap/v2",
+    };
+    [label, &context.as_bytes(), &slot.to_be_bytes()].concat()
 }
 
-/// Associated data of a wrapped data key: `"KHW1" || context 58 || slot u32 big endian`.
-pub fn wrap_aad(context: &Context, slot: u32) -> [u8; 4 + CONTEXT_BYTES + 4] {
+/// Associated data of a wrapped data key: its magic, then `context 58 || slot u32 big endian`.
+pub fn wrap_aad(format: WrapFormat, context: &Context, slot: u32) -> [u8; 4 + CONTEXT_BYTES + 4] {
     let mut aad = [0u8; 4 + CONTEXT_BYTES + 4];
-    aad[..4].copy_from_slice(&crate::WrappedDataKey::MAGIC);
+    aad[..4].copy_from_slice(&format.magic());
     aad[4..4 + CONTEXT_BYTES].copy_from_slice(&context.as_bytes());
     aad[4 + CONTEXT_BYTES..].copy_from_slice(&slot.to_be_bytes());
     aad

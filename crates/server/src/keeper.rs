@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use keyhold_domain::{BotId, KeyId, WorkspaceId};
 use keyhold_protocol::keeper::{
-    Answer, AskError, Client, Describe, Import, PublicKey, RecordVersion, Refusal, Request, Shred, Status,
-    Ticket, TicketRequest,
+    Answer, AskError, Client, Describe, Import, KeyRef, PublicKey, RecordVersion, Refusal, Request, Shred, Status,
+    Tenant, Ticket, TicketRequest,
 };
 use keyhold_seal::{Context, SealedDataKey, WrappedDataKey};
 use tokio::net::UnixStream;
@@ -65,7 +65,11 @@ impl Keeper {
             | Answer::Leased { .. }
             | Answer::Released
             | Answer::Shredded { .. }
-            | Answer::Described { .. }) => Ok(answer),
+            | Answer::Described { .. }
+            | Answer::Sealed(_)
+            | Answer::Verified(_)
+            | Answer::Rotated { .. }
+            | Answer::Done) => Ok(answer),
         }
     }
 
@@ -126,6 +130,26 @@ impl Keeper {
         }
     }
 
+    /// Destroys what opens a key that somebody else may have. Done already counts as done.
+    pub(crate) async fn leaked(&self, workspace: WorkspaceId, key: KeyId) -> Result<(), KeeperError> {
+        let request = Request::Leaked(KeyRef { workspace, key });
+        Self::destroyed(self.ask(&request).await)
+    }
+
+    /// Destroys what opens any key of a workspace, and lets it have none any more. Done already counts as done.
+    pub(crate) async fn shred_workspace(&self, workspace: WorkspaceId) -> Result<(), KeeperError> {
+        Self::destroyed(self.ask(&Request::ShredTenant(Tenant { workspace })).await)
+    }
+
+    fn destroyed(answer: Result<Answer, KeeperError>) -> Result<(), KeeperError> {
+        match answer {
+            Ok(Answer::Shredded { destroyed: _ })
+            | Err(KeeperError::Refused(Refusal::UnknownRecord | Refusal::Shredded)) => Ok(()),
+            Ok(_) => Err(KeeperError::Confused),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Destroys what opens a record. Done already counts as done.
     pub(crate) async fn shred(
         &self,
@@ -133,12 +157,7 @@ impl Keeper {
         key: KeyId,
         version: Option<u32>,
     ) -> Result<(), KeeperError> {
-        match self.ask(&Request::Shred(Shred { workspace, key, version })).await {
-            Ok(Answer::Shredded { destroyed: _ })
-            | Err(KeeperError::Refused(Refusal::UnknownRecord | Refusal::Shredded)) => Ok(()),
-            Ok(_) => Err(KeeperError::Confused),
-            Err(error) => Err(error),
-        }
+        Self::destroyed(self.ask(&Request::Shred(Shred { workspace, key, version })).await)
     }
 }
 

@@ -4,8 +4,6 @@
 //! [`UserStore::close`]. An account that is interrupted in between still exists, with its keys switched off, and can be
 //! closed again. Markets and candles belong to nobody and stay.
 
-use keyhold_domain::KeyId;
-
 use crate::StoreError;
 use crate::accounts::UserStore;
 use crate::database::{Transaction, statements};
@@ -16,7 +14,6 @@ statements! {
          (SELECT COUNT(*) FROM users WHERE id <> $1) AS people, admin FROM users WHERE id = $1";
     RUNNING_BOTS = "SELECT b.label FROM bots b JOIN deployments d ON d.workspace_id = b.workspace_id \
          AND d.id = b.deployment_id WHERE b.workspace_id = $1 AND d.stopped_at IS NULL ORDER BY b.label";
-    EVERY_KEY = "SELECT id FROM api_keys WHERE workspace_id = $1 ORDER BY id";
     KEYS_OFF = "UPDATE api_keys SET active = 0 WHERE workspace_id = $1";
     DROP_BOTS = "DELETE FROM bots WHERE workspace_id = $1";
     DROP_KEYS = "DELETE FROM api_keys WHERE workspace_id = $1";
@@ -41,18 +38,15 @@ pub enum CloseRefusal {
 }
 
 impl UserStore {
-    /// First step: refuses what cannot be closed, switches every key off, and names the keys to be destroyed.
+    /// First step: refuses what cannot be closed and switches every key off.
     ///
     /// # Errors
     /// [`CloseRefusal`].
-    pub async fn begin_closing(&self) -> Result<Vec<KeyId>, CloseRefusal> {
+    pub async fn begin_closing(&self) -> Result<(), CloseRefusal> {
         let mut tx = self.database.begin().await?;
         self.check_closing(&mut tx).await?;
-        let rows = tx.all(EVERY_KEY, args![self.workspace]).await?;
-        let keys = rows.iter().map(|row| row.parsed("id")).collect::<Result<Vec<KeyId>, _>>()?;
         tx.run(KEYS_OFF, args![self.workspace]).await?;
-        tx.commit().await?;
-        Ok(keys)
+        Ok(tx.commit().await?)
     }
 
     async fn check_closing(&self, tx: &mut Transaction) -> Result<(), CloseRefusal> {

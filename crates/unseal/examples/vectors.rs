@@ -19,7 +19,10 @@ use keyhold_domain::{BotId, ContractType, Environment, Exchange, InstallId, KeyI
 use keyhold_os::secret::LockedBox;
 use keyhold_seal::{Context, FixedEntropy, Input, PlainSecret, Sealed, fingerprint, hint, inspect, seal};
 use keyhold_unseal::open::EphemeralKey;
-use keyhold_unseal::rewrap::{KeeperSecretKey, Recipient, RootKey, SlotSecret, Wrapping, import, lease};
+use keyhold_unseal::rewrap::{
+    EpochKey, KeeperSecretKey, Member, MemberKey, Recipient, RootKey, Shield, SlotSecret, Under, Wrapping,
+    import, lease, wrap_root,
+};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -60,6 +63,7 @@ pub fn files() -> Vec<(&'static str, Value)> {
     let cases: Vec<Value> = plans().iter().map(case).collect();
     vec![
         ("seal.json", json!({ "format": "docs/formats/envelope.md", "cases": cases })),
+        ("keys.json", hierarchy()),
         ("malformed.json", malformed()),
         ("hints.json", hints()),
         ("inspect.json", inspections()),
@@ -158,7 +162,8 @@ pub fn plans() -> Vec<Plan> {
 
 /// Everything secret on the keeper's side.
 pub struct KeeperSide {
-    pub root: RootKey,
+    pub house: MemberKey,
+    pub workspace: MemberKey,
     pub secret_key: KeeperSecretKey,
     pub slot: SlotSecret,
     pub index: u32,
@@ -168,17 +173,28 @@ pub fn locked(label: &str) -> LockedBox<32> {
     LockedBox::take_from(&mut key(label)).unwrap()
 }
 
+pub fn shield() -> std::sync::Arc<Shield> {
+    Shield::new(&mut FixedEntropy::new(&stream("shield", 16 * 1024))).unwrap()
+}
+
 pub fn keeper_side() -> KeeperSide {
-    let root = RootKey::new(locked("root key"));
+    let shield = shield();
+    let house = MemberKey::new(&shield, locked("house key")).unwrap();
+    let workspace = MemberKey::new(&shield, locked("workspace key")).unwrap();
     let install = InstallId::from_bytes(id("install"));
     let secret_key =
-        KeeperSecretKey::derive(&root, install, &SlotSecret::new(locked("keeper seed"))).unwrap();
-    KeeperSide { root, secret_key, slot: SlotSecret::new(locked("slot secret")), index: 7 }
+        KeeperSecretKey::derive(&house, install, &SlotSecret::new(locked("keeper seed"))).unwrap();
+    KeeperSide { house, workspace, secret_key, slot: SlotSecret::new(locked("slot secret")), index: 7 }
 }
 
 impl KeeperSide {
     pub fn wrapping(&self) -> Wrapping<'_> {
-        Wrapping { root: &self.root, slot: &self.slot, index: self.index }
+        Wrapping { under: Under::Workspace(&self.workspace), slot: &self.slot, index: self.index }
+    }
+
+    /// As keepers wrapped before workspaces had keys of their own.
+    pub fn old_wrapping(&self) -> Wrapping<'_> {
+        Wrapping { under: Under::House(&self.house), ..self.wrapping() }
     }
 }
 
@@ -203,6 +219,10 @@ fn case(plan: &Plan) -> Value {
     let wrapped =
         import(&keeper.secret_key, keeper.wrapping(), &plan.context, &sealed.data_key, &mut wrap_entropy)
             .unwrap();
+    let mut wrap_entropy = FixedEntropy::new(&stream("wrap nonce", 12));
+    let old = keeper.old_wrapping();
+    let wrapped_v1 =
+        import(&keeper.secret_key, old, &plan.context, &sealed.data_key, &mut wrap_entropy).unwrap();
     let mut lease_entropy = FixedEntropy::new(&stream("lease entropy", 32));
     let answer = lease(keeper.wrapping(), &plan.context, &wrapped, &recipient(), &mut lease_entropy).unwrap();
     let print =
@@ -230,12 +250,14 @@ fn case(plan: &Plan) -> Value {
         "fingerprint_key_hex": hex(&key("fingerprint key")),
         "fingerprint": print.to_text(),
         "keeper": {
-            "root_key_hex": hex(&key("root key")),
+            "house_key_hex": hex(&key("house key")),
+            "workspace_key_hex": hex(&key("workspace key")),
             "seed_hex": hex(&key("keeper seed")),
             "slot_secret_hex": hex(&key("slot secret")),
             "slot_index": keeper.index,
             "wrap_nonce_hex": hex(&stream("wrap nonce", 12)),
             "wrapped_data_key": wrapped.to_text(),
+            "wrapped_data_key_v1": wrapped_v1.to_text(),
         },
         "bot": {
             "key_material_hex": hex(&stream("bot key material", 32)),
@@ -245,6 +267,52 @@ fn case(plan: &Plan) -> Value {
             "lease_entropy_hex": hex(&stream("lease entropy", 32)),
             "answer": answer.to_text(),
         },
+    })
+}
+
+/// Provider, root key, epoch key, workspace key and house key, each wrapped under the one before.
+fn hierarchy() -> Value {
+    let shield = shield();
+    let install = InstallId::from_bytes(id("install"));
+    let workspace = WorkspaceId::from_bytes(id("workspace"));
+    let root = RootKey::new(&shield, locked("root key")).unwrap();
+    let side = keeper_side();
+    let nonce = |label: &str| FixedEntropy::new(&stream(label, 12));
+    let cases: Vec<Value> = [1u32, 2]
+        .into_iter()
+        .map(|epoch| {
+            let key = EpochKey::new(&shield, epoch, locked(&format!("epoch key {epoch}"))).unwrap();
+            let wrapped = root.wrap(install, &key, &mut nonce("epoch nonce")).unwrap();
+            let member = Member::Workspace(workspace);
+            let tenant = key.wrap(install, member, &side.workspace, &mut nonce("workspace nonce")).unwrap();
+            let house = key.wrap(install, Member::House, &side.house, &mut nonce("house nonce")).unwrap();
+            json!({
+                "epoch": epoch,
+                "epoch_key_hex": hex(&stream(&format!("epoch key {epoch}"), 32)),
+                "wrapped_epoch_key_hex": hex(&wrapped.0),
+                "wrapped_workspace_key_hex": hex(&tenant.0),
+                "wrapped_house_key_hex": hex(&house.0),
+            })
+        })
+        .collect();
+    let provided = |kind: u8, parameters: &[u8]| {
+        let mut entropy = nonce("provider nonce");
+        let secret = locked("provider secret");
+        wrap_root(&secret, install, kind, parameters, root.open().unwrap(), &mut entropy).unwrap()
+    };
+    json!({
+        "install": install.to_string(),
+        "workspace": workspace.to_string(),
+        "root_key_hex": hex(&key("root key")),
+        "house_key_hex": hex(&key("house key")),
+        "workspace_key_hex": hex(&key("workspace key")),
+        "provider_secret_hex": hex(&key("provider secret")),
+        "root_key_by_file_hex": hex(&provided(1, &[]).0),
+        "parameters_hex": hex(&stream("parameters", 28)),
+        "root_key_by_passphrase_hex": hex(&provided(2, &stream("parameters", 28)).0),
+        "audit_seed_hex": hex(side.house.audit_seed(install).unwrap().expose()),
+        "keys_file_mac_hex": hex(&root.authenticate(install, b"keyhold/keys/v1", b"content").unwrap()),
+        "epochs": cases,
     })
 }
 

@@ -21,6 +21,9 @@ pub enum RewrapError {
     /// The random source failed.
     #[error("no random bytes are available")]
     Entropy,
+    /// A key at rest in memory was changed there.
+    #[error("a key in memory is damaged")]
+    Damaged,
     /// No locked memory was left.
     #[error("no secret memory is available")]
     Memory(#[source] SecretError),

@@ -127,8 +127,9 @@ async fn what_was_answered_survives_kill_9() {
     for round in 0..8u64 {
         let program = Program::start(&folder, &[]).await;
         check(&program, &known, round).await;
-        let kill = program.kill_after(Duration::from_millis(5 + round * 23));
-        hammer(&program, &mut known).await;
+        let (under_way, started) = tokio::sync::oneshot::channel();
+        let kill = program.kill_after(started, Duration::from_millis(5 + round * 23));
+        hammer(&program, &mut known, under_way).await;
         kill.await.unwrap();
     }
     let program = Program::start(&folder, &[]).await;
@@ -141,12 +142,23 @@ async fn what_was_answered_survives_kill_9() {
     assert!(live > 5 && gone > 2, "too little happened to prove anything: {live} live, {gone} shredded");
 }
 
-/// Imports, and shreds every third key, until the program stops answering.
-async fn hammer(program: &Program, known: &mut BTreeMap<u128, Known>) {
+/// Imports, and shreds every third key, until the program stops answering. Says when four keys are through, so that
+/// something happens in every round however slow the machine is.
+async fn hammer(
+    program: &Program,
+    known: &mut BTreeMap<u128, Known>,
+    under_way: tokio::sync::oneshot::Sender<()>,
+) {
+    let (mut under_way, before) = (Some(under_way), known.len());
     let mut client = program.connect().await;
     let public = program.public_key().await;
     let Some(public) = public else { return };
     loop {
+        if known.len() == before + 4
+            && let Some(under_way) = under_way.take()
+        {
+            under_way.send(()).unwrap();
+        }
         let key = known.len() as u128 + 1;
         let context = context(key, 1);
         let sealed = sealed_to(&public, &context);

@@ -138,13 +138,16 @@ impl Leasing {
 /// The signature that a credential with this secret makes, by way of the whole chain in memory.
 fn open_secret(secret: &str, context: &Context) -> Result<Vec<u8>, keyhold_unseal::NotBase64> {
     use keyhold_os::secret::LockedBox;
-    use keyhold_unseal::rewrap::{self, KeeperSecretKey, Recipient, RootKey, SlotSecret, Wrapping};
-    let root = RootKey::new(LockedBox::zeroed().unwrap());
+    use keyhold_unseal::rewrap::{
+        self, KeeperSecretKey, MemberKey, Recipient, Shield, SlotSecret, Under, Wrapping,
+    };
+    let shield = Shield::new(&mut SystemEntropy).unwrap();
+    let key = MemberKey::new(&shield, LockedBox::zeroed().unwrap()).unwrap();
     let slot = SlotSecret::new(LockedBox::zeroed().unwrap());
-    let keeper = KeeperSecretKey::derive(&root, context.install, &slot).unwrap();
+    let keeper = KeeperSecretKey::derive(&key, context.install, &slot).unwrap();
     let plain = PlainSecret::new("made-up-key", secret, None).unwrap();
     let sealed = seal(keeper.public(), context, plain, &mut SystemEntropy).unwrap();
-    let wrapping = Wrapping { root: &root, slot: &slot, index: 1 };
+    let wrapping = Wrapping { under: Under::Workspace(&key), slot: &slot, index: 1 };
     let wrapped = rewrap::import(&keeper, wrapping, context, &sealed.data_key, &mut SystemEntropy).unwrap();
     let key = EphemeralKey::generate(&mut SystemEntropy).unwrap();
     let to = Recipient { bot: BotId::from_u128(1), lease: [1; 16], key: key.public().clone() };

@@ -2,11 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation ends a test")]
 
+mod anchors;
 mod audit;
+mod cores;
 mod crashes;
 mod files;
 mod fixture;
 mod full_disk;
+mod keys;
 mod memory;
+mod operating;
 mod process;
+mod providers;
 mod rules;
+mod verbs;

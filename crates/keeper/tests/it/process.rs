@@ -30,13 +30,18 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it and waits until it answers.
-    pub(crate) async fn start(folder: &tempfile::TempDir, more: &[&str]) -> Self {
+    /// Starts it.
+    pub(crate) fn spawn(folder: &tempfile::TempDir, more: &[&str]) -> Self {
         // Other users must reach the socket; the keeper's own folder below stays closed.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
         let socket = folder.path().join("socket");
         let child = Self::command(folder).args(more).spawn().unwrap();
-        let mut program = Self { child, socket };
+        Self { child, socket }
+    }
+
+    /// Starts it and waits until its keys are open.
+    pub(crate) async fn start(folder: &tempfile::TempDir, more: &[&str]) -> Self {
+        let mut program = Self::spawn(folder, more);
         let deadline = Instant::now() + WITHIN;
         while program.public_key().await.is_none() {
             assert!(program.child.try_wait().unwrap().is_none(), "the keeper ended");
@@ -105,10 +110,15 @@ impl Program {
         opened
     }
 
-    /// SIGKILL after a while, from a thread.
-    pub(crate) fn kill_after(&self, delay: Duration) -> tokio::task::JoinHandle<()> {
+    /// SIGKILL a while after somebody says that it is time, from a thread.
+    pub(crate) fn kill_after(
+        &self,
+        started: tokio::sync::oneshot::Receiver<()>,
+        delay: Duration,
+    ) -> tokio::task::JoinHandle<()> {
         let process = PidFd::open(self.pid()).unwrap();
         tokio::task::spawn_blocking(move || {
+            started.blocking_recv().unwrap();
             std::thread::sleep(delay);
             process.signal(Signal::KILL).unwrap();
             assert_eq!(process.wait(WITHIN).unwrap(), Waited::Ended);
@@ -128,7 +138,7 @@ impl Program {
         versions[0].leased
     }
 
-    async fn wait_until_free(&self, context: &Context) {
+    pub(crate) async fn wait_until_free(&self, context: &Context) {
         let deadline = Instant::now() + WITHIN;
         while self.leased(context).await == Leased::Yes {
             assert!(Instant::now() < deadline, "the lease does not end");
@@ -175,7 +185,7 @@ async fn child() {
 }
 
 /// Starts [`child`] as a user and waits for its line.
-fn start_child(
+pub(crate) fn start_child(
     program: &Program,
     uid: u32,
     ticket: &Ticket,
@@ -210,7 +220,7 @@ fn start_child(
     (child, result)
 }
 
-fn end(mut child: Child) {
+pub(crate) fn end(mut child: Child) {
     child.kill().unwrap();
     child.wait().unwrap();
 }

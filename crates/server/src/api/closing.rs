@@ -76,9 +76,8 @@ pub(crate) async fn close(
     }
     stop_jobs(&app, &session).await?;
     let turn = app.key_changes.lock().await;
-    for key in session.user.begin_closing().await.map_err(refused)? {
-        app.keeper.shred(session.workspace.id(), key, None).await?;
-    }
+    session.user.begin_closing().await.map_err(refused)?;
+    app.keeper.shred_workspace(session.workspace.id()).await?;
     let idle = app.config.sessions.idle_ms;
     let sessions = session.user.sessions(app.clock.now(), idle).await?;
     match session.user.close().await {

@@ -452,6 +452,6 @@ pub(crate) async fn delete(
     Fresh(session): Fresh,
     PathId(id): PathId<kind::Key>,
 ) -> Result<StatusCode, Problem> {
-    leaks::destroy(&app, &session.workspace, id).await?;
+    leaks::destroy(&app, &session.workspace, id, leaks::Reason::Deleted).await?;
     Ok(StatusCode::NO_CONTENT)
 }

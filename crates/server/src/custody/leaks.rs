@@ -53,11 +53,25 @@ pub(crate) async fn report(
     Ok(())
 }
 
+/// Why a key is destroyed; the keeper's own log tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// Its owner deletes it.
+    Deleted,
+    /// It has leaked.
+    Leaked,
+}
+
 /// Destroys a key for good: the keeper's slot first, then the row with its bytes.
 ///
 /// # Errors
 /// `KEY_ASSIGNED`, `KEY_IN_USE`, `KEEPER_UNAVAILABLE`, `NOT_FOUND`.
-pub(crate) async fn destroy(app: &App, store: &WorkspaceStore, id: KeyId) -> Result<(), Problem> {
+pub(crate) async fn destroy(
+    app: &App,
+    store: &WorkspaceStore,
+    id: KeyId,
+    reason: Reason,
+) -> Result<(), Problem> {
     let _turn = app.key_changes.lock().await;
     let refused = |refusal| match refusal {
         DeleteRefusal::Assigned => Problem::conflict("KEY_ASSIGNED", "A bot uses this key.")
@@ -65,7 +79,10 @@ pub(crate) async fn destroy(app: &App, store: &WorkspaceStore, id: KeyId) -> Res
         DeleteRefusal::Store(error) => error.into(),
     };
     store.begin_key_deletion(id).await.map_err(refused)?;
-    app.keeper.shred(store.id(), id, None).await?;
+    match reason {
+        Reason::Deleted => app.keeper.shred(store.id(), id, None).await?,
+        Reason::Leaked => app.keeper.leaked(store.id(), id).await?,
+    }
     match store.delete_key(id).await {
         // Without its slot the ciphertext opens nowhere; the log is emptied with the next change.
         Err(DeleteRefusal::Store(StoreError::CheckpointBusy)) => {
@@ -100,7 +117,7 @@ pub(crate) async fn sweep(app: &App, now: Timestamp) -> Result<Swept, StoreError
             Err(StoreError::NotFound) => continue,
             Err(error) => return Err(error),
         };
-        match destroy(app, &store, id).await {
+        match destroy(app, &store, id, Reason::Leaked).await {
             Ok(()) => {
                 let event = NewEvent {
                     id: random::id(),

@@ -215,6 +215,11 @@ mod tests {
             isolation,
             memory: memory.to_owned(),
             audit_entries: 1,
+            audit_key: String::new(),
+            epoch: 1,
+            epochs: 1,
+            providers: vec!["file".to_owned()],
+            alarms: 0,
         };
         let standings = |status| told(&status).iter().map(|one| one.standing).collect::<Vec<_>>();
         assert_eq!(standings(status(Grade::Sound, Grade::Sound, "sealed")), [InForce; 4]);

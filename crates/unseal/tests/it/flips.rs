@@ -91,19 +91,29 @@ fn every_bit_of_a_sealed_data_key() {
     assert_eq!(tried, (SealedDataKey::BYTES - 4) * 8);
 }
 
+/// In the format of today and in the one from before workspaces had keys of their own.
 #[test]
 fn every_bit_of_a_wrapped_data_key() {
-    let (plan, _, wrapped, _) = good();
+    let (plan, sealed, _, _) = good();
     let keeper = generator::keeper_side();
-    let mut tried = 0;
-    for changed in flips(wrapped.as_bytes()) {
-        let Ok(blob) = WrappedDataKey::from_bytes(&changed) else { continue };
-        let mut entropy = FixedEntropy::new(&generator::stream("x", 32));
-        let to = generator::recipient();
-        assert!(rewrap::lease(keeper.wrapping(), &plan.context, &blob, &to, &mut entropy).is_err());
-        tried += 1;
+    for wrapping in [keeper.wrapping(), keeper.old_wrapping()] {
+        let mut entropy = FixedEntropy::new(&generator::stream("wrap nonce", 12));
+        let context = &plan.context;
+        let wrapped =
+            rewrap::import(&keeper.secret_key, wrapping, context, &sealed.data_key, &mut entropy).unwrap();
+        let lease = |blob: &WrappedDataKey| {
+            let mut entropy = FixedEntropy::new(&generator::stream("x", 32));
+            rewrap::lease(wrapping, context, blob, &generator::recipient(), &mut entropy)
+        };
+        assert!(lease(&wrapped).is_ok());
+        let mut tried = 0;
+        for changed in flips(wrapped.as_bytes()) {
+            let Ok(blob) = WrappedDataKey::from_bytes(&changed) else { continue };
+            assert!(matches!(lease(&blob), Err(keyhold_unseal::RewrapError::Unopenable)));
+            tried += 1;
+        }
+        assert_eq!(tried, (WrappedDataKey::BYTES - 4) * 8);
     }
-    assert_eq!(tried, (WrappedDataKey::BYTES - 4) * 8);
 }
 
 #[test]

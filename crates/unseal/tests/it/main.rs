@@ -8,6 +8,8 @@ mod generator;
 
 mod chain;
 mod flips;
+mod hierarchy;
+mod shield;
 mod swaps;
 mod types;
 mod vectors;

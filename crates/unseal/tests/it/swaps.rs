@@ -74,7 +74,7 @@ fn rows_moved_between_records_do_not_open() {
 }
 
 #[test]
-fn another_slot_or_root_does_not_unwrap() {
+fn another_slot_or_key_does_not_unwrap() {
     let context = generator::plans()[0].context;
     let (_, wrapped) = stored(context).unwrap();
     let keeper = generator::keeper_side();
@@ -88,8 +88,12 @@ fn another_slot_or_root_does_not_unwrap() {
 
     let other_slot = rewrap::SlotSecret::new(generator::locked("another slot"));
     assert!(!lease(rewrap::Wrapping { slot: &other_slot, ..keeper.wrapping() }));
-    let other_root = rewrap::RootKey::new(generator::locked("another root"));
-    assert!(!lease(rewrap::Wrapping { root: &other_root, ..keeper.wrapping() }));
+    let other = rewrap::MemberKey::new(&generator::shield(), generator::locked("another key")).unwrap();
+    for under in [rewrap::Under::Workspace(&other), rewrap::Under::House(&other)] {
+        assert!(!lease(rewrap::Wrapping { under, ..keeper.wrapping() }));
+    }
+    // Not even the same key in the other role.
+    assert!(!lease(rewrap::Wrapping { under: rewrap::Under::House(&keeper.workspace), ..keeper.wrapping() }));
     assert!(!lease(rewrap::Wrapping { index: keeper.index + 1, ..keeper.wrapping() }));
 }
 

@@ -1,100 +1,64 @@
 //! The keeper's side: takes data keys over from sealers, keeps them wrapped, answers leases. Named only in the keeper.
 //!
-//! A wrapping key needs three things at once: the root key, the record's shred slot, and the exact context. Overwriting
-//! the slot therefore destroys the data key for good, whoever holds copies of everything else. Data keys pass through
-//! locked memory only; this module never gets an envelope to open.
+//! A wrapping key needs three things at once: the workspace's key (`keys.rs`), the record's shred slot, and the exact
+//! context. Overwriting the slot therefore destroys the data key for good, whoever holds copies of everything else. Data
+//! keys pass through locked memory only; this module never gets an envelope to open.
+
+mod keys;
+mod provide;
+mod shield;
 
 use aes_gcm::aead::{AeadInOut as _, KeyInit as _, inout::InOutBuf};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
-use hkdf::{Hkdf, HkdfExtract};
-use hmac::{Hmac, Mac as _};
 use keyhold_domain::{BotId, InstallId};
-use keyhold_os::secret::{LockedBox, SecretError};
+use keyhold_os::secret::LockedBox;
 use keyhold_seal::schedule::{
     ENCAPSULATED_BYTES, KEY_BYTES, NONCE_BYTES, TAG_BYTES, lease_info, seal_info, wrap_aad, wrap_info,
 };
 use keyhold_seal::{
-    BotPublicKey, Context, EntropySource, KeeperPublicKey, LeaseAnswer, SealedDataKey, WrappedDataKey,
-    hpke_seal,
+    BotPublicKey, Context, EntropySource, KeeperPublicKey, LeaseAnswer, SealedDataKey, WrapFormat,
+    WrappedDataKey, hpke_seal,
 };
-use sha2::Sha256;
 
 use crate::error::{RewrapError, Unopenable};
 use crate::hpke_open::{PrivateKey, scrub_stack};
+
+pub use keys::{EpochKey, Member, MemberKey, RootKey, WRAPPED_KEY_BYTES, WrappedKey};
+pub use provide::{unwrap_root, wrap_root};
+use shield::Shielded;
+pub use shield::{PREKEY_BYTES, Shield};
 
 const SLOT_AT: usize = 4;
 const NONCE_AT: usize = SLOT_AT + 4;
 const CIPHERTEXT_AT: usize = NONCE_AT + NONCE_BYTES;
 
-/// The root key: the one long-lived secret of a keeper.
-#[allow(missing_debug_implementations, reason = "a key")]
-pub struct RootKey(LockedBox<KEY_BYTES>);
-
-impl RootKey {
-    /// Takes the key over; from here on it exists only in locked memory.
-    pub fn new(key: LockedBox<KEY_BYTES>) -> Self {
-        Self(key)
-    }
-
-    /// HKDF-SHA256 over root key and `seed` (concatenated), salted with the installation's id.
-    fn derive(
-        &self,
-        seed: &[u8],
-        install: InstallId,
-        info: &[u8],
-    ) -> Result<LockedBox<KEY_BYTES>, SecretError> {
-        let mut derived = LockedBox::zeroed()?;
-        let mut extract = HkdfExtract::<Sha256>::new(Some(&install.to_bytes()));
-        extract.input_ikm(self.0.expose());
-        extract.input_ikm(seed);
-        let (mut extracted, hkdf): (_, Hkdf<Sha256>) = extract.finalize();
-        zeroize::Zeroize::zeroize(extracted.as_mut_slice());
-        hkdf.expand(info, derived.expose_mut()).expect("32 bytes are below HKDF's limit of 8160");
-        drop(hkdf);
-        scrub_stack();
-        Ok(derived)
-    }
-
-    /// HMAC-SHA256 under a key derived for `label`: lets the keeper recognize its own files.
-    ///
-    /// # Errors
-    /// [`SecretError`] when no locked memory is left.
-    pub fn authenticate(
-        &self,
-        install: InstallId,
-        label: &[u8],
-        data: &[u8],
-    ) -> Result<[u8; 32], SecretError> {
-        let key = self.derive(&[], install, label)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("HMAC takes keys of any length");
-        mac.update(data);
-        Ok(mac.finalize().into_bytes().into())
-    }
-}
-
-/// The keeper's HPKE private key.
+/// The keeper's HPKE private key. Only its key material rests in memory, shielded.
 #[allow(missing_debug_implementations, reason = "a private key")]
 pub struct KeeperSecretKey {
-    private: PrivateKey,
+    material: Shielded,
     public: KeeperPublicKey,
     install: InstallId,
 }
 
 impl KeeperSecretKey {
-    /// Derives the key pair from root key and a seed that can be destroyed on its own.
+    /// Derives the key pair from the house key and a seed that can be destroyed on its own.
     ///
     /// # Errors
-    /// [`SecretError`] when no locked memory is left.
-    pub fn derive(root: &RootKey, install: InstallId, seed: &SlotSecret) -> Result<Self, SecretError> {
-        let material = root.derive(seed.0.expose(), install, b"keyhold/keeper-secret/v1")?;
-        let private = PrivateKey::derive(material);
-        let public = KeeperPublicKey::from_bytes(&private.public()).expect("32 bytes");
-        Ok(Self { private, public, install })
+    /// [`RewrapError::Memory`] when no locked memory is left.
+    pub fn derive(house: &MemberKey, install: InstallId, seed: &SlotSecret) -> Result<Self, RewrapError> {
+        let material = || house.derive(seed.0.expose(), install, b"keyhold/keeper-secret/v1");
+        let public = PrivateKey::derive(material()?).public();
+        let public = KeeperPublicKey::from_bytes(&public).expect("32 bytes");
+        Ok(Self { material: Shielded::new(house.shield(), material()?)?, public, install })
     }
 
     /// The public half, to be published.
     pub fn public(&self) -> &KeeperPublicKey {
         &self.public
+    }
+
+    fn private(&self) -> Result<PrivateKey, RewrapError> {
+        Ok(PrivateKey::derive(self.material.open()?))
     }
 }
 
@@ -114,12 +78,22 @@ impl SlotSecret {
     }
 }
 
+/// The key from which, with the slot, a wrapping key is derived.
+#[derive(Clone, Copy)]
+#[allow(missing_debug_implementations, reason = "refers to keys")]
+pub enum Under<'a> {
+    /// The house key: only for data keys that were wrapped before workspaces had keys of their own.
+    House(&'a MemberKey),
+    /// The key of the record's workspace.
+    Workspace(&'a MemberKey),
+}
+
 /// What a record's data key is wrapped under.
 #[derive(Clone, Copy)]
 #[allow(missing_debug_implementations, reason = "refers to keys")]
 pub struct Wrapping<'a> {
-    /// The root key.
-    pub root: &'a RootKey,
+    /// The key it comes from.
+    pub under: Under<'a>,
     /// The record's slot.
     pub slot: &'a SlotSecret,
     /// Index of the slot in its file.
@@ -127,8 +101,17 @@ pub struct Wrapping<'a> {
 }
 
 impl Wrapping<'_> {
-    fn cipher(&self, context: &Context) -> Result<Aes256Gcm, SecretError> {
-        let key = self.root.derive(self.slot.expose(), context.install, &wrap_info(context, self.index))?;
+    fn format(&self) -> WrapFormat {
+        match self.under {
+            Under::House(_) => WrapFormat::House,
+            Under::Workspace(_) => WrapFormat::Workspace,
+        }
+    }
+
+    fn cipher(&self, context: &Context) -> Result<Aes256Gcm, RewrapError> {
+        let (Under::House(key) | Under::Workspace(key)) = self.under;
+        let info = wrap_info(self.format(), context, self.index);
+        let key = key.derive(self.slot.expose(), context.install, &info)?;
         Ok(Aes256Gcm::new(key.expose().into()))
     }
 
@@ -145,13 +128,13 @@ impl Wrapping<'_> {
             .cipher(context)?
             .encrypt_inout_detached(
                 &Nonce::from(nonce),
-                &wrap_aad(context, self.index),
+                &wrap_aad(self.format(), context, self.index),
                 InOutBuf::from(&mut data_key.expose_mut()[..]),
             )
             .expect("32 bytes are below the cipher's limit");
         scrub_stack();
         let bytes =
-            [&WrappedDataKey::MAGIC[..], &self.index.to_be_bytes(), &nonce, data_key.expose(), &tag].concat();
+            [&self.format().magic()[..], &self.index.to_be_bytes(), &nonce, data_key.expose(), &tag].concat();
         Ok(WrappedDataKey::from_bytes(&bytes).expect("magic and length are ours"))
     }
 
@@ -161,7 +144,7 @@ impl Wrapping<'_> {
         wrapped: &WrappedDataKey,
     ) -> Result<LockedBox<KEY_BYTES>, RewrapError> {
         let bytes = wrapped.as_bytes();
-        if bytes[SLOT_AT..NONCE_AT] != self.index.to_be_bytes() {
+        if wrapped.format() != self.format() || bytes[SLOT_AT..NONCE_AT] != self.index.to_be_bytes() {
             return Err(RewrapError::Unopenable);
         }
         let nonce = array::<NONCE_BYTES>(&bytes[NONCE_AT..CIPHERTEXT_AT]);
@@ -170,7 +153,7 @@ impl Wrapping<'_> {
         data_key.expose_mut().copy_from_slice(&bytes[CIPHERTEXT_AT..CIPHERTEXT_AT + KEY_BYTES]);
         let opened = self.cipher(context)?.decrypt_inout_detached(
             &Nonce::from(nonce),
-            &wrap_aad(context, self.index),
+            &wrap_aad(self.format(), context, self.index),
             InOutBuf::from(&mut data_key.expose_mut()[..]),
             &Tag::from(tag),
         );
@@ -207,7 +190,7 @@ pub fn import(
         return Err(RewrapError::Unopenable);
     }
     let info = seal_info(keeper.install, id);
-    let data_key = keeper.private.open(ciphertext, &info, &context.as_bytes(), LockedBox::zeroed()?)?;
+    let data_key = keeper.private()?.open(ciphertext, &info, &context.as_bytes(), LockedBox::zeroed()?)?;
     wrapping.wrap(context, data_key, entropy)
 }
 

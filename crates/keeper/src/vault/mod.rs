@@ -1,6 +1,7 @@
-//! What the keeper can open: root key, slots and records together, kept consistent through crashes.
+//! What the keeper can open: keys, slots and records together, kept consistent through crashes.
 //!
 //! Order of writing, and what a crash between two steps leaves:
+//! * a workspace's first import: its key (`ring/`) before all else. Without the rest it is a key that opens nothing.
 //! * import: slot, records, generation in the slot header. After the first step the slot is an orphan: the next start
 //!   overwrites it, and the caller, who got no answer, may import again.
 //! * shred: slot, records, generation. After the first step the record is gone for good; the next start completes the
@@ -9,18 +10,27 @@
 //! A record table older than the slot header says is a restored copy: refused as [`VaultError::RollbackSuspected`].
 //! Who may ask for what is not decided here; see `keeper.rs`.
 
+mod opening;
+
 use std::collections::BTreeSet;
-use std::fs;
 
 use keyhold_domain::{InstallId, KeyId, WorkspaceId};
-use keyhold_protocol::keeper::{RecordState, Refusal};
-use keyhold_seal::{Context, EntropySource, KeeperPublicKey, LeaseAnswer, SealedDataKey, WrappedDataKey};
+use keyhold_protocol::keeper::{Exposure, RecordState, Refusal, StoreReport};
+use keyhold_seal::{
+    Context, EntropySource, KeeperPublicKey, LeaseAnswer, SealedDataKey, WrapFormat, WrappedDataKey,
+};
 use keyhold_unseal::RewrapError;
-use keyhold_unseal::rewrap::{self, KeeperSecretKey, Recipient, RootKey, SlotSecret, Wrapping};
+use keyhold_unseal::rewrap::{
+    self, KeeperSecretKey, Member, MemberKey, Recipient, SlotSecret, Under, Wrapping,
+};
 
-use crate::files::{FilesError, StateDir, failed};
-use crate::records::{self, Record, Records, RecordsError};
+use crate::files::{FilesError, StateDir};
+use crate::providers::ProviderError;
+use crate::records::{self, KeyEntry, Record, Records, RecordsError};
+use crate::ring::{KeysError, MemberEntry, Ring};
 use crate::slots::{KEEPER_SLOT, MAX_SLOTS, Owner, SlotFile};
+
+pub use opening::{open_by_files, upgrade};
 
 const RECORDS_LABEL: &[u8] = b"keyhold/records/v1";
 
@@ -36,15 +46,20 @@ pub enum VaultError {
     /// The data key could not be re-wrapped.
     #[error(transparent)]
     Rewrap(#[from] RewrapError),
-    /// The record table is older than the slots: a copy was put back.
+    /// The keys.
+    #[error(transparent)]
+    Keys(KeysError),
+    /// A file is older than another says it should be: a copy was put back.
     #[error(
-        "the record table (generation {records}) is older than the slots (generation {slots}): was a backup restored?"
+        "{file} (generation {found}) is older than the slots or the audit file say ({expected}): was a backup restored?"
     )]
     RollbackSuspected {
-        /// Generation in `records.bin`.
-        records: u64,
-        /// Generation in `slots.bin`.
-        slots: u64,
+        /// Which file.
+        file: &'static str,
+        /// Its generation.
+        found: u64,
+        /// The generation that was reached.
+        expected: u64,
     },
     /// The slot of the keeper's own key pair is damaged.
     #[error("the keeper's own slot is damaged; `rotate-seal-key` draws a new one")]
@@ -63,23 +78,46 @@ pub enum VaultError {
     Full,
 }
 
-impl VaultError {
-    /// The code for the peer.
-    pub fn refusal(&self) -> Refusal {
-        match self {
-            Self::Files(_) | Self::Records(_) | Self::RollbackSuspected { .. } | Self::NoSeed => {
-                Refusal::StorageFailed
-            }
-            Self::Rewrap(RewrapError::Unopenable | RewrapError::BadPublicKey) => Refusal::Unopenable,
-            Self::Rewrap(RewrapError::Entropy | RewrapError::Memory(_)) | Self::Full => Refusal::Exhausted,
-            Self::AlreadyImported => Refusal::AlreadyImported,
-            Self::UnknownRecord => Refusal::UnknownRecord,
-            Self::Shredded => Refusal::Shredded,
+impl From<KeysError> for VaultError {
+    /// A file that cannot be used is that, whoever was using it.
+    fn from(error: KeysError) -> Self {
+        match error {
+            KeysError::Files(error) | KeysError::Provider(ProviderError::Files(error)) => Self::Files(error),
+            KeysError::Rewrap(error) => Self::Rewrap(error),
+            other => Self::Keys(other),
         }
     }
 }
 
-/// What to do about a record table that is older than the slots.
+impl VaultError {
+    /// The code for the peer.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Files(_)
+            | Self::Records(_)
+            | Self::Keys(
+                KeysError::Files(_)
+                | KeysError::Ring(_)
+                | KeysError::Rewrap(_)
+                | KeysError::Provider(_)
+                | KeysError::WornOut
+                | KeysError::TooManyProviders
+                | KeysError::LastProvider
+                | KeysError::NoSuchProvider,
+            )
+            | Self::RollbackSuspected { .. }
+            | Self::NoSeed
+            | Self::Rewrap(RewrapError::Damaged) => Refusal::StorageFailed,
+            Self::Rewrap(RewrapError::Unopenable | RewrapError::BadPublicKey) => Refusal::Unopenable,
+            Self::Rewrap(RewrapError::Entropy | RewrapError::Memory(_)) | Self::Full => Refusal::Exhausted,
+            Self::AlreadyImported => Refusal::AlreadyImported,
+            Self::UnknownRecord => Refusal::UnknownRecord,
+            Self::Shredded | Self::Keys(KeysError::Destroyed) => Refusal::Shredded,
+        }
+    }
+}
+
+/// What to do about files that are older than others say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rollback {
     /// Do not start.
@@ -98,68 +136,39 @@ pub struct PreparedImport {
     pub wrapped: WrappedDataKey,
 }
 
-/// Root key, slots and records.
+/// Keys, slots and records.
 #[allow(missing_debug_implementations, reason = "holds keys")]
 pub struct Vault {
     dir: StateDir,
-    install: InstallId,
-    root: RootKey,
+    ring: Ring,
     seal_key: KeeperSecretKey,
     slots: SlotFile,
     records: Records,
     free: BTreeSet<u32>,
+    accepted: Vec<Older>,
+}
+
+/// How far files had come according to somebody else (the audit file).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The record table.
+    pub records: u64,
+    /// The key file.
+    pub keys: u64,
+}
+
+/// A file that is used although it is older than it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Older {
+    /// Which.
+    pub file: &'static str,
+    /// Its generation.
+    pub found: u64,
+    /// The generation that was reached.
+    pub expected: u64,
 }
 
 impl Vault {
-    /// Makes root key, slots and an empty record table in a folder that has none.
-    ///
-    /// # Errors
-    /// [`VaultError`]; nothing that exists is overwritten.
-    pub fn create(
-        dir: &StateDir,
-        install: InstallId,
-        entropy: &mut impl EntropySource,
-    ) -> Result<(), VaultError> {
-        dir.create_root_key(install, entropy)?;
-        let (install, root) = dir.root_key()?;
-        SlotFile::create(dir, install, entropy)?;
-        let table = Records::default().encode(install, authentication(&root, install))?;
-        dir.replace(records::FILE, &table)?;
-        Ok(())
-    }
-
-    /// Opens the vault and completes what a crash may have left half done.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn open(
-        dir: &StateDir,
-        rollback: Rollback,
-        entropy: &mut impl EntropySource,
-    ) -> Result<Self, VaultError> {
-        let (install, root) = dir.root_key()?;
-        let slots = SlotFile::open(dir, install)?;
-        let path = dir.file(records::FILE);
-        let table = fs::read(&path).map_err(failed("reading", &path))?;
-        let mut records = Records::decode(&table, install, authentication(&root, install))?;
-        if records.generation < slots.generation() {
-            let suspected =
-                VaultError::RollbackSuspected { records: records.generation, slots: slots.generation() };
-            match rollback {
-                Rollback::Refuse => return Err(suspected),
-                Rollback::Accept => {
-                    tracing::warn!(%suspected, "continuing on the operator's word");
-                    records.generation = slots.generation();
-                }
-            }
-        }
-        let seal_key = Self::seal_key(&slots, install, &root)?;
-        let mut vault =
-            Self { dir: dir.clone(), install, root, seal_key, slots, records, free: BTreeSet::new() };
-        vault.reconcile(entropy)?;
-        Ok(vault)
-    }
-
     /// Makes slots and records agree; slots win.
     fn reconcile(&mut self, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
         let mut intact = BTreeSet::new();
@@ -190,48 +199,79 @@ impl Vault {
     /// Writes the table under the next generation, then the generation into the slot header.
     fn save(&mut self) -> Result<(), VaultError> {
         self.records.generation += 1;
-        let table = self.records.encode(self.install, authentication(&self.root, self.install))?;
-        self.dir.replace(records::FILE, &table)?;
+        let install = self.install();
+        let written = self
+            .records
+            .encode(install, authentication(self.ring.house(), install))
+            .and_then(|table| Ok(self.dir.replace(records::FILE, &table)?));
+        if let Err(error) = written {
+            // Not reached, so nobody may write down that it was.
+            self.records.generation -= 1;
+            return Err(error);
+        }
         self.slots.set_generation(self.records.generation)?;
         Ok(())
     }
 
-    /// Draws a new key pair for sealing. What was sealed to the old one and not imported yet can never be opened.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn rotate_seal_key(dir: &StateDir, entropy: &mut impl EntropySource) -> Result<(), VaultError> {
-        let (install, _root) = dir.root_key()?;
-        let slots = SlotFile::open(dir, install)?;
-        let seed = slots.draw(entropy)?;
-        Ok(slots.write(KEEPER_SLOT, Owner::KEEPER, &seed)?)
-    }
-
-    /// The public key of a folder, without opening or changing anything else.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn peek(dir: &StateDir) -> Result<KeeperPublicKey, VaultError> {
-        let (install, root) = dir.root_key()?;
-        Self::seal_key(&SlotFile::open(dir, install)?, install, &root).map(|key| key.public().clone())
-    }
-
-    fn seal_key(slots: &SlotFile, install: InstallId, root: &RootKey) -> Result<KeeperSecretKey, VaultError> {
-        let (owner, seed) = slots.read(KEEPER_SLOT)?.ok_or(VaultError::NoSeed)?;
-        if owner != Owner::KEEPER {
-            return Err(VaultError::NoSeed);
-        }
-        Ok(KeeperSecretKey::derive(root, install, &seed).map_err(FilesError::Memory)?)
-    }
-
     /// The installation.
     pub fn install(&self) -> InstallId {
-        self.install
+        self.ring.install()
+    }
+
+    /// The keys.
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Changes the keys, and notes their generation where an old copy of them would be noticed.
+    ///
+    /// # Errors
+    /// [`VaultError::Keys`]; [`VaultError::Files`] when only the note failed: the next start makes up for it.
+    pub fn change_keys<T>(
+        &mut self,
+        work: impl FnOnce(&mut Ring) -> Result<T, KeysError>,
+    ) -> Result<T, VaultError> {
+        let done = work(&mut self.ring);
+        if self.slots.keys_generation() < self.ring.generation() {
+            self.slots.set_keys_generation(self.ring.generation())?;
+        }
+        Ok(done?)
     }
 
     /// The key to seal to.
     pub fn public_key(&self) -> &KeeperPublicKey {
         self.seal_key.public()
+    }
+
+    /// Files that are used although they are older than they should be, on the operator's word.
+    pub fn accepted(&self) -> &[Older] {
+        &self.accepted
+    }
+
+    /// How far the files are.
+    pub fn reached(&self) -> Reached {
+        Reached { records: self.records.generation, keys: self.ring.generation() }
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &StateDir {
+        &self.dir
+    }
+
+    /// Writes down what may be done with a key.
+    ///
+    /// # Errors
+    /// [`VaultError::Files`]: it is as it was.
+    pub fn set_key(&mut self, key: KeyId, entry: KeyEntry) -> Result<(), VaultError> {
+        let before = self.records.keys.insert(key, entry);
+        let saved = self.save();
+        if saved.is_err() {
+            match before {
+                Some(before) => self.records.keys.insert(key, before),
+                None => self.records.keys.remove(&key),
+            };
+        }
+        saved
     }
 
     /// The record table.
@@ -258,7 +298,8 @@ impl Vault {
         }
         let index = self.free_slot(entropy)?;
         let secret = self.slots.draw(entropy)?;
-        let wrapping = Wrapping { root: &self.root, slot: &secret, index };
+        let key = self.change_keys(|ring| ring.workspace_or_new(context.workspace, entropy))?;
+        let wrapping = Wrapping { under: Under::Workspace(&key), slot: &secret, index };
         let wrapped = rewrap::import(&self.seal_key, wrapping, context, sealed, entropy)?;
         let record = Record {
             workspace: context.workspace,
@@ -315,7 +356,7 @@ impl Vault {
     pub fn live(&self, context: &Context) -> Result<&Record, VaultError> {
         let owner = Owner { key: context.key, version: context.version };
         let record = self.records.entries.get(&owner).ok_or(VaultError::UnknownRecord)?;
-        if record.workspace != context.workspace || context.install != self.install {
+        if record.workspace != context.workspace || context.install != self.install() {
             return Err(VaultError::UnknownRecord);
         }
         match record.state {
@@ -343,8 +384,74 @@ impl Vault {
         if owner != (Owner { key: context.key, version: context.version }) {
             return Err(VaultError::Shredded);
         }
-        let wrapping = Wrapping { root: &self.root, slot: &secret, index };
+        let key;
+        let under = match wrapped.format() {
+            WrapFormat::House => Under::House(self.ring.house()),
+            WrapFormat::Workspace => {
+                key = self.ring.workspace(context.workspace)?.ok_or(RewrapError::Unopenable)?;
+                Under::Workspace(&key)
+            }
+        };
+        let wrapping = Wrapping { under, slot: &secret, index };
         Ok(rewrap::lease(wrapping, context, wrapped, to, entropy)?)
+    }
+
+    /// Destroys every record of a workspace and its key. Returns how many slots were overwritten by this call.
+    ///
+    /// # Errors
+    /// [`VaultError::Files`] when a slot or the key file could not be overwritten; call again.
+    pub fn shred_workspace(
+        &mut self,
+        workspace: WorkspaceId,
+        entropy: &mut impl EntropySource,
+    ) -> Result<u32, VaultError> {
+        let of_it = |(owner, record): (&Owner, &Record)| (record.workspace == workspace).then_some(owner.key);
+        let keys: BTreeSet<KeyId> = self.records.entries.iter().filter_map(of_it).collect();
+        let mut destroyed = 0;
+        for key in keys {
+            destroyed += self.shred(workspace, key, None, entropy)?;
+        }
+        self.change_keys(|ring| ring.destroy(workspace))?;
+        if self.records.keys.values().any(|entry| entry.workspace == workspace && entry.bot.is_some()) {
+            for entry in self.records.keys.values_mut().filter(|entry| entry.workspace == workspace) {
+                (entry.bot, entry.exposure) = (None, Exposure::Flat);
+            }
+            self.save()?;
+        }
+        Ok(destroyed)
+    }
+
+    /// Opens every key and reads every live record's slot once.
+    ///
+    /// # Errors
+    /// [`VaultError`] when a key does not open or a file cannot be read.
+    pub fn verify(&self) -> Result<StoreReport, VaultError> {
+        let keys = self.ring.verify()?;
+        let (mut live, mut broken, mut orphaned) = (0, 0, 0);
+        for (owner, record) in &self.records.entries {
+            if record.state == RecordState::Shredded {
+                continue;
+            }
+            let slot = self.slots.read(record.slot)?;
+            let member = Member::Workspace(record.workspace);
+            match self.ring.body().members.get(&member) {
+                _ if slot.is_none_or(|(of, _)| of != *owner) => broken += 1,
+                // Without a key of its own, a workspace's records are from before there were any.
+                Some(MemberEntry::Live { .. }) | None => live += 1,
+                Some(MemberEntry::Destroyed) => orphaned += 1,
+            }
+        }
+        let epochs = u32::try_from(self.ring.epochs()).unwrap_or(u32::MAX);
+        let Reached { records: generation, keys: keys_generation } = self.reached();
+        Ok(StoreReport {
+            keys,
+            live_records: live,
+            broken_records: broken,
+            orphaned_records: orphaned,
+            epochs,
+            generation,
+            keys_generation,
+        })
     }
 
     /// Destroys one version of a key, or all. Returns how many slots were overwritten by this call.
@@ -387,11 +494,10 @@ impl Vault {
     }
 }
 
+/// Authenticates the record table.
 fn authentication(
-    root: &RootKey,
+    house: &MemberKey,
     install: InstallId,
 ) -> impl FnOnce(&[u8]) -> Result<[u8; 32], VaultError> + use<'_> {
-    move |bytes| {
-        root.authenticate(install, RECORDS_LABEL, bytes).map_err(|error| FilesError::Memory(error).into())
-    }
+    move |bytes| Ok(house.authenticate(install, RECORDS_LABEL, bytes)?)
 }
