@@ -183,7 +183,8 @@ impl<O: Outside> Bot<O> {
                 }))?;
             }
         }
-        self.book_funding(slot, &truth.funding)?;
+        let funding = self.slot(slot).funding.with_set_aside(truth.funding);
+        self.book_funding(slot, &funding)?;
         let event = Event::Reconciled(Reconciliation {
             position: truth.position,
             open_orders: truth.open_orders,
@@ -191,7 +192,7 @@ impl<O: Outside> Bot<O> {
             at,
         });
         self.record_event(BotEvent::Instrument { slot, event })?;
-        self.book_funding(slot, &truth.funding)?;
+        self.book_funding(slot, &funding)?;
         self.account_view = AccountView::Stale;
         if self.stage == Stage::Reconciling && self.is_reconciled() {
             self.stage = Stage::Subscribing;
