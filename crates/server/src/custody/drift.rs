@@ -164,7 +164,7 @@ mod tests {
             ),
         ];
         for (after, expected, consequence) in cases {
-            assert_eq!(drift(&good, &after), [expected.clone()]);
+            assert_eq!(drift(&good, &after), std::slice::from_ref(&expected));
             assert_eq!(expected.consequence(), consequence, "{expected:?}");
             assert!(drift(&after, &after).is_empty(), "what stayed as it was is no news");
         }

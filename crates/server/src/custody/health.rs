@@ -71,7 +71,7 @@ fn from_facts(
     match facts.withdraw {
         Known::Yes => lose(100, ReasonCode::KeyWithdrawalEnabled, "It may withdraw."),
         Known::Unknown => {
-            lose(10, ReasonCode::KeyNotTold, "Its exchange does not tell whether it may withdraw.")
+            lose(10, ReasonCode::KeyNotTold, "Its exchange does not tell whether it may withdraw.");
         }
         Known::No => {}
     }
@@ -87,7 +87,7 @@ fn from_facts(
     match facts.ip_bound {
         Known::No => lose(25, ReasonCode::KeyAddressOpen, "It can be used from any address."),
         Known::Unknown => {
-            lose(5, ReasonCode::KeyNotTold, "Its exchange does not tell whether it is bound to addresses.")
+            lose(5, ReasonCode::KeyNotTold, "Its exchange does not tell whether it is bound to addresses.");
         }
         Known::Yes => {}
     }

@@ -14,10 +14,9 @@ const LIMIT: std::time::Duration = std::time::Duration::from_secs(30);
 async fn is_openable(world: &World, workspace: &str, key: &str) -> bool {
     let stream = UnixStream::connect(&world.config.keeper).await.unwrap();
     let asked = Describe { workspace: workspace.parse().unwrap(), key: key.parse().unwrap() };
-    match Keeper::new(stream).ask(&Request::Describe(asked), LIMIT).await.unwrap() {
-        Answer::Described { versions } => versions.iter().any(|version| version.state == RecordState::Live),
-        other => panic!("the keeper knows the key: {other:?}"),
-    }
+    let answer = Keeper::new(stream).ask(&Request::Describe(asked), LIMIT).await.unwrap();
+    let Answer::Described { versions } = answer else { unreachable!("the keeper knows the key: {answer:?}") };
+    versions.iter().any(|version| version.state == RecordState::Live)
 }
 
 async fn workspace(client: &mut Client) -> String {

@@ -44,10 +44,8 @@ async fn plant(connection: &mut SqliteConnection, table: &str, known: &BTreeMap<
         values.push(value);
     }
     let sql = format!("INSERT OR IGNORE INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "));
-    sqlx::query(AssertSqlSafe(sql))
-        .execute(connection)
-        .await
-        .unwrap_or_else(|error| panic!("{table}: {error}"));
+    let planted = sqlx::query(AssertSqlSafe(sql)).execute(connection).await;
+    assert!(planted.is_ok(), "{table}: {planted:?}");
 }
 
 /// Rows of alice and her workspace, by table. A table with neither column is looked at for the needle.
