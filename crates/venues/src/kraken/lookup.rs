@@ -81,53 +81,66 @@ pub(super) enum Depth {
     History,
 }
 
-/// What the newest event of each of our orders says; nothing of orders that the history does not know. Only an end is
-/// final: an order that was placed and of which nothing else is told may rest.
-pub fn past_orders(rows: &[WirePast<'_>]) -> Result<BTreeMap<ClientOrderId, OrderUpdate>, WireError> {
-    let mut found = BTreeMap::new();
-    for row in rows {
-        let event = &row.event;
-        let kinds = [
-            (&event.rejected, Some(OrderStatus::Rejected)),
-            (&event.canceled, Some(OrderStatus::Canceled)),
-            (&event.updated, None),
-            (&event.placed, None),
-        ];
-        let Some((told, end)) = kinds.iter().find_map(|(told, end)| Some((told.as_ref()?, *end))) else {
-            continue;
-        };
-        let order = told.new_order.as_ref().or(told.order.as_ref());
-        let named = order.and_then(|order| Some((order, convert::client_id(&order.client_id)?)));
-        let Some((order, id)) = named.filter(|(_, id)| !found.contains_key(id)) else { continue };
-        let read = convert::whole_order(order, end.unwrap_or(OrderStatus::Open))?;
-        let whole = read.filled >= read.quantity.get();
-        let status = match end {
-            _ if whole => OrderStatus::Filled,
-            Some(end) => end,
-            None if read.filled.is_zero() => OrderStatus::Open,
-            None => OrderStatus::PartiallyFilled,
-        };
-        let refusal = match status {
-            OrderStatus::Rejected | OrderStatus::Canceled => {
-                super::refusals::refusal_of_event(told.reason.text())
-            }
-            OrderStatus::Open
-            | OrderStatus::Untriggered
-            | OrderStatus::PartiallyFilled
-            | OrderStatus::Filled => None,
-        };
-        let update = OrderUpdate {
-            client_id: id,
-            venue_id: Some(read.venue_id),
-            symbol: read.symbol,
-            status,
-            filled: read.filled,
-            refusal,
-            at: row.timestamp.get("past order", "timestamp")?,
-        };
-        found.insert(id, update);
+/// What a row says of an order that bears a name of ours; `None` for all other rows. Only an end is final: an order that
+/// was placed and of which nothing else is told may rest.
+fn told(row: &WirePast<'_>) -> Option<(ClientOrderId, Result<OrderUpdate, WireError>)> {
+    let event = &row.event;
+    let kinds = [
+        (&event.rejected, Some(OrderStatus::Rejected)),
+        (&event.canceled, Some(OrderStatus::Canceled)),
+        (&event.updated, None),
+        (&event.placed, None),
+    ];
+    let (told, end) = kinds.iter().find_map(|(told, end)| Some((told.as_ref()?, *end)))?;
+    let order = told.new_order.as_ref().or(told.order.as_ref())?;
+    let id = convert::client_id(&order.client_id)?;
+    Some((id, update_of(row, (id, order), (&told.reason, end))))
+}
+
+fn update_of(
+    row: &WirePast<'_>,
+    (id, order): (ClientOrderId, &WireOrder<'_>),
+    (reason, end): (&Field<'_>, Option<OrderStatus>),
+) -> Result<OrderUpdate, WireError> {
+    let read = convert::whole_order(order, end.unwrap_or(OrderStatus::Open))?;
+    let whole = read.filled >= read.quantity.get();
+    let status = match end {
+        _ if whole => OrderStatus::Filled,
+        Some(end) => end,
+        None if read.filled.is_zero() => OrderStatus::Open,
+        None => OrderStatus::PartiallyFilled,
+    };
+    let refusal = match status {
+        OrderStatus::Rejected | OrderStatus::Canceled => super::refusals::refusal_of_event(reason.text()),
+        OrderStatus::Open | OrderStatus::Untriggered | OrderStatus::PartiallyFilled | OrderStatus::Filled => {
+            None
+        }
+    };
+    Ok(OrderUpdate {
+        client_id: id,
+        venue_id: Some(read.venue_id),
+        symbol: read.symbol,
+        status,
+        filled: read.filled,
+        refusal,
+        at: row.timestamp.get("past order", "timestamp")?,
+    })
+}
+
+/// What the newest event of each of our orders says; nothing of orders that the history does not know. A row that cannot
+/// be read is an error when it is of the order that is looked for; the others are looked for by themselves.
+pub fn past_orders(
+    rows: &[WirePast<'_>],
+    wanted: ClientOrderId,
+) -> Result<BTreeMap<ClientOrderId, OrderUpdate>, WireError> {
+    let mut newest = BTreeMap::new();
+    for (id, read) in rows.iter().filter_map(told) {
+        newest.entry(id).or_insert(read);
     }
-    Ok(found)
+    if let Some(Err(error)) = newest.get(&wanted) {
+        return Err(*error);
+    }
+    Ok(newest.into_iter().filter_map(|(id, read)| Some((id, read.ok()?))).collect())
 }
 
 impl<D: Dialer> Kraken<D> {
@@ -157,7 +170,7 @@ impl<D: Dialer> Kraken<D> {
         let wrong = |error| unreadable(endpoints::PAST_ORDERS, error);
         let answer: WireHistory<'_> = wire::json("past orders", &body).map_err(wrong)?;
         let rows = wire::rows(answer.elements, "past orders", "elements").map_err(wrong)?;
-        let found = past_orders(&rows).map_err(wrong)?;
+        let found = past_orders(&rows, id).map_err(wrong)?;
         for update in found.values() {
             self.ends.note(*update);
         }
@@ -225,7 +238,7 @@ mod tests {
         let id = ClientOrderId::new(BotId::from_u128(7 << 90), 1, 1, 1, OrderPurpose::Entry).unwrap();
         let text = text.replace("OURS", &id.to_string());
         let history: WireHistory<'_> = wire::json("past orders", text.as_bytes()).unwrap();
-        let found = past_orders(&history.elements.unwrap()).unwrap();
+        let found = past_orders(&history.elements.unwrap(), id).unwrap();
         found.get(&id).map(|update| (update.status, update.filled.to_string()))
     }
 
@@ -274,15 +287,19 @@ mod tests {
             row("OrderPlaced", "somebody-else", 0),
             row("OrderPlaced", &id(2).to_string(), 0),
             row("OrderRejected", &id(1).to_string(), 0),
+            row("OrderPlaced", &id(3).to_string(), 0).replace("PF_XBTUSD", ""),
         ];
         let text = format!(r#"{{"elements":[{}]}}"#, rows.join(","));
         let history: WireHistory<'_> = wire::json("past orders", text.as_bytes()).unwrap();
-        let found = past_orders(&history.elements.unwrap()).unwrap();
+        let rows = history.elements.unwrap();
+        let found = past_orders(&rows, id(1)).unwrap();
         let told: Vec<_> = found.values().map(|end| (end.client_id, end.status)).collect();
         assert_eq!(
             told,
             [(id(1), OrderStatus::Rejected), (id(2), OrderStatus::Canceled)],
             "the newest event counts"
         );
+        let missing = WireError::Missing { what: "order", field: "symbol" };
+        assert_eq!(past_orders(&rows, id(3)), Err(missing), "it matters when this one is looked for");
     }
 }

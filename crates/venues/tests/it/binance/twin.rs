@@ -23,6 +23,7 @@ use keyhold_venues::{
 };
 use serde_json::{Value, json};
 
+pub(crate) use crate::kit::heard::until;
 use crate::support::TestKey;
 
 const ACCOUNTS: &str = r#"
@@ -270,26 +271,6 @@ pub(crate) fn stop(product: ContractType, sequence: u32, trigger: &str) -> NewOr
 
 pub(crate) fn limit(price: &str, time_in_force: TimeInForce) -> OrderKind {
     OrderKind::Limit { price: price.parse().unwrap(), time_in_force }
-}
-
-/// The first event that is wanted; all others are passed over.
-pub(crate) async fn until<T: std::fmt::Debug, R>(
-    events: &mut EventStream<T>,
-    what: &str,
-    mut wanted: impl FnMut(&T) -> Option<R>,
-) -> R {
-    let mut seen = vec![];
-    let waiting = async {
-        loop {
-            let event = events.next_event().await.expect("the stream has ended");
-            if let Some(found) = wanted(&event) {
-                return found;
-            }
-            seen.push(event);
-        }
-    };
-    let found = tokio::time::timeout(DEADLINE, waiting).await;
-    found.unwrap_or_else(|_| panic!("{what} did not come; seen: {seen:?}"))
 }
 
 /// The account's stream, once it is heard.

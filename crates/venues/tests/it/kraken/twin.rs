@@ -7,7 +7,7 @@ use keyhold_domain::{
     ContractType, Decimal, Exchange, Known, MarginMode, OrderKind, OrderStatus, RefusalCode, Side,
     TimeInForce,
 };
-use keyhold_venues::port::VenueStatus;
+use keyhold_venues::port::{Resolution, VenueStatus};
 use keyhold_venues::signer::{CancelOrder, OrderRef, SetLeverage};
 use keyhold_venues::{AccountEvent, MarketData, TradingVenue};
 use serde_json::json;
@@ -97,6 +97,36 @@ async fn what_the_list_forgot_stands_in_the_history() {
         let report = venue.order(symbol, order.client_id).await.unwrap().unwrap();
         assert_eq!((report.update.status, report.fills.len()), (status, fills));
     }
+}
+
+/// The history gives a hundred answers in ten minutes: one tells of all orders that have ended, and an order that never
+/// arrived costs one.
+#[tokio::test(start_paused = true)]
+async fn the_history_is_asked_sparingly() {
+    let bench = bench();
+    let (venue, symbol) = (bench.venue(), bench.symbol);
+    let asked = || {
+        let heads = bench.wire.dialed().into_iter().flat_map(|line| line.heads());
+        heads.filter(|head| head.path.ends_with("/history/v2/orders")).count()
+    };
+    let order = |n| bench.entry(n, Side::Buy, limit("30000", TimeInForce::Gtc), bench.row.size);
+    for n in 1..=8 {
+        venue.place(&order(n)).await.unwrap();
+        let order = OrderRef::Client(order(n).client_id);
+        venue.cancel(&CancelOrder { order, symbol }).await.unwrap();
+    }
+    // A minute: ended orders stand among the recent ones for five seconds.
+    bench.step().await;
+    for n in (1..=8).chain(1..=8) {
+        let report = venue.order(symbol, order(n).client_id).await.unwrap().unwrap();
+        assert_eq!(report.update.status, OrderStatus::Canceled);
+    }
+    assert_eq!(asked(), 1);
+    for n in 9..=11 {
+        let found = venue.resolve(symbol, order(n).client_id).await.unwrap();
+        assert!(matches!(found, Resolution::NeverArrived), "{found:?}");
+    }
+    assert_eq!(asked(), 4);
 }
 
 #[tokio::test(start_paused = true)]
