@@ -24,6 +24,7 @@ export const routes: readonly RouteDefinition[] = [
   { path: '/keys', load: () => import('./features/keys/KeysPage.svelte') },
   { path: '/keys/new', load: () => import('./features/keys/AddKeyPage.svelte') },
   { path: '/keys/:id', load: () => import('./features/keys/KeyPage.svelte') },
+  { path: '/protections', load: () => import('./features/protections/ProtectionsPage.svelte') },
   { path: '/activity', load: () => import('./features/activity/ActivityPage.svelte') },
   { path: '/account/:part?', load: () => import('./features/account/AccountPage.svelte') },
 ];

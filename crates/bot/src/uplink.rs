@@ -52,6 +52,7 @@ impl Line {
         let drain = async {
             loop {
                 tokio::select! {
+                    biased;
                     _ = &mut task => return,
                     heard = incoming.recv() => if heard.is_none() { return },
                 }
@@ -128,6 +129,7 @@ async fn keep<O: Outside>(outside: O, hello: BotMessage, ends: Ends) {
             Err(error) => tracing::debug!(reason = %error, "the server cannot be reached"),
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(pause) => {}
             () = from_server.closed() => return,
         }

@@ -206,9 +206,9 @@ pub(crate) fn act(shared: &Shared, name: &str, body: &Value) -> Result<Value, St
             }
             return Ok(status(state.core()));
         }
-        "cut" => shared.cuts.send_modify(|cuts| *cuts += 1),
-        "down" => drop(shared.reach.send_replace(Reach::Down)),
-        "up" => drop(shared.reach.send_replace(Reach::Up)),
+        "cut" => shared.cut_all(),
+        "down" => shared.set_reach(Reach::Down),
+        "up" => shared.set_reach(Reach::Up),
         "freeze" => state.core_mut().hub.freeze(),
         "expire" => state.expire_listen_keys(),
         _ => trouble(&mut **state, name, body)?,

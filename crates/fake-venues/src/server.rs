@@ -18,7 +18,7 @@ use keyhold_domain::Timestamp;
 use keyhold_simulator::faults::RequestFate;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -50,10 +50,11 @@ pub(crate) struct Shared {
     pub(crate) accounts: Vec<AccountConfig>,
     pub(crate) clock: Clock,
     pub(crate) reach: watch::Sender<Reach>,
-    /// Counts how often all sockets were cut.
-    pub(crate) cuts: watch::Sender<u64>,
+    /// Ends the open connections, in the order in which they began to wait for it. A watch would wake them in an order
+    /// that is drawn anew in every run, and who comes back first decides what befalls whom.
+    severed: Arc<Notify>,
     /// Wakes the replay after its pace has changed.
-    pub(crate) pace_changed: tokio::sync::Notify,
+    pub(crate) pace_changed: Notify,
 }
 
 impl Shared {
@@ -64,8 +65,8 @@ impl Shared {
             accounts,
             clock,
             reach: watch::Sender::new(Reach::Up),
-            cuts: watch::Sender::new(0),
-            pace_changed: tokio::sync::Notify::new(),
+            severed: Arc::default(),
+            pace_changed: Notify::new(),
         })
     }
 
@@ -77,6 +78,20 @@ impl Shared {
     /// Closed candles and the orders that answered them. A lock of its own, so that measuring waits for nothing else.
     pub(crate) fn latency(&self) -> MutexGuard<'_, Latency> {
         self.latency.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets connections in, or ends those that are there and lets no more in.
+    pub(crate) fn set_reach(&self, reach: Reach) {
+        self.reach.send_replace(reach);
+        match reach {
+            Reach::Up => {}
+            Reach::Down | Reach::Gone => self.cut_all(),
+        }
+    }
+
+    /// Ends every connection that is open now.
+    pub(crate) fn cut_all(&self) {
+        self.severed.notify_waiters();
     }
 
     /// The wall clock as the venue sees it.
@@ -151,13 +166,12 @@ async fn accept(listener: &TcpListener, reach: &mut watch::Receiver<Reach>, shar
 
 /// Resolves when this connection has to end. What was decided before the call ends connections that were there before.
 fn cut(shared: &Shared) -> impl Future<Output = ()> + Send + use<> {
-    let mut reach = shared.reach.subscribe();
-    let mut cuts = shared.cuts.subscribe();
+    let severed = Arc::clone(&shared.severed).notified_owned();
+    // Looked at after the waiting has begun, so that no end falls in between.
+    let reach = *shared.reach.borrow();
     async move {
-        tokio::select! {
-            biased;
-            _ = reach.wait_for(|reach| *reach != Reach::Up) => {}
-            _ = cuts.changed() => {}
+        if reach == Reach::Up {
+            severed.await;
         }
     }
 }

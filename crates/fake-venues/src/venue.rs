@@ -159,13 +159,13 @@ impl FakeVenue {
 
     /// Ends the venue and waits until its tasks are gone.
     pub async fn stop(mut self) {
-        self.shared.reach.send_replace(Reach::Gone);
+        self.shared.set_reach(Reach::Gone);
         self.tasks.shutdown().await;
     }
 }
 
 impl Drop for FakeVenue {
     fn drop(&mut self) {
-        self.shared.reach.send_replace(Reach::Gone);
+        self.shared.set_reach(Reach::Gone);
     }
 }

@@ -6,6 +6,7 @@ use keyhold_store::Store;
 use webauthn_rs::prelude::Webauthn;
 
 use crate::account::password::Passwords;
+use crate::api::protections::Look;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::limits::Limiter;
@@ -29,6 +30,7 @@ pub(crate) struct App {
     pub(crate) supervisor: Supervisor,
     pub(crate) uplinks: Uplinks,
     pub(crate) jobs: Jobs,
+    pub(crate) look: Look,
     /// Taken while a key is made, replaced or deleted, so that keeper and store go in step.
     pub(crate) key_changes: tokio::sync::Mutex<()>,
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use keyhold_domain::{BotId, KeyId, WorkspaceId};
 use keyhold_protocol::keeper::{
-    Answer, AskError, Client, Describe, Import, KeyRef, PublicKey, RecordVersion, Refusal, Request, Shred, Status,
-    Tenant, Ticket, TicketRequest,
+    Answer, AskError, Client, Describe, Import, KeyRef, PublicKey, RecordVersion, Refusal, Request, Shred,
+    Status, Tenant, Ticket, TicketRequest,
 };
 use keyhold_seal::{Context, SealedDataKey, WrappedDataKey};
 use tokio::net::UnixStream;

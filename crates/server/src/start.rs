@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::account::password::Passwords;
+use crate::api::protections::Look;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -143,6 +144,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running, StartError> 
         supervisor: Supervisor::new(local),
         uplinks: Uplinks::default(),
         jobs: Jobs::new(&config.data),
+        look: Look::default(),
         key_changes: tokio::sync::Mutex::new(()),
         config,
         clock,

@@ -66,7 +66,8 @@ test('every page is silent, accessible and usable by keyboard', { timeout: 300_0
       '/trades',
       `/trades/${trade.id}`,
       '/activity',
-      ...['security', 'sessions', 'looks'].map((part) => `/account/${part}`),
+      '/protections',
+      ...['security', 'sessions', 'looks', 'close'].map((part) => `/account/${part}`),
       '/nowhere',
     ]);
   });

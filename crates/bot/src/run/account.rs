@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyhold_domain::{AccountSnapshot, KeyFacts, Money, OpenOrder, ReasonCode, Symbol, Timestamp};
+use keyhold_domain::{AccountSnapshot, KeyFacts, OpenOrder, ReasonCode, Symbol, Timestamp};
 use keyhold_engine::BotEvent;
 use keyhold_engine::event::Event;
 use keyhold_protocol::uplink::{Command, CommandOutcome, Report, Severity};
@@ -52,9 +52,7 @@ impl<O: Outside> Bot<O> {
             AccountEvent::Funding(payment) => {
                 self.account_view = AccountView::Stale;
                 let Some(slot) = self.mind.slot_of(payment.symbol) else { return Ok(()) };
-                self.slot(slot).funding.hear(payment.at);
-                let amount = Money::new(-payment.paid.amount, payment.paid.asset);
-                self.record(Record::Funding { slot, id: payment.id, amount, at: payment.at })
+                self.heard_funding(slot, payment)
             }
             AccountEvent::Forced { symbol, by, at } => {
                 tracing::warn!(%symbol, ?by, "the exchange shrank the position by force");

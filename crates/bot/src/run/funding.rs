@@ -1,8 +1,13 @@
 //! Funding. Some venues book it without a word on the account's stream (OKX, Kraken), and a stream may lose it: when a
 //! position was held at a full hour and nothing was heard, the venue is asked.
 //!
+//! A payment for a position of which the bot does not know is a word of that position: it is set aside, the venue is asked
+//! for the truth, and the payment is booked with what comes to light.
+//!
 //! Every full hour counts, because venues change their intervals and their offsets. It decides nothing; what is found is
 //! booked for the position that was held when it was due.
+
+use std::collections::VecDeque;
 
 use keyhold_domain::{Money, Timestamp};
 use keyhold_engine::State;
@@ -23,14 +28,35 @@ pub(super) struct FundingWatch {
     hour: Option<Timestamp>,
     /// How often the venue was asked about it.
     asked: usize,
-    /// When the newest known payment was due.
+    /// When the newest booked payment was due.
     newest: Option<Timestamp>,
+    /// Payments that were heard while nothing was known to be held. The oldest are forgotten.
+    set_aside: VecDeque<FundingPayment>,
 }
+
+/// Payments that wait for the venue's truth at most; it comes long before the next one.
+const MOST_SET_ASIDE: usize = 16;
 
 impl FundingWatch {
     /// A payment is known.
     pub(super) fn hear(&mut self, at: Timestamp) {
         self.newest = self.newest.max(Some(at));
+    }
+
+    /// Keeps a payment until the venue has said what was held.
+    fn set_aside(&mut self, payment: FundingPayment) {
+        if self.set_aside.len() >= MOST_SET_ASIDE {
+            self.set_aside.pop_front();
+        }
+        self.set_aside.push_back(payment);
+    }
+
+    /// The payments of the venue's answer and those that waited for it, oldest first, each once.
+    pub(super) fn with_set_aside(&mut self, mut told: Vec<FundingPayment>) -> Vec<FundingPayment> {
+        told.extend(self.set_aside.drain(..));
+        told.sort_by_key(|payment| (payment.at, payment.id));
+        told.dedup_by_key(|payment| payment.id);
+        told
     }
 
     /// Whether the venue is to be asked now. Counts as asked.
@@ -66,6 +92,18 @@ impl<O: Outside> Bot<O> {
         }
     }
 
+    /// The stream tells of a payment.
+    pub(super) fn heard_funding(&mut self, slot: u16, payment: FundingPayment) -> Result<(), RunError> {
+        if self.mind.was_held(slot, payment.at) {
+            return self.book_funding(slot, &[payment]);
+        }
+        let work = self.slot(slot);
+        work.funding.set_aside(payment);
+        work.lanes.disturb();
+        work.lanes.want_truth();
+        Ok(())
+    }
+
     /// Books funding of which the stream has not told. Only what fell due while the bot held something: the rest was paid for
     /// another's position.
     pub(super) fn book_funding(&mut self, slot: u16, payments: &[FundingPayment]) -> Result<(), RunError> {
@@ -86,6 +124,27 @@ impl<O: Outside> Bot<O> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn payments_that_were_set_aside_come_once_and_in_their_order() {
+        let payment = |id: &str, minute: i64| FundingPayment {
+            symbol: "XBTUSDT".parse().unwrap(),
+            paid: Money::zero("USDT".parse().unwrap()),
+            at: Timestamp::from_ms(minute * 60_000),
+            id: id.parse().unwrap(),
+        };
+        let mut watch = FundingWatch::default();
+        watch.set_aside(payment("p-2", 480));
+        watch.set_aside(payment("p-1", 420));
+        let told = watch.with_set_aside(vec![payment("p-2", 480), payment("p-3", 540)]);
+        let names: Vec<String> = told.iter().map(|payment| payment.id.to_string()).collect();
+        assert_eq!(names, ["p-1", "p-2", "p-3"]);
+        assert!(watch.with_set_aside(Vec::new()).is_empty(), "none waits any more");
+        for minute in 0..100 {
+            watch.set_aside(payment(&format!("p-{minute}"), minute));
+        }
+        assert_eq!(watch.with_set_aside(Vec::new()).len(), MOST_SET_ASIDE);
+    }
 
     #[test]
     fn a_full_hour_is_asked_for_twice_unless_something_was_heard() {

@@ -41,7 +41,7 @@ use crate::mind::record::{Answer, Entry, Obstacle, Record, Standing};
 use crate::mind::{Mind, MindError};
 use crate::outside::{Machine, Outside};
 use crate::session::{Prepared, Session, SessionError};
-use crate::truth::Truth;
+use crate::truth::Found;
 use crate::uplink::{Incoming, Line};
 
 /// Why the bot ended.
@@ -92,7 +92,7 @@ enum News<O: Outside> {
     /// A request to the venue was answered.
     Answered(Answer, Option<VenueError>),
     /// The truth about an instrument.
-    Truth(u16, Result<Truth, VenueError>),
+    Truth(u16, Found),
     /// The account was read; when asking began, in the market's time.
     Account(Timestamp, Result<keyhold_domain::AccountSnapshot, VenueError>),
     /// The key was looked at.
@@ -125,6 +125,8 @@ struct SlotWork {
     flow: flow::Flow,
     failures: u32,
     funding: funding::FundingWatch,
+    /// Orders that the venue never had, while the rest of its truth is still to come.
+    never_arrived: BTreeSet<ClientOrderId>,
     /// Orders that the last reading of the account showed otherwise than the memory.
     disputed: BTreeSet<ClientOrderId>,
 }
@@ -340,7 +342,7 @@ impl<O: Outside> Bot<O> {
             News::LeaseEnded(number) => self.lease_ended(number),
             News::Warmed(slot, candles) => self.warmed(slot, &candles),
             News::Answered(answer, error) => self.answered(answer, error.as_ref()),
-            News::Truth(slot, result) => self.truth(slot, result),
+            News::Truth(slot, found) => self.truth(slot, found),
             News::Account(at, result) => self.account_read(at, result),
             News::Inspected(result) => self.inspected(result),
         }

@@ -14,7 +14,7 @@ use crate::lanes::{Full, Job, Lane};
 use crate::mind::Deed;
 use crate::mind::record::{Answer, Record};
 use crate::outside::Outside;
-use crate::truth::{self, Inquiry, Truth};
+use crate::truth::{self, Found, Inquiry};
 
 /// How far back fills are asked for when nothing is remembered.
 const UNREMEMBERED_MS: i64 = 7 * 86_400_000;
@@ -120,20 +120,24 @@ impl<O: Outside> Bot<O> {
         let Some(plan) = self.mind.plan(slot) else { return };
         let state = self.mind.state(slot);
         let held = state.and_then(|state| state.holding()).map_or(Decimal::ZERO, |held| held.size.get());
+        let known_fills = state.map(|state| state.orders().known_fills().collect()).unwrap_or_default();
+        let work = self.slots.get(&slot);
         let inquiry = Inquiry {
             symbol: plan.instrument.symbol,
             orders: self.mind.doubtful(slot),
+            never_arrived: work.map(|work| work.never_arrived.clone()).unwrap_or_default(),
             held,
+            known_fills,
             fills_from: self.fills_from(state.and_then(keyhold_engine::State::newest_candle)),
         };
         let venue = Arc::clone(&session.venue);
         let failures = self.slots.get(&slot).map_or(0, |work| work.failures);
         self.errand(async move {
-            let result = truth::ask(&venue, &inquiry).await;
-            if result.is_err() {
+            let found = truth::ask(&venue, &inquiry).await;
+            if found.truth.is_err() {
                 tokio::time::sleep((FIRST_WAIT * 2_u32.pow(failures.min(8))).min(LONGEST_WAIT)).await;
             }
-            News::Truth(slot, result)
+            News::Truth(slot, found)
         });
     }
 
@@ -148,8 +152,9 @@ impl<O: Outside> Bot<O> {
         }
     }
 
-    pub(super) fn truth(&mut self, slot: u16, result: Result<Truth, VenueError>) -> Result<(), RunError> {
-        let truth = match result {
+    pub(super) fn truth(&mut self, slot: u16, found: Found) -> Result<(), RunError> {
+        self.slot(slot).never_arrived = found.never_arrived;
+        let truth = match found.truth {
             Ok(truth) => truth,
             Err(error) => {
                 tracing::warn!(slot, "the venue's truth cannot be had: {error}");
@@ -170,7 +175,7 @@ impl<O: Outside> Bot<O> {
             self.hear_time(newest.at);
         }
         let at = self.now();
-        for client_id in truth.never_arrived {
+        for client_id in std::mem::take(&mut self.slot(slot).never_arrived) {
             if self.mind.is_lost(slot, client_id) {
                 self.record(Record::Answered(Answer {
                     slot,
@@ -183,7 +188,8 @@ impl<O: Outside> Bot<O> {
                 }))?;
             }
         }
-        self.book_funding(slot, &truth.funding)?;
+        let funding = self.slot(slot).funding.with_set_aside(truth.funding);
+        self.book_funding(slot, &funding)?;
         let event = Event::Reconciled(Reconciliation {
             position: truth.position,
             open_orders: truth.open_orders,
@@ -191,7 +197,7 @@ impl<O: Outside> Bot<O> {
             at,
         });
         self.record_event(BotEvent::Instrument { slot, event })?;
-        self.book_funding(slot, &truth.funding)?;
+        self.book_funding(slot, &funding)?;
         self.account_view = AccountView::Stale;
         if self.stage == Stage::Reconciling && self.is_reconciled() {
             self.stage = Stage::Subscribing;

@@ -30,6 +30,8 @@ pub(crate) struct Books {
     pub(crate) size: Decimal,
     pub(crate) orders: BTreeMap<ClientOrderId, OrderReport>,
     pub(crate) beat: Option<(Phase, u32)>,
+    /// Commands that the bot has not carried out.
+    pub(crate) commands: usize,
     pub(crate) faults: Vec<String>,
 }
 
@@ -47,6 +49,7 @@ impl Books {
         let account = json!({ "account": 1 });
         let truth = venue.control("truth", &account).unwrap();
         let tally = venue.control("tally", &account).unwrap();
+        let commands = server.unanswered();
         let heard = server.heard.lock().unwrap();
         let (mut size, mut orders, mut trades) = (Decimal::ZERO, BTreeMap::new(), BTreeMap::new());
         for report in &heard.reports {
@@ -68,6 +71,7 @@ impl Books {
             size,
             orders,
             beat: heard.beat,
+            commands,
             faults: heard.faults.clone(),
         }
     }
@@ -133,6 +137,9 @@ impl Books {
     }
 
     fn not_flat(&self, held: Decimal) -> Option<String> {
+        if self.commands != 0 {
+            return Some("the bot has not said that it closed everything".to_owned());
+        }
         if !held.is_zero() || !self.list("open_orders").is_empty() {
             return Some(format!("{held} is still held; resting: {}", self.truth["open_orders"]));
         }

@@ -123,7 +123,10 @@ pub(crate) async fn play(kind: &'static VenueKind) -> Result<String, String> {
     let mut books = run.judge();
     books.wallet += Decimal::new(1, 2);
     told("money:", books.difference(Wanted::Flat))?;
-    Ok(format!("{} planted faults were noticed", noticed + 1))
+    let mut books = run.judge();
+    books.commands = 1;
+    told("has not said", books.difference(Wanted::Flat))?;
+    Ok(format!("{} planted faults were noticed", noticed + 2))
 }
 
 fn told(word: &str, said: Option<String>) -> Result<(), String> {

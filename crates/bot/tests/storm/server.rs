@@ -74,6 +74,13 @@ impl TestServer {
         self.lines.lock().unwrap().retain(|line| line.send(message.clone()).is_ok());
     }
 
+    /// How many commands the bot has not answered.
+    pub(crate) fn unanswered(&self) -> usize {
+        let heard = self.heard.lock().unwrap();
+        let is_open = |id: &CommandId| !heard.commands.iter().any(|(done, _)| done == id);
+        self.pending.lock().unwrap().iter().filter(|(id, _)| is_open(id)).count()
+    }
+
     /// Shows what the bot has told of its deeds, on standard error.
     pub(crate) fn show_reports(&self) {
         for report in &self.heard.lock().unwrap().reports {
@@ -104,7 +111,10 @@ impl TestServer {
             lines.clear();
             lines.push(line.clone());
         }
-        let line = line.downgrade();
+        // The only strong end stands in the list: whoever takes it from there hangs up.
+        let weak = line.downgrade();
+        drop(line);
+        let line = weak;
         let write = async {
             while let Some(message) = messages.recv().await {
                 if frame::write_message(&mut writer, RULES, 0, &message, WITHIN).await.is_err() {

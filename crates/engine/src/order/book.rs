@@ -147,6 +147,11 @@ impl Book {
         self.fills.contains(fill)
     }
 
+    /// The newest fills that were counted, oldest first.
+    pub fn known_fills(&self) -> impl Iterator<Item = FillId> + '_ {
+        self.fills.names()
+    }
+
     /// Remembers a fill, so that it is not counted again.
     pub fn remember_fill(&mut self, fill: FillId) {
         self.fills.remember(fill);

@@ -39,6 +39,10 @@ impl KnownFills {
         (holds(front, digest) || holds(back, digest)) && self.names.contains(&fill)
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = FillId> + '_ {
+        self.names.iter().copied()
+    }
+
     pub(super) fn remember(&mut self, fill: FillId) {
         if self.names.len() >= MOST {
             self.names.pop_front();

@@ -21,6 +21,7 @@ pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod me;
 pub(crate) mod passkeys;
+pub(crate) mod protections;
 pub(crate) mod reference;
 pub(crate) mod sessions;
 pub(crate) mod templates;
@@ -80,6 +81,7 @@ fn keys_and_templates() -> OpenApiRouter<Shared> {
         .routes(routes!(reference::exchanges))
         .routes(routes!(reference::catalog))
         .routes(routes!(reference::instruments))
+        .routes(routes!(protections::protections))
         .routes(routes!(keys::list))
         .routes(routes!(keys::intent))
         .routes(routes!(keys::get, keys::put, keys::change, keys::delete))

@@ -10,11 +10,12 @@ mod machine;
 mod walls;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::config::Config;
 
 /// How a protection stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Standing {
     /// As designed.
@@ -37,7 +38,7 @@ impl Standing {
 }
 
 /// One protection as found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Finding {
     /// `keeper`, `bots`, `data`, `address` or `machine`.
     pub(crate) area: &'static str,

@@ -93,6 +93,7 @@ const ROUTES: &[Route] = &[
     ("get", "/exchanges", Signed, Id::None, empty),
     ("get", "/catalog", Signed, Id::None, empty),
     ("get", "/instruments", Signed, Id::None, empty),
+    ("get", "/protections", Signed, Id::None, empty),
     ("get", "/keys", Signed, Id::None, empty),
     ("post", "/keys/intents", Fresh, Id::None, place),
     ("get", "/keys/{id}", Signed, Id::Key, empty),

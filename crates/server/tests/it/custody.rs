@@ -133,3 +133,24 @@ async fn a_closed_account_is_gone_with_its_keys_and_sessions() {
     assert_eq!(world.client().get("/setup").await.ok()["state"], "unclaimed");
     world.end().await;
 }
+
+#[tokio::test]
+async fn everybody_with_a_key_sees_what_protects_it_and_what_does_not() {
+    let world = World::start().await;
+    world.owner().await;
+    let mut bob = world.user("bob@example.org").await;
+    let view = bob.get("/protections").await.ok();
+    let findings = view["findings"].as_array().unwrap();
+    let walls = findings.iter().find(|finding| finding["protection"] == "walls").unwrap();
+    assert_eq!(
+        walls["standing"], "absent",
+        "the stand-in for the bot's program cannot show its walls: {walls}"
+    );
+    for told in ["found", "means", "remedy"] {
+        assert!(walls[told].as_str().is_some_and(|text| text.len() > 10), "{told}: {walls}");
+    }
+    assert!(findings.iter().any(|finding| finding["area"] == "data"), "{view}");
+    assert_eq!(bob.get("/protections").await.ok(), view, "one look serves many readers");
+    world.later(6 * 60 * 1000);
+    assert!(bob.get("/protections").await.ok()["looked_at"].as_i64() > view["looked_at"].as_i64());
+}

@@ -3,6 +3,8 @@
 //! Kraken forgets an order five seconds after its end in the list that can be asked by name; what is older stands in the
 //! history of the instrument's events and in the fills. Next: [`super::orders`].
 
+use std::collections::BTreeMap;
+
 use keyhold_domain::{ClientOrderId, Decimal, Fill, OrderStatus, OrderUpdate, RefusalCode, Symbol};
 
 use super::Kraken;
@@ -70,9 +72,19 @@ pub struct WireHistory<'a> {
     pub elements: Option<Vec<WirePast<'a>>>,
 }
 
-/// What the newest event of an order says; `None` when the history does not know it. Only an end is final: an order that
-/// was placed and of which nothing else is told may rest.
-pub fn past_order(rows: &[WirePast<'_>], id: ClientOrderId) -> Result<Option<OrderUpdate>, WireError> {
+/// How far an order is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// Among the recent orders, the fills and what the history has told already.
+    Lists,
+    /// In the history, too, of which Kraken gives a hundred answers in ten minutes.
+    History,
+}
+
+/// What the newest event of each of our orders says; nothing of orders that the history does not know. Only an end is
+/// final: an order that was placed and of which nothing else is told may rest.
+pub fn past_orders(rows: &[WirePast<'_>]) -> Result<BTreeMap<ClientOrderId, OrderUpdate>, WireError> {
+    let mut found = BTreeMap::new();
     for row in rows {
         let event = &row.event;
         let kinds = [
@@ -85,9 +97,8 @@ pub fn past_order(rows: &[WirePast<'_>], id: ClientOrderId) -> Result<Option<Ord
             continue;
         };
         let order = told.new_order.as_ref().or(told.order.as_ref());
-        let Some(order) = order.filter(|order| convert::client_id(&order.client_id) == Some(id)) else {
-            continue;
-        };
+        let named = order.and_then(|order| Some((order, convert::client_id(&order.client_id)?)));
+        let Some((order, id)) = named.filter(|(_, id)| !found.contains_key(id)) else { continue };
         let read = convert::whole_order(order, end.unwrap_or(OrderStatus::Open))?;
         let whole = read.filled >= read.quantity.get();
         let status = match end {
@@ -105,7 +116,7 @@ pub fn past_order(rows: &[WirePast<'_>], id: ClientOrderId) -> Result<Option<Ord
             | OrderStatus::PartiallyFilled
             | OrderStatus::Filled => None,
         };
-        return Ok(Some(OrderUpdate {
+        let update = OrderUpdate {
             client_id: id,
             venue_id: Some(read.venue_id),
             symbol: read.symbol,
@@ -113,9 +124,10 @@ pub fn past_order(rows: &[WirePast<'_>], id: ClientOrderId) -> Result<Option<Ord
             filled: read.filled,
             refusal,
             at: row.timestamp.get("past order", "timestamp")?,
-        }));
+        };
+        found.insert(id, update);
     }
-    Ok(None)
+    Ok(found)
 }
 
 impl<D: Dialer> Kraken<D> {
@@ -139,13 +151,17 @@ impl<D: Dialer> Kraken<D> {
         row.map_or(Ok(None), |row| convert::order_status(row).map_err(wrong))
     }
 
-    /// In the history of the instrument.
+    /// In the history of the instrument. The ends of other orders in the same answer are remembered.
     async fn read_past(&self, symbol: Symbol, id: ClientOrderId) -> Result<Option<OrderUpdate>, VenueError> {
         let body = self.ask(Query::PastOrder { order: OrderRef::Client(id), symbol }).await?;
         let wrong = |error| unreadable(endpoints::PAST_ORDERS, error);
         let answer: WireHistory<'_> = wire::json("past orders", &body).map_err(wrong)?;
         let rows = wire::rows(answer.elements, "past orders", "elements").map_err(wrong)?;
-        past_order(&rows, id).map_err(wrong)
+        let found = past_orders(&rows).map_err(wrong)?;
+        for update in found.values() {
+            self.ends.note(*update);
+        }
+        Ok(found.get(&id).copied())
     }
 
     /// What is known of an order: the recent ones first, then its fills, and the history when the first say too little.
@@ -153,13 +169,16 @@ impl<D: Dialer> Kraken<D> {
         &self,
         symbol: Symbol,
         id: ClientOrderId,
+        depth: Depth,
     ) -> Result<Option<OrderReport>, VenueError> {
         let recent = self.read_recent(symbol, id).await?;
-        let back = Back::Until(recent.as_ref().map_or(Decimal::ZERO, |update| update.filled));
+        let known = recent.or_else(|| self.ends.of(id));
+        let back = Back::Until(known.as_ref().map_or(Decimal::ZERO, |update| update.filled));
         let fills = self.read_fills(back, |fill| fill.client_id == Some(id)).await?;
-        let update = match recent {
-            Some(update) => Some(update),
-            None => self.read_past(symbol, id).await?,
+        let update = match (known, depth) {
+            (Some(update), _) => Some(update),
+            (None, Depth::Lists) => None,
+            (None, Depth::History) => self.read_past(symbol, id).await?,
         };
         Ok(match update {
             Some(update) => Some(report(update, fills)),
@@ -206,8 +225,8 @@ mod tests {
         let id = ClientOrderId::new(BotId::from_u128(7 << 90), 1, 1, 1, OrderPurpose::Entry).unwrap();
         let text = text.replace("OURS", &id.to_string());
         let history: WireHistory<'_> = wire::json("past orders", text.as_bytes()).unwrap();
-        let update = past_order(&history.elements.unwrap(), id).unwrap();
-        update.map(|update| (update.status, update.filled.to_string()))
+        let found = past_orders(&history.elements.unwrap()).unwrap();
+        found.get(&id).map(|update| (update.status, update.filled.to_string()))
     }
 
     #[test]
@@ -236,5 +255,34 @@ mod tests {
         assert_eq!(state(&list(&[&partly, &placed])), Some((OrderStatus::PartiallyFilled, "1".to_owned())));
         assert_eq!(state(&list(&[&canceled, &partly])), Some((OrderStatus::Canceled, "1".to_owned())));
         assert_eq!(state(&list(&[&whole, &partly])), Some((OrderStatus::Filled, "3".to_owned())));
+    }
+
+    #[test]
+    fn one_answer_tells_of_every_order_of_ours() {
+        let id = |sequence| {
+            ClientOrderId::new(BotId::from_u128(7 << 90), 1, 1, sequence, OrderPurpose::Entry).unwrap()
+        };
+        let row = |kind: &str, name: &str, filled: u32| {
+            format!(
+                r#"{{"timestamp":1604937694000,"event":{{"{kind}":{{"order":{{"uid":"o-1","tradeable":"PF_XBTUSD",
+                "direction":"Buy","quantity":"3","filled":"{filled}","limitPrice":"1","orderType":"Limit",
+                "clientId":"{name}","reduceOnly":false}}}}}}}}"#
+            )
+        };
+        let rows = [
+            row("OrderCancelled", &id(2).to_string(), 1),
+            row("OrderPlaced", "somebody-else", 0),
+            row("OrderPlaced", &id(2).to_string(), 0),
+            row("OrderRejected", &id(1).to_string(), 0),
+        ];
+        let text = format!(r#"{{"elements":[{}]}}"#, rows.join(","));
+        let history: WireHistory<'_> = wire::json("past orders", text.as_bytes()).unwrap();
+        let found = past_orders(&history.elements.unwrap()).unwrap();
+        let told: Vec<_> = found.values().map(|end| (end.client_id, end.status)).collect();
+        assert_eq!(
+            told,
+            [(id(1), OrderStatus::Rejected), (id(2), OrderStatus::Canceled)],
+            "the newest event counts"
+        );
     }
 }

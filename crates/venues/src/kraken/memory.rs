@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use keyhold_domain::fill::FillId;
 use keyhold_domain::{
-    Decimal, Fill, Money, OpenOrder, OrderStatus, OrderUpdate, Position, SignedQuantity, Symbol, Timestamp,
-    VenueOrderId,
+    ClientOrderId, Decimal, Fill, Money, OpenOrder, OrderStatus, OrderUpdate, Position, SignedQuantity,
+    Symbol, Timestamp, VenueOrderId,
 };
 
 use super::convert::feed_update;
@@ -65,6 +65,38 @@ impl KnownFees {
 
     /// A fee, when it is known.
     pub fn of(&self, id: FillId) -> Option<Money> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).0.get(&id).copied()
+    }
+}
+
+/// How orders ended by the history, which does not change and may be asked for a hundred times in ten minutes only. One
+/// answer tells of every order of an instrument; those that are asked about next need no other.
+#[derive(Debug, Default)]
+pub struct KnownEnds {
+    known: Mutex<(BTreeMap<ClientOrderId, OrderUpdate>, VecDeque<ClientOrderId>)>,
+}
+
+impl KnownEnds {
+    /// Remembers an end; the oldest are forgotten. Of an order that goes on nothing is kept.
+    pub fn note(&self, update: OrderUpdate) {
+        match update.status {
+            OrderStatus::Filled | OrderStatus::Canceled | OrderStatus::Rejected => {}
+            OrderStatus::Open | OrderStatus::Untriggered | OrderStatus::PartiallyFilled => return,
+        }
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ends, sequence) = &mut *known;
+        if ends.insert(update.client_id, update).is_none() {
+            sequence.push_back(update.client_id);
+        }
+        if sequence.len() > MOST_KEPT
+            && let Some(oldest) = sequence.pop_front()
+        {
+            ends.remove(&oldest);
+        }
+    }
+
+    /// An end, when it is known.
+    pub fn of(&self, id: ClientOrderId) -> Option<OrderUpdate> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).0.get(&id).copied()
     }
 }
@@ -265,6 +297,33 @@ mod tests {
         assert_eq!(said(triggered), Some((OrderStatus::Open, "0".to_owned())));
         let refused = memory.order_gone(id, None, "would_not_reduce_position", at).unwrap();
         assert_eq!(refused.refusal, Some(keyhold_domain::RefusalCode::ReduceOnlyRejected));
+    }
+
+    #[test]
+    fn only_ends_are_remembered_and_the_oldest_are_forgotten() {
+        let named = |sequence| {
+            ClientOrderId::new(BotId::from_u128(1 << 90), 1, 1, sequence, OrderPurpose::Entry).unwrap()
+        };
+        let update = |client_id, status| OrderUpdate {
+            client_id,
+            venue_id: None,
+            symbol: "PF_XBTUSD".parse().unwrap(),
+            status,
+            filled: Decimal::ONE,
+            refusal: None,
+            at: Timestamp::from_ms(9),
+        };
+        let ends = KnownEnds::default();
+        ends.note(update(named(1), OrderStatus::PartiallyFilled));
+        assert_eq!(ends.of(named(1)), None, "it may still be filled");
+        ends.note(update(named(1), OrderStatus::Canceled));
+        assert_eq!(ends.of(named(1)).map(|end| end.status), Some(OrderStatus::Canceled));
+        let most = u32::try_from(MOST_KEPT).unwrap();
+        for sequence in 2..most + 2 {
+            ends.note(update(named(sequence), OrderStatus::Filled));
+        }
+        assert_eq!(ends.of(named(1)), None);
+        assert!(ends.of(named(most + 1)).is_some());
     }
 
     #[test]

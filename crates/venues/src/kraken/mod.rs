@@ -35,7 +35,7 @@ use crate::rate_limit::RateLimiter;
 use crate::settings::VenueConfig;
 use crate::signer::Signer;
 use crate::transport::Dialer;
-use memory::{KnownFees, Outcomes};
+use memory::{KnownEnds, KnownFees, Outcomes};
 use rest::KrakenDialect;
 
 /// Kraken's public side.
@@ -79,6 +79,8 @@ pub struct Kraken<D> {
     outcomes: Arc<Outcomes>,
     /// Fees that the stream or the account's log has told.
     fees: Arc<KnownFees>,
+    /// Ends of orders that the history has told.
+    ends: KnownEnds,
 }
 
 impl<D> std::fmt::Debug for Kraken<D> {
@@ -90,6 +92,6 @@ impl<D> std::fmt::Debug for Kraken<D> {
 impl<D: Dialer> Kraken<D> {
     /// Adds a key's rights to the public side.
     pub fn new(market: KrakenMarket<D>, signer: Arc<dyn Signer>) -> Self {
-        Self { market, signer, outcomes: Arc::default(), fees: Arc::default() }
+        Self { market, signer, outcomes: Arc::default(), fees: Arc::default(), ends: KnownEnds::default() }
     }
 }

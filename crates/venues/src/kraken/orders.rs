@@ -11,6 +11,7 @@ use keyhold_domain::{
 };
 
 use super::account::Back;
+use super::lookup::Depth;
 use super::wire::{self, WireSent};
 use super::{Kraken, account_stream, convert, endpoints};
 use crate::any::delegate_market_data;
@@ -31,6 +32,16 @@ const RESOLVING: &str = "looking for an order";
 impl<D: Dialer> Kraken<D> {
     async fn change(&self, intent: Intent, urgency: Urgency) -> Result<bytes::Bytes, VenueError> {
         self.market.rest.change(self.signer.as_ref(), &intent, urgency).await
+    }
+
+    async fn look_up(
+        &self,
+        symbol: Symbol,
+        id: ClientOrderId,
+        depth: Depth,
+    ) -> Result<Option<OrderReport>, VenueError> {
+        self.market.rest.ensure_venue_time().await?;
+        self.read_report(symbol, id, depth).await
     }
 }
 
@@ -78,8 +89,7 @@ impl<D: Dialer> TradingVenue for Kraken<D> {
     }
 
     async fn order(&self, symbol: Symbol, id: ClientOrderId) -> Result<Option<OrderReport>, VenueError> {
-        self.market.rest.ensure_venue_time().await?;
-        self.read_report(symbol, id).await
+        self.look_up(symbol, id, Depth::History).await
     }
 
     async fn fills_since(&self, symbol: Option<Symbol>, from: Timestamp) -> Result<Vec<Fill>, VenueError> {
@@ -157,9 +167,12 @@ impl<D: Dialer> TradingVenue for Kraken<D> {
 
     async fn resolve(&self, symbol: Symbol, id: ClientOrderId) -> Result<Resolution, VenueError> {
         let mut last = Err(VenueError::unknown(RESOLVING, UnknownCause::NotAsked));
-        for wait in &self.market.rest.settings.resolve_waits {
+        let mut waits = self.market.rest.settings.resolve_waits.iter().peekable();
+        while let Some(wait) = waits.next() {
             tokio::time::sleep(*wait).await;
-            last = self.order(symbol, id).await;
+            // Only the last look decides, so only it asks the history: six orders would use its allowance up.
+            let depth = if waits.peek().is_some() { Depth::Lists } else { Depth::History };
+            last = self.look_up(symbol, id, depth).await;
             if let Ok(Some(report)) = last {
                 return Ok(Resolution::Found(report));
             }

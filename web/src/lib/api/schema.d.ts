@@ -2927,6 +2927,52 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/protections': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /**
+     * Which protections are in force on the machine of this server, which are degraded or absent, and what that means. The
+     *     walls are tried, not assumed.
+     */
+    get: {
+      parameters: {
+        query?: never;
+        header?: never;
+        path?: never;
+        cookie?: never;
+      };
+      requestBody?: never;
+      responses: {
+        200: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['ProtectionsView'];
+          };
+        };
+        401: {
+          headers: {
+            [name: string]: unknown;
+          };
+          content: {
+            'application/json': components['schemas']['ProblemDocument'];
+          };
+        };
+      };
+    };
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/register': {
     parameters: {
       query?: never;
@@ -4871,6 +4917,21 @@ export interface components {
       id: string;
       purpose: components['schemas']['OrderPurpose'] | null;
     };
+    /** @description One protection as found. */
+    Finding: {
+      /** @description `keeper`, `bots`, `data`, `address` or `machine`. */
+      area: string;
+      /** @description What was found. */
+      found: string;
+      /** @description What that means, when it is not in force. */
+      means?: string | null;
+      /** @description What protects. */
+      protection: string;
+      /** @description What to do about it, when it is not in force. */
+      remedy?: string | null;
+      /** @description How it stands. */
+      standing: components['schemas']['Standing'];
+    };
     /** @description A browser's answer that makes a passkey. */
     FinishBody: {
       ceremony: string;
@@ -5986,6 +6047,17 @@ export interface components {
       /** @description Always `about:blank`: the code tells more. */
       type: string;
     };
+    /** @description Every protection as it was found. */
+    ProtectionsView: {
+      findings: components['schemas']['Finding'][];
+      /**
+       * Format: int64
+       * @description When; it is looked again after five minutes.
+       */
+      looked_at: number;
+      /** @description Version of the server that looked. */
+      version: string;
+    };
     /**
      * @description What a process was let at a key for.
      * @enum {string}
@@ -6180,6 +6252,11 @@ export interface components {
           mode: 'risk_per_trade';
           pct: string;
         };
+    /**
+     * @description How a protection stands.
+     * @enum {string}
+     */
+    Standing: 'in_force' | 'degraded' | 'absent';
     /**
      * @description How it begins.
      * @enum {string}

@@ -52,6 +52,8 @@ export type GuideText = Schemas['GuideText'];
 export type Site = Schemas['Site'];
 export type Instrument = Schemas['Instrument'];
 
+export type Finding = Schemas['Finding'];
+
 // API keys
 
 export type Key = Schemas['KeyView'];
