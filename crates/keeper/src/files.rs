@@ -245,7 +245,7 @@ pub(crate) fn new_file(path: &Path) -> Result<File, FilesError> {
 }
 
 /// Only the owner, who must be this user, has any right.
-fn owned_and_closed(path: &Path, facts: &fs::Metadata) -> Result<(), FilesError> {
+pub(crate) fn owned_and_closed(path: &Path, facts: &fs::Metadata) -> Result<(), FilesError> {
     let own = rustix::process::geteuid().as_raw();
     let mode = facts.mode() & 0o7777;
     let for_others = mode & 0o077;

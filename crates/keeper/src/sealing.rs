@@ -1,6 +1,6 @@
 //! Opening the keys: which providers are at hand, trying them, and how slowly guesses are taken.
 //!
-//! A file provider and a system credential open the keys at a start without anybody. A passphrase is typed (`unseal`),
+//! A file provider, a system credential, a transit key and a TPM open the keys at a start without anybody. A passphrase is typed (`unseal`),
 //! and so is nothing but the operator's word after somebody sealed the keeper or asked for a canary. What the guesses are
 //! recorded with is the keeper's business; this only counts and opens.
 
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use keyhold_domain::InstallId;
 use keyhold_os::secret::SecretBytes;
-use keyhold_protocol::keeper::Passphrase;
+use keyhold_protocol::keeper::{Passphrase, ProviderHealth, ProviderState};
 use keyhold_seal::EntropySource;
 
 use crate::entropy::random;
 use crate::files::{FilesError, StateDir};
 use crate::providers::{
-    CredentialProvider, FileProvider, Kind, MAX_PASSPHRASE, PassphraseProvider, ProviderError, ROOT_FILE,
-    RootProvider,
+    CREDENTIAL, CredentialProvider, Enrollment, Fetched, FileProvider, HeldProvider, Kind, MAX_PASSPHRASE,
+    Made, PassphraseProvider, ProviderError, ROOT_FILE, RootProvider,
 };
 use crate::ring::{KeysError, Locked, Ring};
 use crate::vault::{Reached, Rollback, Vault, VaultError, open_by_files, upgrade};
@@ -111,19 +111,26 @@ impl From<VaultError> for OpenError {
 pub struct Opener {
     dir: StateDir,
     credential: Option<CredentialProvider>,
+    fetched: Fetched,
     boot: Option<String>,
 }
 
 impl Opener {
     /// With file providers only.
     pub fn new(dir: &StateDir) -> Self {
-        Self { dir: dir.clone(), credential: None, boot: None }
+        Self { dir: dir.clone(), credential: None, fetched: Fetched::default(), boot: None }
     }
 
     /// With a credential of the service manager.
     #[must_use]
     pub fn with_credential(self, credential: Option<CredentialProvider>) -> Self {
         Self { credential, ..self }
+    }
+
+    /// With what transit servers and TPMs gave.
+    #[must_use]
+    pub fn with_fetched(self, fetched: Fetched) -> Self {
+        Self { fetched, ..self }
     }
 
     /// With the id of the machine's boot, for leases that outlive the keeper.
@@ -152,10 +159,52 @@ impl Opener {
         locked.map_or_else(Vec::new, kinds)
     }
 
+    /// Which of the enrolled providers could open the keys now.
+    pub fn health(&self) -> Vec<ProviderHealth> {
+        let locked = Locked::read(&self.dir).ok().flatten();
+        locked.map_or_else(Vec::new, |locked| {
+            locked.providers().iter().map(|one| self.health_of(one)).collect()
+        })
+    }
+
+    fn health_of(&self, one: &Enrollment) -> ProviderHealth {
+        let (state, reason) = match one.kind {
+            Kind::Passphrase => (ProviderState::Typed, String::new()),
+            Kind::File if self.dir.file(&one.name).is_file() => (ProviderState::Ready, String::new()),
+            Kind::File => (ProviderState::Unavailable, "its file is not in the keeper's folder".to_owned()),
+            Kind::SystemCredential if self.credential.is_some() => (ProviderState::Ready, String::new()),
+            Kind::SystemCredential => {
+                (ProviderState::Unavailable, format!("the service manager gave no credential `{CREDENTIAL}`"))
+            }
+            Kind::Tpm2 | Kind::Transit
+                if self.fetched.held.iter().any(|held| held.made(one) == Made::Here) =>
+            {
+                (ProviderState::Ready, String::new())
+            }
+            Kind::Tpm2 | Kind::Transit | Kind::Pkcs11 => {
+                let mut missing = self.fetched.missing.iter();
+                let said = missing.find(|missing| missing.kind == one.kind && missing.name == one.name);
+                let reason = said.map_or_else(|| "not asked".to_owned(), |missing| missing.error.to_string());
+                (ProviderState::Unavailable, reason)
+            }
+        };
+        ProviderHealth { kind: one.kind.as_str().to_owned(), name: one.name.clone(), state, reason }
+    }
+
+    /// What is missing and what to do about it, in one line.
+    pub fn missing(&self) -> String {
+        let lacking = |one: ProviderHealth| match one.state {
+            ProviderState::Unavailable => Some(format!("{} {}: {}", one.kind, one.name, one.reason)),
+            ProviderState::Ready | ProviderState::Typed => None,
+        };
+        self.health().into_iter().filter_map(lacking).collect::<Vec<_>>().join("; ")
+    }
+
     /// Opens the vault with whatever provider can.
     ///
     /// # Errors
-    /// [`OpenError::Closed`] when none could, without saying why; [`OpenError::Vault`] otherwise.
+    /// [`OpenError::Closed`] when none could, without saying why; [`KeysError::NoSuchProvider`] when nothing was typed and
+    /// a transit server or TPM had not given its part; [`OpenError::Vault`] otherwise.
     pub fn open(
         &mut self,
         passphrase: Option<&Passphrase>,
@@ -186,10 +235,18 @@ impl Opener {
             let root = locked.unwrap(credential)?;
             return Ok(locked.open(root, entropy)?);
         }
+        for held in &mut self.fetched.held {
+            match locked.unwrap(held) {
+                Ok(root) => return Ok(locked.open(root, entropy)?),
+                Err(error) => {
+                    tracing::warn!(%error, provider = held.id(), "fetched, but it does not open the keys");
+                }
+            }
+        }
         if enrolled(Kind::File) {
             return Ok(open_by_files(&self.dir, locked, entropy)?);
         }
-        Err(OpenError::Closed)
+        if self.fetched.missing.is_empty() { Err(OpenError::Closed) } else { Err(absent()) }
     }
 
     /// A new root key under the providers that are enrolled; each must be at hand. File providers get a new file.
@@ -205,8 +262,7 @@ impl Opener {
     ) -> Result<(), OpenError> {
         let install = vault.install();
         let (mut old_files, mut own) = (Vec::new(), Vec::<Box<dyn RootProvider>>::new());
-        let mut wants_credential = false;
-        let absent = || OpenError::Vault(KeysError::NoSuchProvider.into());
+        let (mut wants_credential, mut wants_held) = (false, Vec::<&Enrollment>::new());
         for enrolled in &vault.ring().body().providers {
             match enrolled.kind {
                 Kind::File => {
@@ -221,7 +277,9 @@ impl Opener {
                     own.push(Box::new(typed));
                 }
                 Kind::SystemCredential => wants_credential = true,
-                Kind::Pkcs11 | Kind::Tpm2 | Kind::Transit => return Err(absent()),
+                // Their secret stays: it was fetched at the start and wraps the new root key as well.
+                Kind::Tpm2 | Kind::Transit => wants_held.push(enrolled),
+                Kind::Pkcs11 => return Err(absent()),
             }
         }
         let mut providers: Vec<&mut dyn RootProvider> = Vec::new();
@@ -231,12 +289,28 @@ impl Opener {
         if wants_credential {
             providers.push(self.credential.as_mut().ok_or_else(absent)?);
         }
+        let wanted = |held: &HeldProvider| wants_held.iter().any(|one| held.made(one) == Made::Here);
+        let mut held: Vec<&mut dyn RootProvider> = Vec::new();
+        for one in &mut self.fetched.held {
+            if wanted(one) {
+                held.push(one);
+            }
+        }
+        if held.len() != wants_held.len() {
+            return Err(absent());
+        }
+        providers.append(&mut held);
         vault.change_keys(|ring| ring.rekey(&mut providers, entropy))?;
         for name in old_files {
             self.dir.destroy(&name).map_err(VaultError::from)?;
         }
         Ok(())
     }
+}
+
+/// Something that is enrolled is not at hand.
+fn absent() -> OpenError {
+    OpenError::Vault(KeysError::NoSuchProvider.into())
 }
 
 /// Puts what was typed into secret memory.

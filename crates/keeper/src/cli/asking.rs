@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keyhold_protocol::keeper::{Answer, Client, Passphrase, RekeyRoot, Request, Unseal};
+use keyhold_protocol::keeper::{
+    Answer, Client, Passphrase, ProviderState, Refusal, RekeyRoot, Request, Unseal,
+};
 
 use super::typing::{Typing, passphrase};
 use super::{CliError, runtime, say, system};
@@ -55,7 +57,21 @@ fn wanted(socket: &Path) -> Result<Option<Passphrase>, CliError> {
 
 pub(super) fn unseal(socket: &Path) -> Result<(), CliError> {
     let passphrase = wanted(socket)?;
-    done(&ask(socket, &Request::Unseal(Unseal { passphrase }))?, "unsealed")
+    match ask(socket, &Request::Unseal(Unseal { passphrase })) {
+        Err(CliError::Refused(Refusal::ProviderUnavailable)) => Err(CliError::Missing(missing(socket)?)),
+        other => done(&other?, "unsealed"),
+    }
+}
+
+/// What the keeper says about the providers that are not at hand.
+fn missing(socket: &Path) -> Result<String, CliError> {
+    let health = match ask(socket, &Request::Status)? {
+        Answer::Status(status) => status.health,
+        Answer::Sealed(sealed) => sealed.health,
+        _ => return Err(CliError::OddAnswer),
+    };
+    let lacking = health.iter().filter(|one| one.state == ProviderState::Unavailable);
+    Ok(lacking.map(|one| format!("{} {}: {}", one.kind, one.name, one.reason)).collect::<Vec<_>>().join("; "))
 }
 
 pub(super) fn seal(socket: &Path) -> Result<(), CliError> {

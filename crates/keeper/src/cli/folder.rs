@@ -4,9 +4,10 @@ use std::fs::File;
 use std::path::Path;
 
 use keyhold_domain::InstallId;
-use keyhold_protocol::keeper::Passphrase;
+use keyhold_protocol::keeper::{Passphrase, ProviderState};
 use keyhold_seal::KeeperPublicKey;
 
+use super::outside::{OutsideArguments, fetched};
 use super::typing::{Typing, passphrase};
 use super::{CliError, ProviderChoice, credential, say, system};
 use crate::audit::{Anchor, Audit, Entry, Event, PublicSegmentKey, SegmentKey, verify};
@@ -14,9 +15,9 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::entropy::{SystemEntropy, random};
 use crate::files::{FilesError, StateDir};
 use crate::providers::{FileProvider, Kind, PassphraseProvider, ProviderError, ROOT_FILE, RootProvider};
-use crate::ring::{Locked, Ring};
-use crate::sealing::Opener;
-use crate::vault::{Reached, Rollback, Vault};
+use crate::ring::{KeysError, Locked, Ring};
+use crate::sealing::{OpenError, Opener};
+use crate::vault::{Reached, Rollback, Vault, VaultError};
 
 impl ProviderChoice {
     const fn kind(self) -> Kind {
@@ -24,43 +25,47 @@ impl ProviderChoice {
             Self::File => Kind::File,
             Self::Passphrase => Kind::Passphrase,
             Self::SystemCredential => Kind::SystemCredential,
+            Self::Transit => Kind::Transit,
+            Self::Tpm2 => Kind::Tpm2,
         }
     }
+}
 
-    /// The provider, ready to wrap: its file made, its passphrase read.
-    fn make(
-        self,
-        dir: &StateDir,
-        install: InstallId,
-        credentials: Option<&Path>,
-    ) -> Result<Box<dyn RootProvider>, CliError> {
-        match self {
-            Self::File => {
+/// A provider to be enrolled, and what is said about it.
+pub(super) struct Wanted<'a> {
+    pub(super) provider: ProviderChoice,
+    pub(super) outside: OutsideArguments,
+    pub(super) credentials: Option<&'a Path>,
+}
+
+impl Wanted<'_> {
+    /// The provider, ready to wrap: its file made, its passphrase read, its secret with the TPM or server.
+    fn make(&self, dir: &StateDir, install: InstallId) -> Result<Box<dyn RootProvider>, CliError> {
+        use ProviderChoice as Choice;
+        match self.provider {
+            Choice::File => {
                 dir.create_root_file(ROOT_FILE, install, &mut SystemEntropy)?;
                 Ok(Box::new(FileProvider::new(dir, ROOT_FILE)))
             }
-            Self::Passphrase => {
+            Choice::Passphrase => {
                 let typed = passphrase("New passphrase", Typing::New)?;
                 Ok(Box::new(PassphraseProvider::new(typed)))
             }
-            Self::SystemCredential => {
-                let Some(credential) = credential(credentials)? else {
+            Choice::SystemCredential => {
+                let Some(credential) = credential(self.credentials)? else {
                     let reason = "the service manager gave no credential `keyhold-root`".to_owned();
                     let provider = Kind::SystemCredential.as_str();
                     return Err(ProviderError::Unavailable { provider, reason }.into());
                 };
                 Ok(Box::new(credential))
             }
+            Choice::Transit => Ok(Box::new(self.outside.transit(dir, self.credentials)?)),
+            Choice::Tpm2 => Ok(Box::new(self.outside.tpm(dir, self.credentials)?)),
         }
     }
 }
 
-pub(super) fn init(
-    dir: &Path,
-    install: Option<InstallId>,
-    provider: ProviderChoice,
-    credentials: Option<&Path>,
-) -> Result<(), CliError> {
+pub(super) fn init(dir: &Path, install: Option<InstallId>, wanted: &Wanted<'_>) -> Result<(), CliError> {
     let dir = StateDir::create(dir)?;
     let _lock = dir.lock()?;
     let drawn = || random(&mut SystemEntropy).map(InstallId::from_bytes).map_err(|_none| FilesError::Entropy);
@@ -68,7 +73,7 @@ pub(super) fn init(
     if Locked::read(&dir)?.is_some() {
         return Err(FilesError::Exists { path: dir.file(crate::ring::FILE) }.into());
     }
-    let mut made = provider.make(&dir, install, credentials)?;
+    let mut made = wanted.make(&dir, install)?;
     let now = SystemClock::start().now().wall_ms;
     let ring = Ring::create(&dir, install, made.as_mut(), None, now, &mut SystemEntropy)?;
     Vault::furnish(&dir, &ring, &mut SystemEntropy)?;
@@ -78,9 +83,11 @@ pub(super) fn init(
 
 /// Opens the vault of a folder; reads the passphrase when nothing else opens it.
 fn opened(dir: &StateDir, audit: &Audit, credentials: Option<&Path>) -> Result<Vault, CliError> {
-    let mut opener = Opener::new(dir).with_credential(credential(credentials)?);
-    let kinds = opener.providers();
-    let typed = if kinds.iter().all(|kind| kind == "passphrase") && !kinds.is_empty() {
+    let fetched = fetched(dir, credentials)?;
+    let mut opener = Opener::new(dir).with_credential(credential(credentials)?).with_fetched(fetched);
+    let health = opener.health();
+    let has = |state| health.iter().any(|one| one.state == state);
+    let typed = if has(ProviderState::Typed) && !has(ProviderState::Ready) {
         let typed = passphrase("Passphrase", Typing::Known)?;
         let text = std::str::from_utf8(typed.expose()).map_err(|_not_text| CliError::Passphrase)?;
         Some(Passphrase::new(text.to_owned()))
@@ -89,19 +96,20 @@ fn opened(dir: &StateDir, audit: &Audit, credentials: Option<&Path>) -> Result<V
     };
     let history = audit.history();
     let reached = Reached { records: history.generation(), keys: history.keys_generation() };
-    Ok(opener.open(typed.as_ref(), reached, Rollback::Refuse, &mut SystemEntropy)?)
+    let vault = opener.open(typed.as_ref(), reached, Rollback::Refuse, &mut SystemEntropy);
+    vault.map_err(|error| match error {
+        OpenError::Vault(VaultError::Keys(KeysError::NoSuchProvider)) => CliError::Missing(opener.missing()),
+        other => other.into(),
+    })
 }
 
-pub(super) fn enroll(
-    dir: &Path,
-    provider: ProviderChoice,
-    credentials: Option<&Path>,
-) -> Result<(), CliError> {
+pub(super) fn enroll(dir: &Path, wanted: &Wanted<'_>) -> Result<(), CliError> {
+    let provider = wanted.provider;
     let dir = StateDir::open(dir)?;
     let _lock = dir.lock()?;
     let mut audit = Audit::open(&dir)?;
-    let mut vault = opened(&dir, &audit, credentials)?;
-    let mut made = provider.make(&dir, vault.install(), credentials)?;
+    let mut vault = opened(&dir, &audit, wanted.credentials)?;
+    let mut made = wanted.make(&dir, vault.install())?;
     note(&mut audit, &format!("enrolling {}", provider.kind().as_str()))?;
     vault.change_keys(|ring| ring.enroll(made.as_mut(), &mut SystemEntropy))?;
     say(&format!("{} can open the keys", provider.kind().as_str()))
@@ -123,7 +131,7 @@ pub(super) fn unenroll(
         names.push(one.name.clone());
     }
     if names.is_empty() {
-        return Err(crate::ring::KeysError::NoSuchProvider.into());
+        return Err(KeysError::NoSuchProvider.into());
     }
     for name in names {
         vault.change_keys(|ring| ring.remove(kind, &name))?;
@@ -147,8 +155,7 @@ pub(super) fn audit_key(dir: &Path, credentials: Option<&Path>) -> Result<(), Cl
     let _lock = dir.lock()?;
     let audit = Audit::open(&dir)?;
     let vault = opened(&dir, &audit, credentials)?;
-    let key =
-        SegmentKey::derive(vault.ring().house(), vault.install()).map_err(crate::ring::KeysError::from)?;
+    let key = SegmentKey::derive(vault.ring().house(), vault.install()).map_err(KeysError::from)?;
     say(&format!("install {}\npublic key {}", vault.install(), key.public().to_text()))
 }
 

@@ -1,10 +1,11 @@
 //! The keeper's command line: what the program can be told, and what each command does.
 //!
 //! Commands with `--dir` work on the folder of a keeper that is not running, those with `--socket` ask one that is. Nothing
-//! secret is ever an argument: passphrases are typed or come through a pipe.
+//! secret is ever an argument: passphrases are typed or come through a pipe, tokens and PINs stand in files.
 
 mod asking;
 mod folder;
+mod outside;
 mod typing;
 
 use std::collections::BTreeSet;
@@ -30,6 +31,10 @@ use crate::sealing::{OpenError, Opener};
 use crate::serve::{bind, serve};
 use crate::vault::{Reached, Rollback, Vault, VaultError};
 
+use folder::Wanted;
+use outside::OutsideArguments;
+use typing::MIN_PIN;
+
 /// Holds the root key of a Keyhold installation and hands data keys to proven bots, one at a time.
 #[derive(Debug, Parser)]
 #[command(name = "keyhold-keeper", version)]
@@ -51,6 +56,8 @@ enum Command {
         /// Who keeps the root key.
         #[arg(long, value_enum, default_value = "file")]
         provider: ProviderChoice,
+        #[command(flatten)]
+        outside: OutsideArguments,
     },
     /// Serve on a UNIX socket until SIGTERM.
     Serve(Serve),
@@ -86,6 +93,8 @@ enum Command {
         /// Which.
         #[arg(long, value_enum)]
         provider: ProviderChoice,
+        #[command(flatten)]
+        outside: OutsideArguments,
     },
     /// Take a provider out. The last one stays.
     Unenroll {
@@ -148,6 +157,10 @@ enum ProviderChoice {
     Passphrase,
     /// The credential `keyhold-root` of the service manager.
     SystemCredential,
+    /// A transit key of Vault or OpenBao, by an agent or server on this host.
+    Transit,
+    /// This machine's TPM 2.0 and its boot state, by way of tpm2-tools.
+    Tpm2,
 }
 
 #[derive(Debug, clap::Args)]
@@ -211,8 +224,16 @@ pub enum CliError {
     #[error("the keeper refused: {0:?}")]
     Refused(Refusal),
     /// Nothing usable was typed.
-    #[error("a passphrase has 1 to {MAX_PASSPHRASE} bytes, a new one at least {MIN_PASSPHRASE} characters")]
+    #[error(
+        "a passphrase has 1 to {MAX_PASSPHRASE} bytes, a new one at least {MIN_PASSPHRASE} characters, a new PIN {MIN_PIN}"
+    )]
     Passphrase,
+    /// An argument is missing.
+    #[error("this provider wants {0}")]
+    Wanted(&'static str),
+    /// What would open the keys is not at hand.
+    #[error("the keys stay closed: {0}. Then start the keeper again")]
+    Missing(String),
     /// A command without what it works on.
     #[error("say which: --dir, or one of the subcommands")]
     Nothing,
@@ -240,7 +261,9 @@ fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> CliError {
 /// [`CliError`].
 pub fn run(arguments: Arguments, credentials: Option<&Path>) -> Result<(), CliError> {
     match arguments.command {
-        Command::Init { dir, install, provider } => folder::init(&dir, install, provider, credentials),
+        Command::Init { dir, install, provider, outside } => {
+            folder::init(&dir, install, &Wanted { provider, outside, credentials })
+        }
         Command::Serve(options) => start(&options, credentials),
         Command::Status(Socket { socket }) => asking::status(&socket),
         Command::Unseal(Socket { socket }) => asking::unseal(&socket),
@@ -258,7 +281,9 @@ pub fn run(arguments: Arguments, credentials: Option<&Path>) -> Result<(), CliEr
             Vault::rotate_seal_key(&dir, &mut SystemEntropy)?;
             say("a new key to seal to")
         }
-        Command::Enroll { dir, provider } => folder::enroll(&dir, provider, credentials),
+        Command::Enroll { dir, provider, outside } => {
+            folder::enroll(&dir, &Wanted { provider, outside, credentials })
+        }
         Command::Unenroll { dir, provider } => folder::unenroll(&dir, provider, credentials),
         Command::Audit {
             action: Some(AuditAction::Verify { file, public_key, install, anchors }), ..
@@ -287,7 +312,7 @@ fn start(options: &Serve, credentials: Option<&Path>) -> Result<(), CliError> {
     let clock = SystemClock::start();
     let dir = StateDir::open(&options.dir)?;
     let _lock = dir.lock()?;
-    let credential = credential(credentials)?;
+    let (credential, fetched) = (credential(credentials)?, outside::fetched(&dir, credentials)?);
     let (boot, identities) = (adopt::boot_id(), identities_are_unique());
     let audit = Audit::open(&dir)?;
     let survivors = adopt::survivors(audit.history(), boot.as_deref(), identities);
@@ -299,7 +324,7 @@ fn start(options: &Serve, credentials: Option<&Path>) -> Result<(), CliError> {
     let protection = isolation::close(&dir, policy)?;
 
     let rollback = if options.accept_older_records { Rollback::Accept } else { Rollback::Refuse };
-    let mut opener = Opener::new(&dir).with_credential(credential).with_boot(boot);
+    let mut opener = Opener::new(&dir).with_credential(credential).with_fetched(fetched).with_boot(boot);
     let custody = open(&mut opener, audit.history(), rollback)?;
     let servers = servers(&options.server_uids);
     let keeper = Keeper::begin(custody, opener, audit, servers, protection, SystemEntropy, clock.now())?;
@@ -326,6 +351,16 @@ fn open(opener: &mut Opener, history: &History, rollback: Rollback) -> Result<Cu
         Err(OpenError::Closed) => {
             tracing::warn!("no provider opened the keys: somebody has to run `keyhold-keeper unseal`");
             Ok(Custody::Sealed)
+        }
+        // Whoever can type a passphrase can still open it; otherwise the service manager has to start it again later.
+        Err(OpenError::Vault(VaultError::Keys(KeysError::NoSuchProvider))) => {
+            let missing = opener.missing();
+            if opener.providers().iter().any(|kind| kind == "passphrase") {
+                tracing::warn!("somebody has to run `keyhold-keeper unseal`: {missing}");
+                Ok(Custody::Sealed)
+            } else {
+                Err(CliError::Missing(missing))
+            }
         }
         Err(OpenError::Vault(error)) => Err(error.into()),
     }

@@ -8,6 +8,9 @@ use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use super::CliError;
 use crate::providers::{MAX_PASSPHRASE, MIN_PASSPHRASE};
 
+/// Shortest new PIN in characters.
+pub(super) const MIN_PIN: usize = 6;
+
 /// Whether a passphrase is chosen or repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Typing {
@@ -15,6 +18,8 @@ pub(super) enum Typing {
     Known,
     /// A new one: must be long enough.
     New,
+    /// A new PIN: shorter, since a TPM counts wrong ones.
+    NewPin,
 }
 
 /// Reads one line of standard input straight into secret memory, without its line end.
@@ -41,6 +46,7 @@ pub(super) fn passphrase(prompt: &str, typing: Typing) -> Result<SecretBytes, Cl
     let least = match typing {
         Typing::Known => 1,
         Typing::New => MIN_PASSPHRASE,
+        Typing::NewPin => MIN_PIN,
     };
     if characters < least { Err(CliError::Passphrase) } else { Ok(line) }
 }

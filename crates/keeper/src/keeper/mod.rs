@@ -418,6 +418,7 @@ impl<E: EntropySource> Keeper<E> {
                 return Answer::Sealed(Sealed {
                     install: self.opener.install(),
                     providers: self.opener.providers(),
+                    health: self.opener.health(),
                     leases,
                     wait_ms: u64::try_from(self.guesses.wait(now.running).as_millis()).unwrap_or(u64::MAX),
                 });
@@ -441,6 +442,7 @@ impl<E: EntropySource> Keeper<E> {
             epoch: vault.ring().epoch(),
             epochs: u32::try_from(vault.ring().epochs()).unwrap_or(u32::MAX),
             providers: kinds.collect(),
+            health: self.opener.health(),
             alarms: self.alarms.1,
         })
     }

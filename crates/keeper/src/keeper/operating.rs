@@ -48,6 +48,10 @@ impl<E: EntropySource> Keeper<E> {
                 tracing::info!("unsealed");
                 Ok(Answer::Done)
             }
+            // Nothing was guessed: what would open the keys was not there when the keeper started.
+            Err(OpenError::Vault(VaultError::Keys(KeysError::NoSuchProvider))) => {
+                Err(Refused::new(Refusal::ProviderUnavailable, "unseal"))
+            }
             Err(error) => {
                 tracing::warn!(%error, "the keys did not open");
                 self.guesses.failed(now.running);

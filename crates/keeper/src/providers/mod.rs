@@ -6,7 +6,13 @@
 
 mod credential;
 mod file;
+mod held;
+mod outside;
 mod passphrase;
+mod places;
+mod secret_file;
+pub mod tpm;
+pub mod transit;
 
 use keyhold_domain::InstallId;
 use keyhold_os::secret::{LockedBox, SecretError};
@@ -18,7 +24,10 @@ use crate::files::FilesError;
 
 pub use credential::{CREDENTIAL, CredentialProvider};
 pub use file::{FileProvider, ROOT_FILE};
+pub use held::HeldProvider;
+pub use outside::{Fetched, Missing, fetch};
 pub use passphrase::{Cost, MAX_PASSPHRASE, MIN_PASSPHRASE, PassphraseProvider};
+pub use places::Places;
 
 /// Which provider an enrollment is of. Numbers are never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,6 +104,12 @@ pub enum ProviderError {
     /// No random bytes, or no memory for secrets.
     #[error(transparent)]
     Rewrap(RewrapError),
+    /// A transit key.
+    #[error(transparent)]
+    Transit(#[from] transit::TransitError),
+    /// A TPM.
+    #[error(transparent)]
+    Tpm(#[from] tpm::TpmError),
     /// It cannot be reached or used here.
     #[error("the provider {provider} cannot be used: {reason}")]
     Unavailable {

@@ -15,4 +15,6 @@ mod operating;
 mod process;
 mod providers;
 mod rules;
+mod tpm;
+mod transit;
 mod verbs;

@@ -11,10 +11,10 @@ use keyhold_unseal::open::EphemeralKey;
 use crate::fixture::{context, lease, new_folder, refusal, ticket_for};
 use crate::process::{Program, WITHIN, end, own_uid, start_child};
 
-const PASSPHRASE: &str = "a passphrase of the tests";
+pub(crate) const PASSPHRASE: &str = "a passphrase of the tests";
 
 /// Runs a command of the program with something typed into it.
-fn keeper(arguments: &[&str], typed: &str) -> Output {
+pub(crate) fn keeper(arguments: &[&str], typed: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_keyhold-keeper"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -22,16 +22,16 @@ fn keeper(arguments: &[&str], typed: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn ask(program: &Program, command: &str, typed: &str) -> Output {
+pub(crate) fn ask(program: &Program, command: &str, typed: &str) -> Output {
     keeper(&[command, "--socket", program.socket.to_str().unwrap()], typed)
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr[..]].concat()).into_owned()
 }
 
 /// Starts a keeper that may be sealed and waits until it answers anything.
-async fn start(folder: &tempfile::TempDir) -> Program {
+pub(crate) async fn start(folder: &tempfile::TempDir) -> Program {
     let program = Program::spawn(folder, &[]);
     let deadline = Instant::now() + WITHIN;
     while status(&program).await.is_none() {
@@ -41,7 +41,7 @@ async fn start(folder: &tempfile::TempDir) -> Program {
     program
 }
 
-async fn status(program: &Program) -> Option<Answer> {
+pub(crate) async fn status(program: &Program) -> Option<Answer> {
     program.try_connect().await?.ask(&Request::Status, WITHIN).await.ok()
 }
 

@@ -20,7 +20,10 @@ pub use self::request::{
     Assignment, Describe, Exposure, Import, KeyRef, LeaseRequest, RekeyRoot, Renew, Request, Shred, Tenant,
     TicketRequest, Unseal,
 };
-pub use self::state::{Grade, Leased, PublicKey, RecordState, RecordVersion, Sealed, Status, StoreReport};
+pub use self::state::{
+    Grade, Leased, ProviderHealth, ProviderState, PublicKey, RecordState, RecordVersion, Sealed, Status,
+    StoreReport,
+};
 
 use crate::frame::{FrameLimit, FrameRules};
 

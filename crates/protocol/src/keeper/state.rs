@@ -43,6 +43,9 @@ pub struct Status {
     /// Kinds of the providers that are enrolled.
     #[serde(default)]
     pub providers: Vec<String>,
+    /// Which of them could open the keys now.
+    #[serde(default)]
+    pub health: Vec<ProviderHealth>,
     /// How often leases were asked for faster than allowed, since the start.
     #[serde(default)]
     pub alarms: u32,
@@ -56,10 +59,40 @@ pub struct Sealed {
     pub install: InstallId,
     /// Kinds of the providers that are enrolled.
     pub providers: Vec<String>,
+    /// Which of them could open the keys now.
+    #[serde(default)]
+    pub health: Vec<ProviderHealth>,
     /// Leases of processes that still run.
     pub leases: u32,
     /// Milliseconds until the next attempt to unseal is looked at.
     pub wait_ms: u64,
+}
+
+/// One enrolled provider of the root key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderHealth {
+    /// Of which kind.
+    pub kind: String,
+    /// Which of that kind.
+    pub name: String,
+    /// Whether it could open the keys now.
+    pub state: ProviderState,
+    /// Why not, and what to do about it; empty when it could. No values.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+/// Whether a provider could open the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProviderState {
+    /// It could.
+    Ready,
+    /// It could when somebody types the passphrase.
+    Typed,
+    /// It could not.
+    Unavailable,
 }
 
 /// Whether a protection is whole.

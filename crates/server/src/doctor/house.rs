@@ -219,6 +219,7 @@ mod tests {
             epoch: 1,
             epochs: 1,
             providers: vec!["file".to_owned()],
+            health: Vec::new(),
             alarms: 0,
         };
         let standings = |status| told(&status).iter().map(|one| one.standing).collect::<Vec<_>>();
