@@ -99,7 +99,15 @@ impl House {
     /// # Panics
     /// When a program does not come up.
     pub fn stepping_at(exchange: Exchange, log: &'static str) -> Self {
-        Self::at(exchange, log, RequestLimits::Enforced)
+        Self::at(exchange, log, RequestLimits::Enforced, None)
+    }
+
+    /// A stepping house that logs everything, and writes all it writes below this folder.
+    ///
+    /// # Panics
+    /// When a program does not come up.
+    pub fn talkative_in(folder: &Path) -> Self {
+        Self::at(Exchange::Bybit, "trace", RequestLimits::Enforced, Some(folder.to_path_buf()))
     }
 
     /// The same, played by an exchange that may be asked more in a minute than it allows people.
@@ -107,10 +115,15 @@ impl House {
     /// # Panics
     /// When a program does not come up.
     pub fn unlimited_at(exchange: Exchange) -> Self {
-        Self::at(exchange, "info", RequestLimits::Off)
+        Self::at(exchange, "info", RequestLimits::Off, None)
     }
 
-    fn at(exchange: Exchange, log: &'static str, limits: RequestLimits) -> Self {
+    fn at(
+        exchange: Exchange,
+        log: &'static str,
+        limits: RequestLimits,
+        folder: Option<std::path::PathBuf>,
+    ) -> Self {
         let candles = crate::market::wave_file().expect("the temporary folder is writable");
         let options = StackOptions {
             candles: Some(candles.to_path_buf()),
@@ -119,7 +132,7 @@ impl House {
             venues: vec![exchange.as_str().to_owned()],
             limits,
             port: 0,
-            folder: None,
+            folder,
             log,
             profile: Profile::Development,
         };

@@ -4,6 +4,7 @@
 //! them; [`http`] speaks to the server as a browser does; [`traces`] counts what a bot leaves on the machine; [`scan`]
 //! looks for a secret in files and in the memory of processes. Nothing here replaces a part of the product.
 
+pub mod device;
 pub mod house;
 pub mod http;
 pub mod market;

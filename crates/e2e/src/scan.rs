@@ -60,6 +60,15 @@ impl Needle {
         Self::of(vec![("as it stands", text.as_bytes().to_vec())])
     }
 
+    /// Bytes as they stand, for what has no text: a slot of the keeper.
+    ///
+    /// # Panics
+    /// When there are fewer than 16.
+    pub fn bytes(bytes: &[u8]) -> Self {
+        assert!(bytes.len() >= 16, "too short to be looked for");
+        Self::of(vec![("as it stands", bytes.to_vec())])
+    }
+
     fn of(forms: Vec<(&'static str, Vec<u8>)>) -> Self {
         let mut grams: BTreeMap<[u8; GRAM], Vec<(usize, usize)>> = BTreeMap::new();
         let mut filter = vec![0; (1 << FILTER_BITS) / 64];
@@ -164,6 +173,50 @@ pub fn files(folder: &Path, needle: &Needle) -> io::Result<Vec<Find>> {
         }
     }
     Ok(finds)
+}
+
+/// Every byte of the image of a device, whatever file it belongs to or belonged to. Holes, where nothing was ever written,
+/// are passed over.
+pub fn raw(image: &Path, needle: &Needle) -> io::Result<Vec<Find>> {
+    use rustix::fs::{SeekFrom as Place, seek};
+    let mut source = File::open(image)?;
+    let mut finds = Vec::new();
+    let mut at = 0;
+    loop {
+        at = match seek(&source, Place::Data(at)) {
+            Ok(data) => data,
+            Err(rustix::io::Errno::NXIO) => return Ok(finds),
+            Err(error) => return Err(error.into()),
+        };
+        let end = seek(&source, Place::Hole(at))?;
+        source.seek(SeekFrom::Start(at))?;
+        for (offset, form) in stretch(&mut source.by_ref().take(end - at), needle)? {
+            finds.push(Find { place: format!("{} near byte {}", image.display(), at + offset), form });
+        }
+        at = end;
+    }
+}
+
+/// Finds in all that can be read, part by part, with how much was read before.
+fn stretch(source: &mut impl Read, needle: &Needle) -> io::Result<Vec<(u64, &'static str)>> {
+    const PART: usize = 4 << 20;
+    let mut finds = Vec::new();
+    // The end of the part before stays in front, so that nothing is cut in two.
+    let (mut part, mut kept, mut at) = (vec![0; PART], 0, 0);
+    loop {
+        let read = source.read(&mut part[kept..])?;
+        if read == 0 {
+            return Ok(finds);
+        }
+        let filled = kept + read;
+        if let Some(form) = needle.find(&part[..filled]) {
+            finds.push((at, form));
+        }
+        at += u64::try_from(read).expect("a part fits");
+        let rest = needle.longest().min(filled);
+        part.copy_within(filled - rest..filled, 0);
+        kept = rest;
+    }
 }
 
 /// One file, or what is in one folder.

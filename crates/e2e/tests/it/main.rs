@@ -6,6 +6,7 @@ mod bench;
 mod custody;
 mod doctor;
 mod exchanges;
+mod forensics;
 mod keys;
 mod outage;
 mod rules;
