@@ -204,6 +204,19 @@ pub struct KeyConfig {
     pub expires_at_ms: i64,
 }
 
+/// Other rights for a key that is there.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// Its public part.
+    pub key: String,
+    /// All it may do from now on, as in [`KeyConfig::permissions`].
+    pub permissions: BTreeMap<String, Vec<String>>,
+    /// From where; empty means from anywhere.
+    #[serde(default)]
+    pub ips: Vec<String>,
+}
+
 fn trading() -> BTreeMap<String, Vec<String>> {
     let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
     BTreeMap::from([("ContractTrade".to_owned(), words(&["Order", "Position"]))])

@@ -24,6 +24,7 @@
 //! | `maintenance` | `{"on": true}` | answers as the venue does in maintenance |
 //! | `clock` | `{"skew_ms": 3000}` | moves the venue's wall clock |
 //! | `peer` | `{"address": "198.51.100.7"}` | the address every client is taken to have (null: its own) |
+//! | `grant` | `{"key", "permissions", "ips"}` | gives a key other rights, as its owner does at the venue's page |
 //! | `expire` | | ends all listen keys, where a venue has such |
 //! | `imbalance` | | money that appeared or vanished, per asset: always zero |
 
@@ -182,6 +183,10 @@ fn read<T: DeserializeOwned>(body: &Value) -> Result<T, String> {
 pub(crate) fn act(shared: &Shared, name: &str, body: &Value) -> Result<Value, String> {
     if name == "latency" {
         return Ok(shared.latency().take());
+    }
+    if name == "grant" {
+        let known = shared.grant(read(body)?);
+        return if known { Ok(json!({ "ok": true })) } else { Err("there is no such key".to_owned()) };
     }
     let mut state = shared.lock();
     match name {

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::clock::{self, Clock};
-use crate::config::AccountConfig;
+use crate::config::{AccountConfig, Grant};
 use crate::hub::{MAX_WAITING, Outgoing};
 use crate::latency::Latency;
 use crate::protocol::{self, Line, Protocol, Sender, Verb};
@@ -47,7 +47,7 @@ pub(crate) enum Reach {
 pub(crate) struct Shared {
     state: Mutex<Box<dyn Protocol>>,
     latency: Mutex<Latency>,
-    pub(crate) accounts: Vec<AccountConfig>,
+    accounts: Mutex<Arc<Vec<AccountConfig>>>,
     pub(crate) clock: Clock,
     pub(crate) reach: watch::Sender<Reach>,
     /// Ends the open connections, in the order in which they began to wait for it. A watch would wake them in an order
@@ -62,7 +62,7 @@ impl Shared {
         Arc::new(Self {
             state: Mutex::new(state),
             latency: Mutex::default(),
-            accounts,
+            accounts: Mutex::new(Arc::new(accounts)),
             clock,
             reach: watch::Sender::new(Reach::Up),
             severed: Arc::default(),
@@ -73,6 +73,21 @@ impl Shared {
     /// The venue's state. A panic of another task does not make it unusable: every deed leaves it whole.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Box<dyn Protocol>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who has accounts here, with which keys, as it is now.
+    fn accounts(&self) -> Arc<Vec<AccountConfig>> {
+        Arc::clone(&self.accounts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gives a key other rights, as its owner does at a venue's page. Answers whether there is such a key.
+    pub(crate) fn grant(&self, grant: Grant) -> bool {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = Arc::make_mut(&mut accounts).iter_mut().flat_map(|account| &mut account.keys);
+        let Some(found) = keys.find(|key| key.key == grant.key) else { return false };
+        found.permissions = grant.permissions;
+        found.ips = grant.ips;
+        true
     }
 
     /// Closed candles and the orders that answered them. A lock of its own, so that measuring waits for nothing else.
@@ -258,7 +273,7 @@ async fn rest(request: Request<Incoming>, peer: IpAddr, shared: &Shared) -> Answ
         peer: state.core().trouble.peer.unwrap_or(peer),
         wall,
     };
-    let answer = state.serve(&shared.accounts, &request);
+    let answer = state.serve(&shared.accounts(), &request);
     drop(state);
     if let Some(symbol) = answer.ordered {
         shared.latency().ordered(symbol, read);
@@ -358,7 +373,7 @@ async fn talk(
             let mut state = shared.lock();
             let sender = sender_of(shared, &**state, (number, peer));
             state.beat(sender.wall);
-            state.hear(&shared.accounts, sender, &text)
+            state.hear(&shared.accounts(), sender, &text)
         };
         say(&mut stream, answers).await;
     }

@@ -285,6 +285,50 @@ fn a_position_locks_its_key_and_a_key_switched_off_lets_exits_through() {
 }
 
 #[test]
+fn rights_that_grow_at_the_exchange_switch_a_key_off_and_let_exits_through() {
+    let mut house = House::stepping();
+    let key = house.add_sound_key("good", ContractType::Linear, "BTCUSDT");
+    let template = house.add_wave_rider();
+    let bot = house.deploy("Watched", &key, &template, 1);
+    house.play_to_entry(&bot);
+    let key_path = format!("/api/v1/keys/{key}");
+    let public = house.known("good").key;
+    let rights = |wallet: &[&str]| {
+        let all = json!({ "ContractTrade": ["Order", "Position"], "Wallet": wallet });
+        json!({ "key": public, "permissions": all, "ips": ["127.0.0.1"] })
+    };
+
+    // The control: looked at again with the rights it had, it stays on.
+    house.venue("grant", &rights(&[]));
+    let looked = house.owner.post(&format!("{key_path}/test"), &json!({})).ok();
+    assert_eq!(looked["active"], true);
+
+    // Widened at the exchange: at the next look it is off, and its owner is told.
+    house.venue("grant", &rights(&["AccountTransfer"]));
+    house.owner.post(&format!("{key_path}/test"), &json!({})).ok();
+    let widened = eventually("the key to be off", || {
+        let key = house.owner.get(&key_path).ok();
+        (key["active"] == false).then_some(key)
+    });
+    assert_eq!(widened["verification"]["facts"]["transfer"], "yes");
+    assert!(widened["health"]["score"].as_u64().unwrap() < 100, "{}", widened["health"]);
+    let told = house.all("/api/v1/events");
+    let event = told.iter().find(|event| event["code"] == "KEY_RIGHTS_GREW").unwrap();
+    assert!(event["text"].as_str().unwrap().contains("move money between accounts"), "{event}");
+
+    // Nothing new is entered, and what is open is closed by its own rule.
+    house.await_phase(&bot, "exits_only");
+    assert!(!is_flat(&house.truth(&bot)));
+    house.play_to_exit(&bot);
+    assert_eq!(house.await_trades(1)[0]["exit_reason"], "EXIT_TIME_STOP");
+
+    // Whoever wanted it so switches it on again; looked at again, it stays on.
+    house.owner.patch(&key_path, &json!({ "active": true })).ok();
+    let looked = house.owner.post(&format!("{key_path}/test"), &json!({})).ok();
+    assert_eq!(looked["active"], true, "what has not grown since is no news");
+}
+
+#[test]
 fn a_secret_in_the_clear_is_refused_and_not_repeated() {
     let mut house = House::stepping();
     let secret = "ClearText-8fKq2Wz7Lm4Xc9Vb1Nt6";
