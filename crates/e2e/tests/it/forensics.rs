@@ -96,9 +96,9 @@ impl Drop for CorePattern {
     }
 }
 
-/// Crashes a process the way that makes a core (signal(7)).
-fn quit(pid: u32) {
-    let sent = std::process::Command::new("kill").args(["-QUIT", &pid.to_string()]).status().unwrap();
+/// Crashes a process the way that makes a core (signal(7)). Not by QUIT, which shells have their background jobs ignore.
+fn abort(pid: u32) {
+    let sent = std::process::Command::new("kill").args(["-ABRT", &pid.to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
@@ -115,7 +115,7 @@ fn crash_control(marker: &str) {
         let name = std::fs::read_to_string(format!("/proc/{}/comm", child.id())).ok()?;
         (name.trim() == "sleep").then_some(())
     });
-    quit(child.id());
+    abort(child.id());
     child.wait().unwrap();
 }
 
@@ -168,7 +168,7 @@ fn a_crash_of_a_bot_leaves_no_core_in_a_file_and_none_in_a_pipe() {
         crash_control(&control);
         eventually("the control's core", || (holding(&place, &control) > 0).then_some(()));
         let before = house.instance(&bot.id).unwrap().pid;
-        quit(before);
+        abort(before);
         eventually("another process of the bot", || {
             house.instance(&bot.id).filter(|instance| instance.pid != before).map(drop)
         });

@@ -30,7 +30,7 @@ fn cores(folder: &Path) -> Vec<PathBuf> {
 /// Ends a process with a signal whose default is a core (signal(7)), and which nothing here handles.
 fn crash(pid: u32) {
     let process = PidFd::open(pid).unwrap();
-    process.signal(Signal::QUIT).unwrap();
+    process.signal(Signal::ABORT).unwrap();
     assert_eq!(process.wait(WITHIN).unwrap(), Waited::Ended);
 }
 
